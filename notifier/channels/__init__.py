@@ -1,0 +1,114 @@
+"""How to reach a person: each channel renders a notice into its message and sends it, answering with outcomes.
+
+A new channel is one module that keeps the `Channel` protocol, one line in `notifier.app`, its settings,
+its templates and a test. Nothing outside this package asks which channel it is.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from notifier.policy.events import Event
+from notifier.policy.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The one who is told."""
+
+    id: str
+    name: str = ""
+    locale: str = "en"
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One mailbox or one browser subscription.
+
+    `value` is the channel's own text: the mail address as given, or the subscription as JSON
+    (`{"endpoint", "p256dh", "auth"}`). `key_id` names the VAPID key that a subscription was made with.
+    """
+
+    id: str
+    value: str
+    key_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """All that a channel needs to word one delivery: what happened, to whom it is told, and the stable names."""
+
+    delivery_id: str
+    notification_id: str
+    type: str  # long form, "comment.created"
+    group: str  # what folds into one: "comment:post-7"; empty where nothing folds
+    events: tuple[Event, ...]  # oldest first, at least one
+    person: Person
+    address: Address
+    created_at: datetime  # aware UTC; the same on every try
+    expires_at: datetime | None = None  # no use after this moment
+    urgent: bool = False
+    unsubscribe_url: str = ""  # RFC 8058 one-click; empty on mail that cannot be turned off
+    last_code: str = ""  # the provider's code of the try before; empty on the first
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one try of one delivery came to. `started_at` is aware UTC, `ms` wall milliseconds."""
+
+    delivery_id: str
+    outcome: Outcome
+    started_at: datetime
+    ms: int
+
+
+class BadAddress(ValueError):
+    """An address that this channel will never send to. The message says what would be right."""
+
+
+class TemplateFault(Exception):
+    """The message could not be made. Final for the delivery: the same template would fail again."""
+
+
+class Message(Protocol):
+    """A rendered message, ready to go."""
+
+    @property
+    def delivery_id(self) -> str: ...
+
+
+M = TypeVar("M", bound=Message)
+
+Report = Callable[[Answer], None]
+
+
+class Channel(Protocol[M]):
+    """One way to reach a person."""
+
+    name: str
+
+    def render(self, notice: Notice, now: datetime) -> M:
+        """Word the notice for this channel. Raises `TemplateFault`."""
+        ...
+
+    def send(self, messages: Iterable[M], report: Report) -> None:
+        """Send each message once and report its answer as soon as it is known, from any thread.
+
+        Returns when every message taken from the iterable is reported. Never raises for what a provider
+        does: outcomes are values. Every step at the provider has a deadline.
+        """
+        ...
+
+    def origin(self, address: Address) -> str:
+        """Whom a `Deferred(pauses=True)` speaks for: the relay, or the push service's scheme and host."""
+        ...
+
+    def masked(self, address: Address) -> str:
+        """The address as logs and answers may show it: `b•••@app.example`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of held connections."""
+        ...

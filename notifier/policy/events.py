@@ -1,0 +1,101 @@
+"""What happened in the app, as frozen values that travel from hop to hop."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The one who acted."""
+
+    id: str
+    name: str = ""
+    avatar: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What was acted on: a post, a comment, a person."""
+
+    id: str
+    type: str = ""
+    name: str = ""
+    content: str = ""
+    url: str = ""
+    image: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as accepted. Times are aware UTC; `data` is the posted `data`, for the templates."""
+
+    id: str
+    app: str
+    type: str
+    occurred_at: datetime
+    accepted_at: datetime
+    actor: Actor
+    object: Thing
+    target: Thing | None = None
+    in_reply_to: Thing | None = None
+    mentions: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_event(
+    data: Mapping[str, Any], *, id: str, app: str, type: str, occurred_at: datetime, accepted_at: datetime
+) -> Event:
+    """Make an event of `data` as stored: checked at the door, so read without doubt here."""
+    return Event(
+        id=id,
+        app=app,
+        type=type,
+        occurred_at=occurred_at,
+        accepted_at=accepted_at,
+        actor=_actor(data["actor"]),
+        object=_thing(data["object"]),
+        target=_thing(data["target"]) if data.get("target") else None,
+        in_reply_to=_thing(data["in_reply_to"]) if data.get("in_reply_to") else None,
+        mentions=tuple(data.get("mentions") or ()),
+        to=tuple(data.get("to") or ()),
+        data=data,
+    )
+
+
+def _actor(data: Mapping[str, Any]) -> Actor:
+    return Actor(data["id"], one_line(data.get("name")), data.get("avatar") or "", data.get("url") or "")
+
+
+def _thing(data: Mapping[str, Any]) -> Thing:
+    return Thing(
+        id=data["id"],
+        type=data.get("type") or "",
+        name=one_line(data.get("name")),
+        content=text_block(data.get("content")),
+        url=data.get("url") or "",
+        image=data.get("image") or "",
+        owner=data.get("owner") or "",
+    )
+
+
+# Bidirectional overrides and isolates can make a text read as another (CVE-2021-42574); they are no part of a name.
+_BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_CONTROLS = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)} | {
+    ord(mark): "" for mark in _BIDI
+}
+_KEEP_LINES = {code: mark for code, mark in _CONTROLS.items() if code not in (0x0A, 0x09)}
+
+
+def one_line(text: str | None) -> str:
+    """The text on one line: control characters and line breaks become single spaces."""
+    return " ".join((text or "").translate(_CONTROLS).split())
+
+
+def text_block(text: str | None) -> str:
+    """The text with its line breaks (LF), without other control characters."""
+    return (text or "").replace("\r\n", "\n").translate(_KEEP_LINES).strip()

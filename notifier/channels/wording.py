@@ -47,9 +47,7 @@ def word(notice: Notice) -> Wording:
     }
     try:
         template = _template(notice.type)
-        blocks = {
-            name: "".join(block(template.new_context(context))) for name, block in template.blocks.items()
-        }
+        blocks = {name: "".join(block(template.new_context(context))) for name, block in template.blocks.items()}
     except TemplateError as error:
         raise TemplateFault(f"{notice.type}: {error}") from error
     sentence = one_line(blocks["sentence"])
@@ -99,9 +97,7 @@ def _url(event: Event) -> str:
 @cache
 def _environment() -> Environment:
     # Plain text on purpose: these words also go where HTML entities would show.
-    return Environment(  # noqa: S701 (escaped where they meet HTML)
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False
-    )
+    return Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701 (escaped where they meet HTML)
 
 
 @cache

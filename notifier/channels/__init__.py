@@ -88,6 +88,7 @@ class Channel(Protocol[M]):
     """One way to reach a person."""
 
     name: str
+    perishable: bool  # not worth sending once the notice has expired
 
     def render(self, notice: Notice, now: datetime) -> M:
         """Word the notice for this channel. Raises `TemplateFault`."""

@@ -23,6 +23,7 @@ class Filter:
     user: str = ""
     app: str = ""
     event: str = ""
+    delivery: str = ""
     since: datetime | None = None
     until: datetime | None = None
     before: str = ""
@@ -48,6 +49,7 @@ class Entry:
     sent_at: datetime | None
     address_id: str
     address: str
+    retry_of: str | None
     events: tuple[str, ...] = ()
 
 
@@ -150,7 +152,7 @@ class Log:
 
     def page(self, wanted: Filter, limit: int) -> list[Entry]:
         """Up to `limit` deliveries of the filter, newest first."""
-        query = _entries().where(*_conditions(wanted)).order_by(Delivery.id.desc()).limit(limit)
+        query = _entries().where(*conditions(wanted)).order_by(Delivery.id.desc()).limit(limit)
         return self._with_events(self._connection.execute(query).all())
 
     def delivery(self, id: str) -> Entry | None:
@@ -166,6 +168,15 @@ class Log:
         return [
             AttemptEntry(row.id, row.started_at, row.ms, row.outcome, row.code, row.text, row.worker) for row in rows
         ]
+
+    def retried_as(self, delivery: str) -> str | None:
+        """The delivery that was made when an operator retried this one, or None."""
+        return self._connection.scalar(select(Delivery.id).where(Delivery.retry_of == delivery))
+
+    def unplanned_at_least(self, count: int) -> bool:
+        """Whether more than that many events wait for their plan; looks at no more rows than that."""
+        waiting = select(Event.id).where(Event.planned_at.is_(None)).limit(count + 1).subquery()
+        return (self._connection.scalar(select(func.count()).select_from(waiting)) or 0) > count
 
     def books(self) -> Books:
         """Count everything. Slow on a large database, and exact."""
@@ -210,28 +221,31 @@ def _notifications_of(event: str) -> Select[str]:
     return select(NotificationEvent.notification_id).where(NotificationEvent.event_id == event)
 
 
-def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    """The filter as SQL."""
     several = (
         (Delivery.state, wanted.states),
         (Delivery.channel, wanted.channels),
         (Delivery.type, wanted.types),
         (Delivery.reason, wanted.reasons),
     )
-    conditions: list[ColumnElement[bool]] = [column.in_(values) for column, values in several if values]
+    narrowed: list[ColumnElement[bool]] = [column.in_(values) for column, values in several if values]
     if wanted.user:
-        conditions.append(Delivery.user_id == wanted.user)
+        narrowed.append(Delivery.user_id == wanted.user)
     if wanted.app:
-        conditions.append(Delivery.app_id == wanted.app)
+        narrowed.append(Delivery.app_id == wanted.app)
     if wanted.event:
-        conditions.append(Delivery.notification_id.in_(_notifications_of(wanted.event)))
+        narrowed.append(Delivery.notification_id.in_(_notifications_of(wanted.event)))
+    if wanted.delivery:
+        narrowed.append(Delivery.id == wanted.delivery)
     # Ids sort by time, so that a time range is a range of the primary key.
     if wanted.since:
-        conditions.append(Delivery.id >= id_at("dlv", wanted.since))
+        narrowed.append(Delivery.id >= id_at("dlv", wanted.since))
     if wanted.until:
-        conditions.append(Delivery.id < id_at("dlv", wanted.until))
+        narrowed.append(Delivery.id < id_at("dlv", wanted.until))
     if wanted.before:
-        conditions.append(Delivery.id < wanted.before)
-    return conditions or [true()]
+        narrowed.append(Delivery.id < wanted.before)
+    return narrowed or [true()]
 
 
 def _entry(row: AnyRow, events: tuple[str, ...]) -> Entry:
@@ -252,5 +266,6 @@ def _entry(row: AnyRow, events: tuple[str, ...]) -> Entry:
         sent_at=row.sent_at,
         address_id=row.address_id or "",
         address=row.address or "",
+        retry_of=row.retry_of,
         events=events,
     )

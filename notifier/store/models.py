@@ -188,6 +188,14 @@ class Delivery(Base):
         Index("deliveries_due", "due_at", postgresql_where=UNFINISHED, sqlite_where=UNFINISHED),
         Index(None, "user_id", "id"),
         Index(None, "notification_id"),
+        # A delivery is retried once; whoever wants another try retries the retry.
+        Index(
+            "deliveries_retry_of",
+            "retry_of",
+            unique=True,
+            postgresql_where=text("retry_of IS NOT NULL"),
+            sqlite_where=text("retry_of IS NOT NULL"),
+        ),
         # The log's rarer states are found without walking over everything that was sent.
         Index(
             "deliveries_not_sent",
@@ -213,6 +221,7 @@ class Delivery(Base):
     claim_token: Mapped[str | None] = mapped_column(Key("clm"))
     tries: Mapped[int] = mapped_column(default=0)  # those that count against the retry policy
     last_code: Mapped[str] = mapped_column(String(32), default="")
+    retry_of: Mapped[str | None] = mapped_column(Key("dlv"))  # the failed delivery that an operator sent again
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
 

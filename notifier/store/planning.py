@@ -1,6 +1,7 @@
 """One transaction of the plan: what is unplanned, what decides about its recipients, and what was decided."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,7 +126,7 @@ class Planning:
         ]
         if rows:
             self._connection.execute(insert(self._connection, Delivery), rows)
-            self._tally(rows, now)
+            tally(self._connection, (row["channel"] for row in rows), now)
         return [Planned(row["id"], row["channel"], row["queue"]) for row in rows if row["state"] == "queued"]
 
     def advance(self, event_id: str, cursor: int, planned_at: datetime | None) -> None:
@@ -243,13 +244,14 @@ class Planning:
             "sent_at": now if plan.state == "sent" else None,
         }
 
-    def _tally(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> None:
-        day = now.date().isoformat()
-        for channel in sorted({row["channel"] for row in rows}):
-            count = sum(row["channel"] == channel for row in rows)
-            tally = insert(self._connection, Tally).values(day=day, channel=channel, planned=count)
-            self._connection.execute(
-                tally.on_conflict_do_update(
-                    index_elements=["day", "channel"], set_={"planned": Tally.planned + tally.excluded.planned}
-                )
+
+def tally(connection: Connection, channels: Iterable[str], now: datetime) -> None:
+    """Count planned deliveries, one for each channel named, in the transaction that stores them."""
+    day = now.date().isoformat()
+    for channel, count in sorted(Counter(channels).items()):
+        row = insert(connection, Tally).values(day=day, channel=channel, planned=count)
+        connection.execute(
+            row.on_conflict_do_update(
+                index_elements=["day", "channel"], set_={"planned": Tally.planned + row.excluded.planned}
             )
+        )

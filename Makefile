@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # A stamp names what stands in .venv: the pins and this folder. Change one of them and it is installed again.
-key = $(shell { cat $(1); pwd; } | cksum | tr -d ' ')
+key = $(shell { cat $(1); echo "$(CURDIR)"; } | cksum | tr -d ' ')
 RUNS := requirements.txt constraints.txt pyproject.toml
 RUN_READY := $(VENV)/.run-$(call key,$(RUNS))
 DEV_READY := $(VENV)/.dev-$(call key,$(RUNS) requirements-dev.txt)
@@ -38,7 +38,7 @@ $(RUN_READY):
 	@echo "Installing requirements.txt into $(VENV). The first time this takes a minute or two."
 	@$(PIP) -r requirements.txt
 	@$(PIP) --no-deps -e .
-	@pwd > $(VENV)/.folder
+	@echo "$(CURDIR)" > $(VENV)/.folder
 	@touch $@
 
 $(DEV_READY): $(RUN_READY)

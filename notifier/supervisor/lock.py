@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self, TextIO
 
 from notifier.supervisor.files import private_folder, write_json
 
@@ -43,7 +43,7 @@ class AlreadyRunning(Exception):
 def running(data_dir: Path) -> Running | None:
     """The `up` that serves this data folder now; None where there is none or it is not ready yet."""
     try:
-        with (_run(data_dir) / "up.lock").open() as lock:
+        with (_run(data_dir) / "up.lock").open(encoding="utf-8") as lock:
             if _locked(lock, fcntl.LOCK_SH):
                 return None
         return Running(**json.loads((_run(data_dir) / "up.json").read_text(encoding="utf-8")))
@@ -66,6 +66,7 @@ class Hold:
         os.register_at_fork(after_in_child=self._lock.close)
         (folder / "up.json").unlink(missing_ok=True)
         self._children = _open(folder / "children.lock")
+        os.set_inheritable(self._children.fileno(), True)  # the broker, an exec'd program, holds it too
         return self
 
     def wait_for_orphans(self, seconds: float) -> bool:
@@ -89,11 +90,12 @@ def _run(data_dir: Path) -> Path:
     return data_dir / "run"
 
 
-def _open(path: Path) -> IO[str]:
-    return path.open("a", opener=lambda name, flags: os.open(name, flags, 0o600))
+def _open(path: Path) -> TextIO:
+    path.touch(mode=0o600)
+    return path.open("a", encoding="utf-8")
 
 
-def _locked_within(lock: IO[str], seconds: float) -> bool:
+def _locked_within(lock: TextIO, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while not _locked(lock, fcntl.LOCK_EX):
         if time.monotonic() > until:
@@ -102,7 +104,7 @@ def _locked_within(lock: IO[str], seconds: float) -> bool:
     return True
 
 
-def _locked(lock: IO[str], how: int) -> bool:
+def _locked(lock: TextIO, how: int) -> bool:
     try:
         fcntl.flock(lock, how | fcntl.LOCK_NB)
     except BlockingIOError:

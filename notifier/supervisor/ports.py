@@ -15,11 +15,13 @@ def listen(host: str, port: int) -> socket.socket:
 
     `getsockname()[1]` tells which. Raises CannotListen.
     """
+    if not 0 <= port <= 65535:
+        raise CannotListen(f"{port} is not a port. Ports are 1 to 65535; 0 takes any free one.")
     for candidate in range(port, min(port + NEXT_PORTS, 65536)):
         try:
             return _listen(host, candidate)
-        except socket.gaierror as error:
-            raise CannotListen(f"{host!r} is not an address of this machine: {error.strerror}.") from error
+        except (socket.gaierror, UnicodeError) as error:
+            raise CannotListen(f"{host!r} is not an address of this machine.") from error
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise CannotListen(f"Cannot serve on {host} port {candidate}: {error.strerror}.") from error
@@ -41,7 +43,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def url(listener: socket.socket, host: str) -> str:
     """The address to open in a browser: that of `listener`, under the name it was asked for."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - read, not bound
-    return (
-        f"http://[{name}]:{listener.getsockname()[1]}" if ":" in name else f"http://{name}:{listener.getsockname()[1]}"
-    )
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    shown = f"[{name}]" if ":" in name else name
+    return f"http://{shown}:{listener.getsockname()[1]}"

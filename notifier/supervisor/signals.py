@@ -16,7 +16,8 @@ class Signals:
         self._heard, self._noted = socket.socketpair()
         self._heard.setblocking(False)
         self._noted.setblocking(False)
-        wanted = [number for number in (*STOPS, signal.SIGCHLD) if signal.getsignal(number) is not signal.SIG_IGN]
+        # Under nohup SIGHUP is ignored, and stays so.
+        wanted = [each for each in STOPS if (each, signal.getsignal(each)) != (signal.SIGHUP, signal.SIG_IGN)]
         signal.set_wakeup_fd(self._noted.fileno(), warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, lambda *_: None) for number in (*wanted, signal.SIGCHLD)}
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._before)

@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from werkzeug.datastructures import Headers
 
 LARGEST_BODY = 4096  # octets, RFC 8030 section 7.2
 LONGEST_TOKEN = timedelta(hours=24)  # RFC 8292 section 2
@@ -33,7 +34,7 @@ class Identity:
     problem: str = ""
 
 
-def request_problem(headers: Mapping[str, str], body: bytes) -> str:
+def request_problem(headers: Headers, body: bytes) -> str:
     """What is wrong with the headers and the shape of the body, as a sentence; empty when nothing is."""
     ttl, topic, urgency = headers.get("TTL"), headers.get("Topic"), headers.get("Urgency", "normal")
     encoding = headers.get("Content-Encoding", "")
@@ -118,7 +119,7 @@ def _claims_problem(claims: Mapping[str, Any], origin: str, *, now: datetime) ->
     return ""
 
 
-def advice(headers: Mapping[str, str], claims: Mapping[str, Any], payload: Any) -> tuple[str, ...]:
+def advice(headers: Headers, claims: Mapping[str, Any], payload: Any) -> tuple[str, ...]:
     """What this catcher lets pass, and a real service or browser may not; a sentence each."""
     found = []
     if _host_of(str(claims.get("sub", ""))).endswith(_NOT_PUBLIC):

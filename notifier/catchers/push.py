@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import http_ece
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from werkzeug.datastructures import Headers
 
 from notifier.catchers.checks import LARGEST_BODY, Identity, advice, identity, json_value, request_problem
 from notifier.catchers.faults import PushFault
@@ -70,7 +71,7 @@ class CaughtPush:
 class PushRequest:
     """What was posted to an endpoint. `headers` are found in any case."""
 
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes
     received_at: datetime  # aware UTC
 

@@ -16,7 +16,7 @@ from uuid_utils import uuid7
 
 NEWEST = 1_000  # things kept
 _ID = re.compile(r"[0-9a-f]{32}")
-_SLACK = 10  # one listing of the folder per so many things put; between, so many more files may lie there
+_SLACK = 0.01  # of `keep`: so many more files may lie there before the folder is listed and the oldest go
 
 
 class NotKept(LookupError):
@@ -46,7 +46,8 @@ class Shelf:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._keep = keep
-        self._unpruned = _SLACK
+        self._slack = int(keep * _SLACK)
+        self._unpruned = self._slack
 
     def put(self, label: dict[str, Any], content: bytes = b"") -> str:
         """Keep a thing, whole or not at all; gives its id."""
@@ -92,7 +93,7 @@ class Shelf:
 
     def _prune(self) -> None:
         self._unpruned += 1
-        if self._unpruned < _SLACK:
+        if self._unpruned < self._slack:
             return
         self._unpruned = 0
         for name in self._ids()[self._keep :]:

@@ -64,9 +64,11 @@ def make_subscription() -> ResponseReturnValue:
     user = one_line(request.form.get("user"))
     if not 0 < len(user) <= LONGEST_USER:
         return _push_list(problem=f"A user ID has 1 to {LONGEST_USER} characters."), 422
+    subscription = given().push.subscribe(user)
     try:
-        given().subscribe_user(user, given().push.subscribe(user))
+        given().subscribe_user(user, subscription)
     except ValueError as error:
+        given().push.end(subscription["endpoint"].rpartition("/")[2])
         return _push_list(problem=f"The subscription was not taken: {error}"), 422
     return redirect(url_for("dev.push_list"), 303)
 

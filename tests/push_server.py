@@ -9,7 +9,7 @@ sender, decrypts what it gets, and can answer in every good and bad way.
 
 import asyncio
 import base64
-import datetime
+import datetime as dt
 import ipaddress
 import json
 import os
@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import http_ece
 from cryptography import x509
@@ -139,7 +140,7 @@ class Authority:
         return file
 
     def _certificate(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         issuer = self._key.public_key()
         return (
             x509.CertificateBuilder()
@@ -147,8 +148,8 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(days=1))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), False)
         )
@@ -232,7 +233,7 @@ class PushServer:
         """Close every connection, as a service does with idle ones."""
         asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result()
 
-    def __enter__(self) -> "PushServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         self.port = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
         return self

@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from notifier.channels import Notice
 from notifier.channels.push.encoder import LARGEST
@@ -19,6 +18,7 @@ from notifier.channels.wording import Wording, word
 
 AIM = 2048  # octets: Mozilla's Android bridge may hold only 2,744 of ciphertext
 BODY, TITLE = 600, 300  # octets, more than a phone shows
+LEAST_BODY = 150  # octets; rather than less text, no picture
 DAY = 86_400  # seconds: how long a push service keeps the message for a browser that is away
 LONGEST_TTL = 28 * DAY  # what FCM keeps at most
 
@@ -39,12 +39,13 @@ def payload(notice: Notice) -> bytes:
 
     A notice that was too large for the service the last time (413) carries only its title and link.
     """
-    encode = partial(_encoded, notice)
     note = _note(word(notice), short=is_short(notice))
+    octets = _encoded(notice, note)
     for smaller, limit in _STEPS:
-        if len(encode(note)) > limit:
-            note = smaller(note, encode)
-    return encode(note)
+        if len(octets) > limit:
+            note = smaller(note, len(octets) - limit)
+            octets = _encoded(notice, note)
+    return octets
 
 
 def is_short(notice: Notice) -> bool:
@@ -110,16 +111,12 @@ def _encoded(notice: Notice, note: Note) -> bytes:
     return _json({"web_push": 8030, "notification": {name: part for name, part in shown.items() if part}})
 
 
-_Encode = Callable[[Note], bytes]
+def _with_less_body(note: Note, surplus: int) -> Note:
+    return replace(note, body=cut(note.body, max(_size(note.body) - surplus, LEAST_BODY)))
 
 
-def _with_less_body(note: Note, encode: _Encode) -> Note:
-    room = AIM - len(encode(replace(note, body=""))) - len('"body":"",')
-    return replace(note, body=cut(note.body, max(room, BODY // 4)))
-
-
-# What is given up for size, the dearest last. Only what must not be is taken away above the aim.
-_STEPS: tuple[tuple[Callable[[Note, _Encode], Note], int], ...] = (
+# What is given up for size, the dearest last, each with the limit that it is given up for.
+_STEPS: tuple[tuple[Callable[[Note, int], Note], int], ...] = (
     (_with_less_body, AIM),
     (lambda note, _: replace(note, image=""), AIM),
     (lambda note, _: replace(note, icon=""), AIM),

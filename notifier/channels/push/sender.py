@@ -18,7 +18,7 @@ from notifier.channels.push.keys import Signer, key_id
 from notifier.channels.push.messages import Push
 from notifier.channels.push.replies import BadReply, Reply
 from notifier.channels.push.settings import PushSettings
-from notifier.channels.push.transport import Transport
+from notifier.channels.push.transport import Lane, Transport
 from notifier.policy.outcomes import Deferred, Outcome, Refused
 
 log = logging.getLogger(__name__)
@@ -65,10 +65,11 @@ class Sender:
         except BadAddress as error:
             report(Answer(push.delivery_id, Refused("address", str(error)), started_at=self._clock(), ms=0))
             return
-        async with self._transport.slot(endpoint):
-            started_at, start = self._clock(), perf_counter()
-            outcome = self._held(endpoint, batch) or await self._outcome(push, endpoint, batch=batch)
-            ms = round((perf_counter() - start) * 1000)
+        with self._transport.lane(endpoint) as lane:
+            async with lane.slots, lane.in_flight:
+                started_at, start = self._clock(), perf_counter()
+                outcome = self._held(endpoint, batch) or await self._outcome(push, endpoint, lane=lane, batch=batch)
+                ms = round((perf_counter() - start) * 1000)
         report(Answer(push.delivery_id, outcome, started_at=started_at, ms=ms))
 
     def _held(self, endpoint: Endpoint, batch: _Batch) -> Deferred | None:
@@ -79,9 +80,9 @@ class Sender:
             return Deferred("busy", f"not tried: {endpoint.origin} is slow and has its full share", charged=False)
         return None
 
-    async def _outcome(self, push: Push, endpoint: Endpoint, *, batch: _Batch) -> Outcome:
+    async def _outcome(self, push: Push, endpoint: Endpoint, *, lane: Lane, batch: _Batch) -> Outcome:
         try:
-            reply = await self._transport.post(endpoint, self._request(push, endpoint))
+            reply = await self._transport.post(endpoint, self._request(push, endpoint), lane=lane)
         except _EXPECTED as error:
             return _failure(error)
         outcome = self._classified(reply, push)

@@ -6,10 +6,9 @@ any check, and read answers of any length. Lives on one event loop; nothing here
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 from notifier.channels.push.addresses import Resolve, checked
 from notifier.channels.push.endpoints import Endpoint
@@ -91,12 +90,23 @@ class Connection(asyncio.Protocol):
 
 
 @dataclass(slots=True)
-class _Lane:
-    """What is shared by all pushes to one origin: how many at once, and the connections kept."""
+class Lane:
+    """What all pushes to one origin share. To be entered (`with`) and both its limits held around `post`.
+
+    The origin's own limit is taken first: those who wait for a slow origin must not fill the common one.
+    """
 
     slots: asyncio.Semaphore
+    in_flight: asyncio.Semaphore
     users: int = 0
     idle: list[Connection] = field(default_factory=list)  # the last used is taken first, so that the others age
+
+    def __enter__(self) -> Self:
+        self.users += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.users -= 1
 
 
 class Transport:
@@ -108,28 +118,24 @@ class Transport:
         self._resolve = resolve
         self._resolvers = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="push-resolve")
         self._lookups: dict[str, asyncio.Future[list[str]]] = {}
-        self._lanes: dict[tuple[str, bool], _Lane] = {}
+        self._lanes: dict[tuple[str, bool], Lane] = {}
         self._tls = _tls(settings.ca_file)
         self._reaper: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def slot(self, endpoint: Endpoint) -> AsyncIterator[None]:
-        """Wait until one more push may be under way, to this origin and at all. To be held around `post`."""
-        lane = self._lane(endpoint)
-        lane.users += 1
-        try:
-            # The origin's own limit first: those who wait for a slow origin must not fill the common one.
-            async with lane.slots, self._in_flight:
-                yield
-        finally:
-            lane.users -= 1
+    def lane(self, endpoint: Endpoint) -> Lane:
+        """The lane of the endpoint's origin."""
+        key = endpoint.origin, endpoint.loopback
+        lane = self._lanes.get(key)
+        if not lane:
+            lane = self._lanes[key] = Lane(asyncio.Semaphore(self._settings.per_origin), self._in_flight)
+            self._watch()
+        return lane
 
-    async def post(self, endpoint: Endpoint, request: bytes) -> Reply:
+    async def post(self, endpoint: Endpoint, request: bytes, *, lane: Lane) -> Reply:
         """Send one request within the deadline. An answer whose head came in time counts, whole or not.
 
         Raises `TimeoutError`, `OSError` (with `ssl.SSLError`), `NotPublic` and `BadReply`.
         """
-        lane = self._lane(endpoint)
         asked: list[Connection] = []
         try:
             async with asyncio.timeout(self._settings.deadline):
@@ -149,7 +155,7 @@ class Transport:
         self._lanes.clear()
         self._resolvers.shutdown(wait=False, cancel_futures=True)
 
-    async def _ask(self, endpoint: Endpoint, request: bytes, *, lane: _Lane, asked: list[Connection]) -> Reply:
+    async def _ask(self, endpoint: Endpoint, request: bytes, *, lane: Lane, asked: list[Connection]) -> Reply:
         connection = _kept(lane) or await self._connect(endpoint)
         asked.append(connection)
         try:
@@ -206,14 +212,6 @@ class Transport:
         if not lookup.cancelled():
             lookup.exception()  # seen, also where all who asked have given up
 
-    def _lane(self, endpoint: Endpoint) -> _Lane:
-        key = endpoint.origin, endpoint.loopback
-        lane = self._lanes.get(key)
-        if not lane:
-            lane = self._lanes[key] = _Lane(asyncio.Semaphore(self._settings.per_origin))
-            self._watch()
-        return lane
-
     def _watch(self) -> None:
         if not self._reaper:
             self._reaper = asyncio.get_running_loop().call_later(IDLE / 4, self._reap)
@@ -231,7 +229,7 @@ class Transport:
             self._watch()
 
 
-def _kept(lane: _Lane) -> Connection | None:
+def _kept(lane: Lane) -> Connection | None:
     while lane.idle:
         if (connection := lane.idle.pop()).open:
             return connection

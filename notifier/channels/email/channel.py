@@ -1,0 +1,158 @@
+"""The email channel: renders notices as mails and sends them through the relay."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from notifier.channels import Address, Answer, BadAddress, Notice, Report, TemplateFault
+from notifier.channels.email import addresses
+from notifier.channels.email.conversation import Lost
+from notifier.channels.email.exchange import InHand, Pending, Tell
+from notifier.channels.email.layout import lay_out, short_type
+from notifier.channels.email.mime import Letter, Mail, write_mail
+from notifier.channels.email.replies import unreachable
+from notifier.channels.email.settings import EmailSettings
+from notifier.channels.wording import name_of
+from notifier.policy.events import one_line
+from notifier.policy.outcomes import Deferred, Outcome
+
+if TYPE_CHECKING:
+    from notifier.channels.email.held import HeldConnection, NotifyMail
+
+_ACTOR_IN_FROM = 60  # characters
+_LOSSES_IN_A_ROW = 2  # after so many connections lost without one mail sent, the relay is unwell
+
+
+class EmailChannel:
+    """Keeps the `Channel` protocol for mail. Safe to use from many threads; `clock` gives aware UTC."""
+
+    name = "email"
+
+    def __init__(self, settings: EmailSettings, clock: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._slots = threading.BoundedSemaphore(settings.max_connections)
+        self._lock = threading.Lock()
+        self._idle: list[HeldConnection] = []
+        self._mail: NotifyMail | None = None
+
+    def render(self, notice: Notice, now: datetime) -> Mail:  # noqa: ARG002 (the protocol's; a mail is the same at any time)
+        """The notice as a mail; the same octets for the same notice, whenever. Raises `TemplateFault`."""
+        settings = self._settings
+        try:
+            recipient = addresses.sendable(notice.address.value)
+        except BadAddress as error:
+            raise TemplateFault(f"The stored address cannot be sent to. {error}") from error
+        page = lay_out(notice, brand=settings.brand, address=notice.address.value)
+        letter = Letter(
+            delivery_id=notice.delivery_id,
+            host=settings.host,
+            type=short_type(notice.type),
+            created_at=notice.created_at,
+            from_name=_from_name(notice, settings.brand),
+            from_address=settings.sender_address,
+            to_name=notice.person.name,
+            to_address=recipient,
+            subject=page.subject,
+            text=page.text,
+            html=page.html,
+            group=notice.group,
+            unsubscribe_url=notice.unsubscribe_url,
+        )
+        return write_mail(letter)
+
+    def send(self, messages: Iterable[Mail], report: Report) -> None:
+        """Send the mails in order over one held connection and report each answer when its last reply is read.
+
+        Waits while `max_connections` others are sending. Mails are pulled one ahead of the one being sent.
+        """
+
+        def tell(hand: InHand, outcome: Outcome) -> None:
+            ms = round((time.monotonic() - hand.started) * 1000)
+            report(Answer(hand.mail.delivery_id, outcome, started_at=hand.started_at, ms=ms))
+
+        pending = Pending(messages, self._clock)
+        with self._slots:
+            trouble = self._send_until_trouble(pending, tell)
+        while trouble is not None and (hand := pending.take()) is not None:
+            # Not tried, so not charged: the relay would have kept each of them waiting in vain.
+            tell(hand, replace(trouble, charged=False))
+
+    def origin(self, address: Address) -> str:  # noqa: ARG002 (the protocol's; one relay for all)
+        """The relay: it stands between us and every mailbox."""
+        return self._settings.origin
+
+    def masked(self, address: Address) -> str:
+        """The address as logs and answers may show it."""
+        return addresses.masked(address.value)
+
+    def close(self) -> None:
+        """Let go of the connections that lie idle; those in use follow when they come back worn."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.let_go()
+
+    def _send_until_trouble(self, pending: Pending, tell: Tell) -> Deferred | None:
+        """Send all that is pending. Gives what keeps the rest from being tried, if anything does."""
+        losses = 0
+        while not pending.is_empty():
+            lost, progressed = self._send_over_one(pending, tell)
+            losses = 0 if lost is None or progressed else losses + 1
+            if lost is not None and isinstance(lost.outcome, Deferred):
+                if lost.outcome.pauses:
+                    return lost.outcome
+                if losses >= _LOSSES_IN_A_ROW:
+                    return unreachable(lost.outcome.code, lost.outcome.text)
+        return None
+
+    def _send_over_one(self, pending: Pending, tell: Tell) -> tuple[Lost | None, bool]:
+        """Send over one connection. Gives what ended it, and whether it carried any mail now."""
+        connection, is_whole = self._connection(), False
+        before = connection.num_emails
+        try:
+            lost = connection.exchange(pending, tell)
+            is_whole = lost is None
+        finally:
+            self._give_back(connection, is_whole=is_whole)
+        return lost, connection.num_emails > before
+
+    def _connection(self) -> "HeldConnection":
+        """One that lies idle and is well, else a new one. Idle and used ones together never exceed the slots."""
+        while (idle := self._idle_one()) is not None:
+            if not idle.is_worn():
+                return idle
+            idle.let_go()
+        with self._lock:
+            return self._relay().connect()
+
+    def _idle_one(self) -> "HeldConnection | None":
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _give_back(self, connection: "HeldConnection", *, is_whole: bool) -> None:
+        if not is_whole or connection.is_worn():
+            connection.let_go()
+            return
+        with self._lock:
+            self._idle.append(connection)
+
+    def _relay(self) -> "NotifyMail":
+        if self._mail is None:
+            # Flask-Mail brings Flask, most of its 0.3 s of import; who only renders or checks addresses needs neither.
+            from notifier.channels.email.held import NotifyMail
+
+            self._mail = NotifyMail(self._settings)
+        return self._mail
+
+
+def _from_name(notice: Notice, brand: str) -> str:
+    """ "Ann via Acme"; the brand alone where a name poses as an address, or several have acted."""
+    actor = one_line(name_of(notice.events[-1].actor))
+    poses = any(mark in actor for mark in ("@", "＠", "﹫", "://"))
+    if poses or len(actor) > _ACTOR_IN_FROM or len({event.actor.id for event in notice.events}) > 1:
+        return brand
+    return f"{actor} via {brand}"

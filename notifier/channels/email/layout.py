@@ -1,0 +1,119 @@
+"""Puts the words of a notice into the shape of a mail: a text and an HTML that say the same."""
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+
+import css_inline
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError, select_autoescape
+
+from notifier.channels import Notice, TemplateFault
+from notifier.channels.wording import Wording, name_of, shortened, word
+from notifier.policy.events import Event
+
+LISTED = 10  # events of a gathered notice; the rest is a number
+_PREHEADER = 120
+_LISTED_EXCERPT = 140
+_RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi")
+_LINK = re.compile(r'https?://[^\s<>"\\`]+', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A mail's words, laid out."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event of a gathered notice."""
+
+    sentence: str
+    excerpt: str
+    url: str
+
+
+def lay_out(notice: Notice, *, brand: str, address: str) -> Page:
+    """The notice's words as text and as HTML with its styles inlined. Raises `TemplateFault`."""
+    wording = word(notice)
+    context = _context(notice, wording, brand=brand, address=address)
+    try:
+        text = _template("mail.txt").render(context)
+        html = _inliner().inline(_template("mail.html").render(context).encode("utf-8", "replace").decode())
+    except (TemplateError, css_inline.InlineError) as error:
+        raise TemplateFault(f"{notice.type}: {error}") from error
+    return Page(wording.subject, text, html)
+
+
+def short_type(type_: str) -> str:
+    """The type without the ending that all share: "comment"."""
+    return type_.removesuffix(".created")
+
+
+def _context(notice: Notice, wording: Wording, *, brand: str, address: str) -> dict[str, object]:
+    language = wording.lang.replace("_", "-")
+    return {
+        "sentence": wording.sentence,
+        "subject": wording.subject,
+        "excerpt": wording.excerpt,
+        "preheader": shortened(" ".join((wording.excerpt or wording.sentence).split()), _PREHEADER),
+        "action": wording.action,
+        "url": linked(wording.url),
+        "image": linked(wording.image),
+        "image_alt": notice.events[-1].object.name or "Picture of what this is about",
+        "avatar": linked(wording.avatar),
+        "actor": name_of(notice.events[-1].actor),
+        "lines": _lines(notice),
+        "more": max(len(notice.events) - LISTED, 0),
+        "language": language,
+        "direction": "rtl" if language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr",
+        "kind": short_type(notice.type).replace(".", " ").replace("_", " "),
+        "brand": brand,
+        "address": address,
+        "unsubscribe_url": linked(notice.unsubscribe_url),
+    }
+
+
+def _lines(notice: Notice) -> list[Line]:
+    """The newest events one by one, newest first; none where there is only one to tell of."""
+    if len(notice.events) < 2:
+        return []
+    return [_line(notice, event) for event in reversed(notice.events[-LISTED:])]
+
+
+def _line(notice: Notice, event: Event) -> Line:
+    wording = word(replace(notice, events=(event,)))
+    excerpt = shortened(" ".join(wording.excerpt.split()), _LISTED_EXCERPT)
+    return Line(wording.sentence, excerpt, linked(wording.url))
+
+
+def linked(url: str) -> str:
+    """The URL if it is one to follow from a mail, else nothing."""
+    return url if _LINK.fullmatch(url) else ""
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(str(resources.files(__package__) / "templates")),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(["html"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _template(name: str) -> Template:
+    return _environment().get_template(name)
+
+
+@cache
+def _inliner() -> css_inline.CSSInliner:
+    # The one <style> in the template is what cannot be inlined: colours in the dark and small screens.
+    style = (resources.files(__package__) / "templates" / "mail.css").read_text(encoding="utf-8")
+    return css_inline.CSSInliner(extra_css=style, keep_style_tags=True, load_remote_stylesheets=False)

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-MOST = 100_000  # a count above this means the switch stays on
-LONGEST = 300.0  # seconds of delay
+MOST = 100_000  # the highest count that a form may ask for
+LONGEST = 300.0  # seconds of delay that a form may ask for
 
 
 class MailFault(StrEnum):

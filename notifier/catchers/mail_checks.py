@@ -10,6 +10,7 @@ from notifier.catchers.mailbox import CaughtMail
 LONGEST_LINE = 998  # octets, RFC 5322 section 2.1.1
 GMAIL_CLIPS = 102 * 1024  # octets of HTML
 MOST_LINKS = 100
+LONGEST_READ = 500_000  # characters of HTML that are searched for links
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,18 @@ def links(mail: CaughtMail) -> list[Link]:
     found = [
         Link(url, "List-Unsubscribe") for url in re.findall(r"<(https?://[^>\s]+)>", mail.header("List-Unsubscribe"))
     ]
-    reader = _Links()
-    reader.feed(mail.html)
-    found += reader.found or [Link(url, "") for url in re.findall(r"https?://[^\s<>\"']+", mail.text)]
+    found += _anchors(mail.html) or [Link(url, "") for url in re.findall(r"https?://[^\s<>\"']+", mail.text)]
     return list({link.url: link for link in reversed(found)}.values())[::-1][:MOST_LINKS]
+
+
+def _anchors(html: str) -> list[Link]:
+    reader = _Links()
+    try:
+        reader.feed(html[:LONGEST_READ])
+    except AssertionError:
+        # So says the standard library of a declaration like "<![-"; what was found before it stands.
+        return reader.found
+    return reader.found
 
 
 class _Links(HTMLParser):

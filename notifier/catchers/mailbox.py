@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from notifier.catchers.shelf import Kept, NotKept, Shelf
+from notifier.catchers.shelf import Kept, Shelf
 from notifier.policy.events import one_line
 
 SUBJECT = 300  # characters of it in lists
@@ -22,7 +22,8 @@ _HEAD = 64 * 1024  # octets in which the headers of a list's line are looked for
 # All headers as plain text: the parsers of address and date headers stumble over hostile ones.
 _TEXT_HEADERS = HeaderRegistry(use_default_map=False)
 _POLICY = policy.default.clone(header_factory=_TEXT_HEADERS)
-# What the standard library's parser was seen to raise, or can, on broken parameters and thousandfold nesting.
+# What the standard library's parser was seen to raise, or can, on broken parameters, odd charsets and
+# thousandfold nesting.
 _UNREADABLE = (TypeError, ValueError, LookupError, RecursionError)
 _CHARSET = re.compile(r"""charset\*?\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 
@@ -175,8 +176,5 @@ def _content(part: EmailMessage) -> str:
     named = _CHARSET.search(str(part.get("content-type", "")))
     try:
         return octets.decode(named.group(1) if named else "utf-8", "replace")
-    except LookupError:
+    except _UNREADABLE:
         return octets.decode("utf-8", "replace")
-
-
-__all__ = ["CaughtMail", "Mailbox", "NotKept", "readable"]

@@ -1,6 +1,7 @@
 """The mail catcher: an SMTP server that takes every mail, keeps it and passes nothing on."""
 
 import asyncio
+import logging
 import signal
 import socket
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from notifier.catchers.faults import Faults, MailFault
 from notifier.catchers.mailbox import Mailbox
 
+log = logging.getLogger(__name__)
 LARGEST = 25 * 1024 * 1024  # octets; what common relays take
 MOST_RECIPIENTS = 1_000
 BOUNCING = "@bounce.test"  # nobody lives there, ever
@@ -92,3 +94,8 @@ class _Door:
         kept = self._mailbox.keep(envelope.mail_from or "", envelope.rcpt_tos, raw=raw, received_at=datetime.now(UTC))
         # Kept and not answered: the sender cannot know, and the same Message-ID will come again.
         return _ANSWERS[fault] if fault else f"250 2.0.0 Caught as {kept}"
+
+    async def handle_exception(self, error: Exception) -> str:
+        # A full disk is no fault of the mail: the sender shall come again.
+        log.error("a mail could not be caught", exc_info=error)
+        return f"451 4.3.0 The catcher failed: {type(error).__name__}"

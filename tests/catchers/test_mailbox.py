@@ -17,6 +17,7 @@ HOSTILE = {
     "binary": bytes(range(256)) * 20,
     "latin-1 header": b"Subject: caf\xe9\r\nFrom: J\xf6rg <j@x>\r\n\r\nna\xefve",
     "unknown charset": b"Content-Type: text/plain; charset=klingon\r\n\r\nQapla' \xff",
+    "charset that is none": b"Subject: =?idna?q?=C3?=\r\nContent-Type: text/plain; charset=idna\r\n\r\n\xc3",
     "broken encoded word": b"Subject: =?utf-8?b?!!!?= =?x?q?=zz?=\r\n\r\n",
     "broken base64": b"Content-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!!a",
     "broken continuation": b"Content-Type: text/plain; charset*=''%; charset*0=a; charset*1*=b; x*0*=\r\n\r\nhi",
@@ -25,8 +26,9 @@ HOSTILE = {
     "no dates": b"Date: the day after\r\nTo: <<<>>>,,;;\r\nMessage-ID: <<\r\n\r\n",
     "huge subject": b"Subject: " + b"\r\n ".join([b"=?utf-8?q?" + b"x" * 60 + b"?="] * 15_000) + b"\r\n\r\nhi",
     "deep nesting": b"".join(
-        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(2_000)
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(1_100)
     ),
+    "broken declaration": b"Content-Type: text/html\r\n\r\n<a href='https://x/'>x</a><![-",
     "null octets": b"Subject: a\x00b\r\nContent-Type: text/plain; charset=u\x00tf\r\n\r\nhi\x00",
 }
 

@@ -170,6 +170,17 @@ def test_a_line_that_is_too_long_is_refused_as_elsewhere(mail_server: Served, ca
     assert caught.count() == 0
 
 
+def test_a_mail_that_cannot_be_written_is_deferred_not_refused(mail_server: Served, caught: Mailbox) -> None:
+    folder = mail_server[1] / "mail"
+    folder.rename(folder.with_name("elsewhere"))
+    with pytest.raises(smtplib.SMTPDataError) as deferred:
+        send(mail_server)
+    folder.with_name("elsewhere").rename(folder)
+    assert deferred.value.smtp_code == 451
+    send(mail_server)
+    assert caught.count() == 1
+
+
 def test_sigterm_ends_the_server_with_0_even_while_senders_hold_connections(tmp_path: Path) -> None:
     with running_mail_server(tmp_path) as server, smtplib.SMTP("127.0.0.1", server.port, timeout=10) as held:
         held.ehlo()

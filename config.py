@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     MAIL_USE_SSL: bool = False
     MAIL_USERNAME: str = ""
     MAIL_PASSWORD: SecretStr = SecretStr("")
-    MAIL_DEFAULT_SENDER: str = "Notifier <notifier@localhost>"
+    MAIL_DEFAULT_SENDER: str = "Notifier <notifier@notifier.localhost>"
     MAIL_CA_FILE: str = ""
     MAIL_MAX_CONNECTIONS: Annotated[int, Field(ge=1, le=1000)] = 10
 

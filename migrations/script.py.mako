@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import notifier.store.types
+from notifier.store.types import Key, Utc
 ${imports if imports else ""}
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

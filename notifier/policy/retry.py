@@ -76,11 +76,12 @@ def after(
             return Next(State.FAILED, Reason.ADDRESS_GONE)
         case Deferred():
             made = tries + outcome.charged
-            delay = max(policy.delay(made, scale=scale, chance=chance), outcome.patience * scale)
-            due_at = now + max(delay, outcome.after)
+            # A try that is not charged is no step of the backoff: it waits as long as the provider asks, or as we think fit.
+            backoff = policy.delay(made, scale=scale, chance=chance) if outcome.charged else timedelta(0)
+            due_at = now + max(backoff, outcome.patience * scale, outcome.after)
             if expires_at is not None and due_at >= expires_at:
                 return Next(State.FAILED, Reason.EXPIRED)
             if made >= policy.tries or due_at > wanted_at + policy.lifetime:
                 return Next(State.FAILED, Reason.GAVE_UP)
-            reason = Reason.PAUSED if outcome.pauses else Reason.RETRY
+            reason = Reason.RETRY if outcome.charged else Reason.PAUSED
             return Next(State.WAITING, reason, due_at, charged=outcome.charged)

@@ -1,8 +1,9 @@
 """The delivery log: what became of everything, read in pages that never count and never skip."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select, true
 
@@ -116,6 +117,15 @@ class Books:
     @property
     def balanced(self) -> bool:
         return self.unaccounted == 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that the API and the command line show."""
+        return {
+            "balanced": self.balanced,
+            "unaccounted": self.unaccounted,
+            "events": {"accepted": self.accepted, "planned": self.planned, "unplanned": self.unplanned},
+            "channels": {name: asdict(channel) for name, channel in self.channels.items()},
+        }
 
 
 # Where each state stands in the books. A state that is missing here would show as unaccounted.

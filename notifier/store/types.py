@@ -36,6 +36,9 @@ class Key(TypeDecorator[str]):
         super().__init__()
         self.prefix = prefix
 
+    def __repr__(self) -> str:
+        return f"Key({self.prefix!r})"
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return Uuid() if dialect.name == "postgresql" else BINARY(16)
 
@@ -56,6 +59,9 @@ class Utc(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def __repr__(self) -> str:
+        return "Utc()"
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:

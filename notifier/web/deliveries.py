@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from notifier.policy.catalogue import CHANNELS
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins
-from notifier.store.log import Books, Entry, Filter, Log
+from notifier.store.log import Entry, Filter, Log
 from notifier.store.operate import Operate
 from notifier.store.types import id_octets
 from notifier.web import shapes
@@ -104,7 +104,7 @@ def retry_many() -> tuple[dict[str, Any], int]:
 def books() -> dict[str, Any]:
     """Everything that was accepted, and where it is."""
     with parts().database.read() as connection:
-        return books_shape(Log(connection).books())
+        return Log(connection).books().as_json()
 
 
 def retry_one(delivery_id: str, *, who: str) -> dict[str, Any]:
@@ -195,26 +195,6 @@ def filter_of(query: LogQuery) -> Filter:
 def cursor_of(entry: Entry) -> str:
     """An opaque mark: the page goes on after this entry."""
     return base64.urlsafe_b64encode(id_octets(entry.id)).rstrip(b"=").decode()
-
-
-def books_shape(books: Books) -> dict[str, Any]:
-    """The books as the API and the command line show them."""
-    return {
-        "balanced": books.balanced,
-        "unaccounted": books.unaccounted,
-        "events": {"accepted": books.accepted, "planned": books.planned, "unplanned": books.unplanned},
-        "channels": {
-            name: {
-                "accepted": channel.accepted,
-                "delivered": channel.delivered,
-                "skipped": channel.skipped,
-                "failed": channel.failed,
-                "cancelled": channel.cancelled,
-                "waiting": channel.waiting,
-            }
-            for name, channel in books.channels.items()
-        },
-    }
 
 
 def request_fields(body: RetryBody) -> dict[str, str]:

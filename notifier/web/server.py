@@ -1,6 +1,6 @@
 """The Flask app: blueprints, id converters, security headers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from flask import Blueprint, Flask, Response, redirect, url_for
@@ -15,16 +15,9 @@ from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
 
 MAX_BODY = 4 * 1024 * 1024
-CSP = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-    )
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 
 
@@ -39,8 +32,11 @@ def _ids(prefix: str) -> type[BaseConverter]:
     return type(f"{prefix.title()}Id", (BaseConverter,), {"regex": rf"{prefix}_[0-9a-f]{{32}}"})
 
 
-def make_server(parts: WebParts, extra: Sequence[Blueprint] = ()) -> Flask:
-    """The web edge with its parts; `extra` blueprints are those of development."""
+def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callable[..., object] | None = None) -> Flask:
+    """The web edge with its parts.
+
+    `extra` blueprints are those of development; `exempt` is a view of theirs that is posted to without a form of ours.
+    """
     app = Flask(__name__, static_url_path="/static", template_folder="templates")
     app.config.update(
         SECRET_KEY=parts.secret_key,
@@ -66,6 +62,8 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = ()) -> Flask:
     app.register_blueprint(admin.bp)
     for blueprint in extra:
         app.register_blueprint(blueprint)
+    if exempt is not None:
+        csrf.exempt(exempt)
     problems.install(app)
     _pages(app)
     return app
@@ -88,8 +86,3 @@ def _pages(app: Flask) -> None:
         response.headers.setdefault("Referrer-Policy", "no-referrer")
         response.headers.setdefault("X-Frame-Options", "DENY")
         return response
-
-
-def csrf_exempt(app: Flask, view: str) -> None:
-    """Let a view be posted to without a form of ours."""
-    app.extensions["csrf"].exempt(view)

@@ -91,7 +91,7 @@ def classify(reply: Reply, stage: Stage) -> Outcome:
     if reply.number in _SETTINGS_CODES or (stage == Stage.SESSION and reply.is_permanent):
         return misconfigured(reply.code, reply.text)
     if not reply.is_permanent:
-        return Deferred(reply.code, reply.text, after=_least_wait(reply, stage), pauses=stage == Stage.SESSION)
+        return Deferred(reply.code, reply.text, patience=_least_wait(reply, stage), pauses=stage == Stage.SESSION)
     if _address_is_gone(reply, stage):
         return Gone(reply.code, reply.text)
     return Refused(reply.code, reply.text)
@@ -99,12 +99,12 @@ def classify(reply: Reply, stage: Stage) -> Outcome:
 
 def misconfigured(code: str, text: str) -> Deferred:
     """No mail can go out until somebody changes a setting: not the mail's fault."""
-    return Deferred(code, text, after=MISCONFIGURED_PAUSE, charged=False, pauses=True)
+    return Deferred(code, text, patience=MISCONFIGURED_PAUSE, charged=False, pauses=True)
 
 
 def unreachable(code: str, text: str) -> Deferred:
     """The relay does not answer: what else waits for it waits a little longer."""
-    return Deferred(code, text, after=UNREACHABLE_PAUSE, pauses=True)
+    return Deferred(code, text, patience=UNREACHABLE_PAUSE, pauses=True)
 
 
 def unknown(cause: str) -> Deferred:

@@ -35,12 +35,13 @@ def classify(
     if status in (404, 410):
         return Gone(code, text)
     if blames_key(status, body):
-        return Deferred(code, text, after=ALARM_WAIT, charged=False, pauses=True)
+        return Deferred(code, text, patience=ALARM_WAIT, charged=False, pauses=True)
     if status == 413:
         return Refused(code, text) if short else Deferred(code, text)
     if _throttles(status, headers):
-        wait = retry_after(headers, now) or _THROTTLED_WAIT[status]
-        return Deferred(code, text, after=wait, charged=False, pauses=True)
+        asked = retry_after(headers, now)
+        patience = timedelta(0) if asked else _THROTTLED_WAIT[status]
+        return Deferred(code, text, after=asked, patience=patience, charged=False, pauses=True)
     if status >= 500 or status == 408:
         wait = retry_after(headers, now)
         return Deferred(code, text, after=wait, pauses=status == 503 and wait > timedelta(0))

@@ -29,6 +29,7 @@ class PushChannel:
     """
 
     name = "push"
+    perishable = True
 
     def __init__(self, settings: PushSettings, clock: Callable[[], datetime], resolve: Resolve = resolve) -> None:
         self._settings = settings

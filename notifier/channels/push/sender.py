@@ -75,7 +75,7 @@ class Sender:
     def _held(self, endpoint: Endpoint, batch: _Batch) -> Deferred | None:
         if said := batch.paused.get(endpoint.origin):
             text = f"not tried: {endpoint.origin} answered {said.code} a moment ago"
-            return Deferred(said.code, text, after=said.after, charged=False)
+            return Deferred(said.code, text, after=said.after, patience=said.patience, charged=False)
         if asyncio.get_running_loop().time() > batch.overdue_at:
             return Deferred("busy", f"not tried: {endpoint.origin} is slow and has its full share", charged=False)
         return None

@@ -1,7 +1,7 @@
 """Pushes over real connections to a real server that checks and decrypts them."""
 
-from tests.channels.push.conftest import outcome_of, push, send
 from notifier.policy.outcomes import Delivered
+from tests.channels.push.conftest import outcome_of
 
 
 def test_a_push_arrives_signed_and_can_be_read(server, channel):

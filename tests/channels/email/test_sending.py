@@ -49,7 +49,7 @@ def test_answers_are_reported_before_the_next_mail_is_answered(server: SmtpServe
     server.fail("dot", delay=0.2, to="user2@app.example")
     one, two = sender.mails(2)
     told_at_arrival: list[int] = []
-    sender.channel.send([one, two], lambda answer: told_at_arrival.append(len(server.mails)))
+    sender.channel.send([one, two], lambda _: told_at_arrival.append(len(server.mails)))
     assert told_at_arrival == [1, 2]
 
 
@@ -164,7 +164,9 @@ def test_a_drop_inside_a_long_content_is_no_unknown(server: SmtpServer, sender: 
     server.fail("body", close=True, times=1)
     small = sender.mail()
     # More than the buffers of both sides hold, so that the final dot was never written.
-    long = Mail("dlv_9", small.sender, small.recipient, "", "", "", content=b"A: b\r\n\r\n" + b"x" * 70 + b"\r\n" * 8_000_000)
+    long = Mail(
+        "dlv_9", small.sender, small.recipient, "", "", "", content=b"A: b\r\n\r\n" + b"x" * 70 + b"\r\n" * 8_000_000
+    )
     (answer,) = sender.send(long)
     assert isinstance(answer.outcome, Deferred)
     assert answer.outcome.code == "connection"

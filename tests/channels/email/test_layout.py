@@ -1,12 +1,14 @@
 """What a mail says and shows: words in both parts, escaped, linked and readable without its styles."""
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import css_inline
 import pytest
 
 from notifier.channels import Person
-from notifier.channels.email.layout import LISTED, Page, lay_out, linked
+from notifier.channels.email.layout import LISTED, TEMPLATES, Page, lay_out, linked
 from notifier.policy.events import Actor, Thing
 from tests.channels.email.conftest import a_notice, an_event
 
@@ -64,6 +66,16 @@ def test_styles_are_inlined_and_the_dark_ones_kept() -> None:
     assert not html.all("script") + html.all("form") + html.all("link")
     assert all(attributes.get("role") == "presentation" for attributes in html.all("table"))
     assert all(attributes.get("alt") for attributes in html.all("img"))
+
+
+def test_the_styles_are_those_that_inlining_the_whole_mail_would_give() -> None:
+    made = page(events=tuple(an_event(n) for n in range(12)))
+    style = (TEMPLATES / "mail.css").read_text(encoding="utf-8")
+    bare = re.sub(r' style="[^"]*"', "", made.html)
+    whole = css_inline.inline(bare, extra_css=style, keep_style_tags=True, load_remote_stylesheets=False)
+    assert [attributes.get("style") for _, attributes in Read(made.html).tags] == [
+        attributes.get("style") for _, attributes in Read(whole).tags if _ != "tbody"
+    ]
 
 
 def test_the_preheader_comes_first_and_is_hidden() -> None:

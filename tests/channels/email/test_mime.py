@@ -81,7 +81,7 @@ def meant(text: str) -> str:
 
 
 def display_name(mail: Mail, header: str) -> str:
-    """The name as mail clients decode it: the newer parser wrongly puts spaces between encoded words (RFC 2047, 6.2)."""
+    """The name as mail clients decode it: the newer parser puts spaces between encoded words (cf. RFC 2047, 6.2)."""
     raw = message_from_bytes(mail.content)[header]
     return str(make_header(decode_header(parseaddr(raw)[0])))
 

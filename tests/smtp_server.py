@@ -86,6 +86,7 @@ class SmtpServer:
     ) -> None:
         self.pipelining, self.starttls, self.implicit_tls, self.smtputf8 = pipelining, starttls, implicit_tls, smtputf8
         self.auth, self.mechanisms, self.latency = auth, mechanisms, latency
+        self.slip_in_before_tls = b""  # said in clear in one write with the answer to STARTTLS
         self.mails: list[Received] = []
         self.commands: list[str] = []  # every command line, of all connections, in the order read
         self.connections = 0  # accepted so far
@@ -265,6 +266,7 @@ class _Session:
             self._say("502 5.5.1 Not here")
             return
         self._say("220 2.0.0 Go ahead")
+        self.answers += self.server.slip_in_before_tls
         self._flush()
         self._secure()
         self.unread.clear()

@@ -1,9 +1,10 @@
 """Puts the words of a notice into the shape of a mail: a text and an HTML that say the same."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError, select_autoescape
@@ -12,10 +13,13 @@ from notifier.channels import Notice, TemplateFault
 from notifier.channels.wording import Wording, name_of, shortened, word
 from notifier.policy.events import Event
 
+TEMPLATES = Path(__file__).parent / "templates"
 LISTED = 10  # events of a gathered notice; the rest is a number
 _PREHEADER = 120
 _LISTED_EXCERPT = 140
 _RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi")
+_CLASS = re.compile(r'class="[\w -]+"')
+_PROBE = re.compile(r"<p (.*?)></p>")
 _LINK = re.compile(r'https?://[^\s<>"\\`]+', re.IGNORECASE)
 
 
@@ -38,13 +42,13 @@ class Line:
 
 
 def lay_out(notice: Notice, *, brand: str, address: str) -> Page:
-    """The notice's words as text and as HTML with its styles inlined. Raises `TemplateFault`."""
+    """The notice's words as text and as HTML with its styles in the tags. Raises `TemplateFault`."""
     wording = word(notice)
     context = _context(notice, wording, brand=brand, address=address)
     try:
         text = _template("mail.txt").render(context)
-        html = _inliner().inline(_template("mail.html").render(context).encode("utf-8", "replace").decode())
-    except (TemplateError, css_inline.InlineError) as error:
+        html = _template("mail.html").render(context)
+    except TemplateError as error:
         raise TemplateFault(f"{notice.type}: {error}") from error
     return Page(wording.subject, text, html)
 
@@ -59,7 +63,7 @@ def _context(notice: Notice, wording: Wording, *, brand: str, address: str) -> d
     return {
         "sentence": wording.sentence,
         "subject": wording.subject,
-        "excerpt": wording.excerpt,
+        "excerpt": wording.excerpt.split("\n") if wording.excerpt else [],
         "preheader": shortened(" ".join((wording.excerpt or wording.sentence).split()), _PREHEADER),
         "action": wording.action,
         "url": linked(wording.url),
@@ -96,10 +100,36 @@ def linked(url: str) -> str:
     return url if _LINK.fullmatch(url) else ""
 
 
+class _StyledLoader(FileSystemLoader):
+    """Writes each class's style into the tags that bear it, once per template instead of once per mail.
+
+    The whole template cannot be inlined: an HTML parser moves what Jinja puts between table rows. Inlining each mail
+    costs more than all the rest of its making.
+    """
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """The template with its styles."""
+        source, name, is_fresh = super().get_source(environment, template)
+        return _CLASS.sub(_styled, source), name, is_fresh
+
+
+def _styled(found: re.Match[str]) -> str:
+    # Only what stands in mail.css: another class is a hook for what is kept in <style>.
+    probe = _inliner().inline(f"<html><body><p {found[0]}></p></body></html>")
+    tag = _PROBE.search(probe)
+    return tag[1] if tag else found[0]
+
+
+@cache
+def _inliner() -> css_inline.CSSInliner:
+    style = (TEMPLATES / "mail.css").read_text(encoding="utf-8")
+    return css_inline.CSSInliner(extra_css=style, load_remote_stylesheets=False)
+
+
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(str(resources.files(__package__) / "templates")),
+        loader=_StyledLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=select_autoescape(["html"]),
         trim_blocks=True,
@@ -110,10 +140,3 @@ def _environment() -> Environment:
 @cache
 def _template(name: str) -> Template:
     return _environment().get_template(name)
-
-
-@cache
-def _inliner() -> css_inline.CSSInliner:
-    # The one <style> in the template is what cannot be inlined: colours in the dark and small screens.
-    style = (resources.files(__package__) / "templates" / "mail.css").read_text(encoding="utf-8")
-    return css_inline.CSSInliner(extra_css=style, keep_style_tags=True, load_remote_stylesheets=False)

@@ -178,7 +178,8 @@ def _parts(letter: Letter) -> bytes:
 def quoted_printable(text: str) -> bytes:
     """The text as quoted-printable UTF-8 with CRLF (RFC 2045 section 6.7); no line is over 76 octets."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    return binascii.b2a_qp(lines.encode("utf-8", "replace"), istext=True)
+    # b2a_qp breaks lines the way that it finds them broken, so it must find one; it is taken off again.
+    return binascii.b2a_qp(f"{lines}\r\n".encode("utf-8", "replace"), istext=True)[:-2]
 
 
 def _boundary(letter: Letter) -> str:

@@ -72,12 +72,12 @@ NewSender = Callable[..., Sender]
 
 @pytest.fixture
 def new_sender() -> Iterator[NewSender]:
-    """Make a channel to a server; `clock` and any setting may be given."""
+    """Make a channel to a server; any setting may be given."""
     channels: list[EmailChannel] = []
 
-    def make(server: SmtpServer | int, *, clock: Callable[[], datetime] = clock, **settings: Any) -> Sender:
+    def make(server: SmtpServer | int, *, host: str = "127.0.0.1", **settings: Any) -> Sender:
         port = server if isinstance(server, int) else server.port
-        given = {"server": "127.0.0.1", "port": port, "sender": "Acme <news@acme.example>"} | settings
+        given = {"server": host, "port": port, "sender": "Acme <news@acme.example>"} | settings
         channels.append(EmailChannel(EmailSettings(**given), clock))
         return Sender(channels[-1], [])
 

@@ -49,7 +49,7 @@ def test_answers_are_reported_before_the_next_mail_is_answered(server: SmtpServe
     server.fail("dot", delay=0.2, to="user2@app.example")
     one, two = sender.mails(2)
     told_at_arrival: list[int] = []
-    sender.channel.send([one, two], lambda answer: told_at_arrival.append(len(server.mails)))
+    sender.channel.send([one, two], lambda _: told_at_arrival.append(len(server.mails)))
     assert told_at_arrival == [1, 2]
 
 

@@ -36,7 +36,7 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize(["octets", "body", "reusable"], WHOLE.values(), ids=WHOLE.keys())
+@pytest.mark.parametrize(("octets", "body", "reusable"), WHOLE.values(), ids=WHOLE.keys())
 def test_an_answer_is_read_whatever_the_pieces(octets, body, reusable):
     for step in (1, 2, 3, 7, 10_000):
         reply = read(octets, step)

@@ -157,7 +157,7 @@ def test_kept_tls_connections_are_used_again(made):
 
 def test_a_name_that_turns_private_after_subscribing_is_not_connected_to(server, made):
     subscription = {**server.subscribe(), "endpoint": "https://fcm.googleapis.com/fcm/send/x"}
-    channel = made(lambda host, port: ["8.8.8.8", "127.0.0.1"])
+    channel = made(lambda *_: ["8.8.8.8", "127.0.0.1"])
     assert outcome_of(channel, subscription) == Refused("address", "the name leads to an address that is not public")
     assert server.connections == 0
 
@@ -188,7 +188,7 @@ def test_a_name_without_an_answer_waits(server, made):
 
 def test_the_next_address_is_tried_where_the_first_does_not_answer(server, made):
     # Nothing listens on 127.0.0.77 at this port: the server is bound to 127.0.0.1 alone.
-    channel = made(lambda host, port: ["127.0.0.77", "127.0.0.1"])
+    channel = made(lambda *_: ["127.0.0.77", "127.0.0.1"])
     assert outcome_of(channel, server.subscribe()) == Delivered("201")
 
 
@@ -244,7 +244,7 @@ def test_closing_ends_what_hangs(server):
 
     def wait() -> None:
         try:
-            channel.send(batch, lambda answer: None)
+            channel.send(batch, print)
         except BaseException as error:  # noqa: BLE001 (whatever ends the wait is looked at below)
             raised.append(error)
 

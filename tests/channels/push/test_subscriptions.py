@@ -235,8 +235,8 @@ def test_whatever_is_posted_is_taken_or_refused(endpoint):
     assert endpoint.endswith(read.target.removeprefix("/"))
 
 
-PRIVATE = [
-    "0.0.0.0",
+PRIVATE = (
+    "0.0.0.0",  # noqa: S104 (no binding: it must be refused)
     "10.0.0.1",
     "100.64.0.1",
     "127.0.0.1",
@@ -269,7 +269,7 @@ PRIVATE = [
     "fe80::1%eth0",
     "fec0::1",
     "ff02::1",
-]
+)
 
 
 @pytest.mark.parametrize("address", PRIVATE)

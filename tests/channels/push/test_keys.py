@@ -128,14 +128,14 @@ def test_the_standards_example_comes_out_of_the_encoder_byte_by_byte():
 
 
 def test_each_push_has_a_key_and_salt_of_its_own():
-    browser = Subscriber(())
+    browser = Subscriber()
     one, two = (encrypted(b"hello", p256dh=browser.public, auth=browser.auth) for _ in range(2))
     assert one[:16] != two[:16]
     assert one[21:86] != two[21:86]
 
 
 def test_our_way_to_the_encoder_is_read_as_its_own_is():
-    browser = Subscriber(())
+    browser = Subscriber()
     keys = {"p256dh": base64url(browser.public), "auth": base64url(browser.auth)}
     ours = encrypted(b"hello", p256dh=browser.public, auth=browser.auth)
     theirs = WebPusher({"endpoint": "https://push.example/x", "keys": keys}).encode(b"hello")["body"]
@@ -154,6 +154,6 @@ def test_the_largest_payload_makes_the_largest_body_and_arrives(server, channel)
 
 
 def test_one_octet_more_is_refused():
-    browser = Subscriber(())
+    browser = Subscriber()
     with pytest.raises(ValueError, match="3994"):
         encrypted(b"x" * 3994, p256dh=browser.public, auth=browser.auth)

@@ -1,5 +1,6 @@
 """Pushes over real connections to a real server that checks and decrypts them."""
 
+import asyncio
 import os
 import threading
 import time
@@ -10,8 +11,10 @@ import pytest
 from notifier.channels import Answer
 from notifier.channels.push import PushChannel
 from notifier.channels.push.addresses import resolve
+from notifier.channels.push.endpoints import read_endpoint
+from notifier.channels.push.transport import Transport
 from notifier.policy.outcomes import Deferred, Delivered, Refused
-from tests.channels.push.conftest import now, outcome_of, push, send, settings
+from tests.channels.push.conftest import now, outcome_of, push, send, settings, until
 from tests.push_server import Drips, Hangs, PushServer, Resets, Says, Sends
 
 
@@ -250,8 +253,7 @@ def test_closing_ends_what_hangs(server):
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    while not server.pushes:
-        time.sleep(0.01)
+    until(lambda: bool(server.pushes))
     channel.close()
     waiting.join(5)
     assert [type(error).__name__ for error in raised] == ["CancelledError"]
@@ -263,7 +265,52 @@ def test_a_forked_process_sends_on_connections_of_its_own(server, channel):
     assert outcome_of(channel, subscription) == Delivered("201")
     child = os.fork()
     if not child:
-        os._exit(0 if outcome_of(channel, subscription) == Delivered("201") else 1)
+        delivered = False
+        try:
+            delivered = outcome_of(channel, subscription) == Delivered("201")
+        finally:
+            os._exit(not delivered)  # whatever happened, the child must not go on with the tests
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert outcome_of(channel, subscription) == Delivered("201")
     assert server.connections == 2
+
+
+def test_a_connection_that_nobody_uses_is_closed(server):
+    async def scenario() -> None:
+        transport = Transport(settings(), resolve, idle=0.1)
+        endpoint = read_endpoint(f"{server.origin}/nowhere", settings())
+        request = b"POST /nowhere HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
+        with transport.lane(endpoint) as lane:
+            assert (await transport.post(endpoint, request, lane=lane)).status == 404
+        assert server.open_connections == 1
+        async with asyncio.timeout(5):
+            while server.open_connections:
+                await asyncio.sleep(0.01)
+        transport.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_name_server_that_hangs_holds_up_no_other_origin(server, made):
+    released = threading.Event()
+
+    def slow(host: str, port: int) -> list[str]:
+        if host == "127.0.0.1":
+            released.wait(10)
+        return resolve(host, port)
+
+    channel = made(slow, deadline=0.5)
+    stuck = dict(server.subscribe(), endpoint=f"http://127.0.0.1:{server.port}/x")
+    batch = [push(channel, stuck, delivery_id=f"stuck_{index}") for index in range(20)]
+    answers: list[Answer] = []
+    channel.send([*batch, push(channel, server.subscribe(), delivery_id="quick")], answers.append)
+    released.set()
+    assert (answers[0].delivery_id, answers[0].outcome) == ("quick", Delivered("201"))
+    assert {answer.outcome.code for answer in answers[1:]} == {"deadline"}
+
+
+def test_an_answer_that_repeats_the_endpoint_does_not_carry_it_into_the_log(server, channel):
+    subscription = server.subscribe()
+    path = str(subscription["endpoint"]).removeprefix(server.origin)
+    server.answer(subscription, Says(400, body=f"no {path} here".encode()))
+    assert outcome_of(channel, subscription) == Refused("400", "no /… here")

@@ -14,7 +14,7 @@ from notifier.channels.push.endpoints import read_endpoint
 from tests.channels.push.conftest import KEY, settings
 from tests.push_server import Subscriber
 
-BROWSER = Subscriber(())
+BROWSER = Subscriber()
 FCM = "https://fcm.googleapis.com/fcm/send/abc:def"
 
 
@@ -220,6 +220,12 @@ def test_what_is_stored_can_be_masked_and_gives_nothing_away(channel):
     assert channel.masked(address) == f"fcm.googleapis.com/…{taken.fingerprint[:8]}"
     assert text(BROWSER.auth) not in repr(taken)
     assert KEY not in repr(strict())
+
+
+@pytest.mark.parametrize("spelling", ["fcm.googleapis.com", "FCM.googleapis.com:443", "fcm.googleapis.com."])
+def test_an_origin_has_one_spelling(channel, spelling):
+    address = Address("adr_1", parse_subscription(subscription(f"https://{spelling}/x"), strict()).value)
+    assert channel.origin(address) == "https://fcm.googleapis.com"
 
 
 @given(st.text(max_size=80) | st.from_regex(r"https?://[\x21-\x7e]{0,40}", fullmatch=True))

@@ -158,11 +158,10 @@ class Authority:
 class Subscriber:
     """What a browser keeps: the private half of a subscription, and how its pushes are answered."""
 
-    def __init__(self, behaviours: tuple[Behaviour, ...]) -> None:
+    def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.auth = _random(16)
-        self._behaviours = behaviours
-        self._asked = 0
+        self.behaviours: tuple[Behaviour, ...] = ()
 
     @property
     def public(self) -> bytes:
@@ -171,10 +170,11 @@ class Subscriber:
 
     def next_behaviour(self, default: Behaviour) -> Behaviour:
         """In order, the last one for ever."""
-        self._asked += 1
-        if not self._behaviours:
+        if not self.behaviours:
             return default
-        return self._behaviours[min(self._asked, len(self._behaviours)) - 1]
+        first, *rest = self.behaviours
+        self.behaviours = tuple(rest) or (first,)
+        return first
 
 
 class PushServer:
@@ -223,11 +223,22 @@ class PushServer:
 
     def subscribe(self, *behaviours: Behaviour) -> dict[str, object]:
         """A new subscription, like a browser's PushSubscription.toJSON(), and how its pushes are answered."""
-        subscriber = Subscriber(behaviours)
+        subscriber = Subscriber()
         path = f"/push/{_base64url(_random(16))}"
         self._subscribers[path] = subscriber
+        subscriber.behaviours = behaviours
         keys = {"p256dh": _base64url(subscriber.public), "auth": _base64url(subscriber.auth)}
         return {"endpoint": self.origin + path, "expirationTime": None, "keys": keys}
+
+    def answer(self, subscription: dict[str, object], *behaviours: Behaviour) -> None:
+        """From now on, answer this subscription's pushes so."""
+        path = str(subscription["endpoint"]).removeprefix(self.origin)
+        self._subscribers[path].behaviours = behaviours
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that are open now."""
+        return len(self._writers)
 
     def drop_connections(self) -> None:
         """Close every connection, as a service does with idle ones."""

@@ -56,6 +56,13 @@ def read_endpoint(url: str, settings: PushSettings) -> Endpoint:
     return Endpoint("https", host, 443, target)
 
 
+def origin_of(url: str) -> str:
+    """The origin of an endpoint that was checked before."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    return Endpoint(parts.scheme, host, parts.port or _PORTS[parts.scheme], target="/").origin
+
+
 def _split(url: str) -> SplitResult:
     # The raw text is looked at first: urlsplit silently drops tabs and line breaks.
     if not 0 < len(url) <= LONGEST or not _PRINTABLE.fullmatch(url):

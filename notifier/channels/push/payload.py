@@ -78,14 +78,20 @@ def cut(text: str, octets: int) -> str:
     """
     if _size(text) <= octets:
         return text
-    kept, room = "", octets - _size("…")
-    for cluster in _clusters(text):
-        room -= _size(cluster)
-        if room < 0:
-            break
-        kept += cluster
-    space = kept.rfind(" ", len(kept) * 2 // 3)
+    kept, next_ = _fitting(text, octets - _size("…"))
+    space = len(kept) if next_.isspace() else kept.rfind(" ", len(kept) * 2 // 3)
     return ((kept[:space] if space > 0 else kept).rstrip() + "…") if kept else ""
+
+
+def _fitting(text: str, octets: int) -> tuple[str, str]:
+    """As much of the text as fits, and the first cluster that does not."""
+    kept = ""
+    for cluster in _clusters(text):
+        octets -= _size(cluster)
+        if octets < 0:
+            return kept, cluster
+        kept += cluster
+    return kept, ""
 
 
 def _note(words: Wording, *, short: bool) -> Note:

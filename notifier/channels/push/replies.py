@@ -155,7 +155,7 @@ def _parsed(head: bytes) -> Reply:
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.decode("latin-1").partition(":")
-        if not colon or name != name.strip():
+        if not colon or not name or name != name.strip():
             raise BadReply("the answer has a header line without a name")
         key, text = name.lower(), value.strip()
         headers[key] = f"{headers[key]}, {text}" if key in headers else text

@@ -5,7 +5,7 @@ import logging
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from socket import gaierror
 from time import perf_counter
 
@@ -77,7 +77,8 @@ class Sender:
             text = f"not tried: {endpoint.origin} answered {said.code} a moment ago"
             return Deferred(said.code, text, after=said.after, patience=said.patience, charged=False)
         if asyncio.get_running_loop().time() > batch.overdue_at:
-            return Deferred("busy", f"not tried: {endpoint.origin} is slow and has its full share", charged=False)
+            text = f"not tried: {endpoint.origin} is slow and has its full share"
+            return Deferred("busy", text, after=timedelta(seconds=self._settings.deadline), charged=False)
         return None
 
     async def _outcome(self, push: Push, endpoint: Endpoint, *, lane: Lane, batch: _Batch) -> Outcome:
@@ -85,18 +86,19 @@ class Sender:
             reply = await self._transport.post(endpoint, self._request(push, endpoint), lane=lane)
         except _EXPECTED as error:
             return _failure(error)
-        outcome = self._classified(reply, push)
+        outcome = self._classified(reply, push, target=endpoint.target)
         if isinstance(outcome, Deferred) and outcome.pauses and endpoint.origin not in batch.paused:
             batch.paused[endpoint.origin] = outcome
             if blames_key(reply.status, reply.body):
                 log.error("%s refuses our VAPID key: %s %s", endpoint.origin, outcome.code, outcome.text)
         return outcome
 
-    def _classified(self, reply: Reply, push: Push) -> Outcome:
+    def _classified(self, reply: Reply, push: Push, *, target: str) -> Outcome:
         return classify(
             reply.status,
             reply.headers,
-            reply.body,
+            # Who knows an endpoint may use it: an answer that repeats it must not carry it into logs.
+            reply.body.replace(target.encode(), b"/\xe2\x80\xa6") if len(target) > 1 else reply.body,
             now=self._clock(),
             key_is_current=push.key_id in ("", self._key_id),
             short=push.short,

@@ -74,12 +74,6 @@ def read_stored(value: str) -> Stored:
         raise ValueError("not a stored push subscription") from error
 
 
-def origin_of(endpoint: str) -> str:
-    """Scheme, host and port of an endpoint."""
-    parts = urlsplit(endpoint)
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
 def masked_endpoint(endpoint: str) -> str:
     """The endpoint as logs may show it: `fcm.googleapis.com/…a1b2c3d4`. Who knows the whole URL may use it."""
     return f"{urlsplit(endpoint).netloc}/…{fingerprint(endpoint)[:8]}"

@@ -16,7 +16,7 @@ from notifier.channels.push.replies import BadReply, Reply, ReplyReader
 from notifier.channels.push.settings import PushSettings
 
 IDLE = 60.0  # seconds a connection is kept without use
-_MOST_ADDRESSES = 4  # of one name, tried one after the other within the deadline
+_OF_A_KIND = 2  # addresses of IPv4, and of IPv6, tried one after the other within the deadline
 _RESOLVERS = 16  # threads; one name never holds more than one
 
 
@@ -110,9 +110,10 @@ class Lane:
 
 
 class Transport:
-    """Sends requests. One per event loop."""
+    """Sends requests. One per event loop. `idle` is the seconds after which an unused connection is closed."""
 
-    def __init__(self, settings: PushSettings, resolve: Resolve) -> None:
+    def __init__(self, settings: PushSettings, resolve: Resolve, *, idle: float = IDLE) -> None:
+        self._idle = idle
         self._in_flight = asyncio.Semaphore(settings.in_flight)
         self._settings = settings
         self._resolve = resolve
@@ -153,6 +154,8 @@ class Transport:
             for connection in lane.idle:
                 connection.abort()
         self._lanes.clear()
+        for lookup in self._lookups.values():
+            lookup.cancel()
         self._resolvers.shutdown(wait=False, cancel_futures=True)
 
     async def _ask(self, endpoint: Endpoint, request: bytes, *, lane: Lane, asked: list[Connection]) -> Reply:
@@ -173,7 +176,7 @@ class Transport:
 
     async def _connect(self, endpoint: Endpoint) -> Connection:
         found = await self._addresses(endpoint.host, endpoint.port)
-        addresses = checked(found, loopback=endpoint.loopback)[:_MOST_ADDRESSES]
+        addresses = _few(checked(found, loopback=endpoint.loopback))
         failure = OSError("the name has no address")
         for address in addresses:
             try:
@@ -214,11 +217,11 @@ class Transport:
 
     def _watch(self) -> None:
         if not self._reaper:
-            self._reaper = asyncio.get_running_loop().call_later(IDLE / 4, self._reap)
+            self._reaper = asyncio.get_running_loop().call_later(self._idle / 4, self._reap)
 
     def _reap(self) -> None:
         self._reaper = None
-        cutoff = asyncio.get_running_loop().time() - IDLE
+        cutoff = asyncio.get_running_loop().time() - self._idle
         for key, lane in list(self._lanes.items()):
             lane.idle, old = _parted(lane.idle, cutoff)
             for connection in old:
@@ -227,6 +230,12 @@ class Transport:
                 del self._lanes[key]
         if self._lanes:
             self._watch()
+
+
+def _few(addresses: list[str]) -> list[str]:
+    # Of both kinds, in the system's order: a name with many IPv6 addresses must not hide those that work.
+    kinds = [[each for each in addresses if (":" in each) is six][:_OF_A_KIND] for six in (True, False)]
+    return [each for each in addresses if each in kinds[0] or each in kinds[1]]
 
 
 def _kept(lane: Lane) -> Connection | None:

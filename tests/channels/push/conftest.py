@@ -1,5 +1,6 @@
 """A push server, a channel that may reach it, and notices of Ben's comments on Ann's post."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -82,6 +83,14 @@ def made() -> Iterator[Callable[..., PushChannel]]:
     yield make
     for each in channels:
         each.close()
+
+
+def until(holds: Callable[[], bool], seconds: float = 5) -> None:
+    """Wait for what another thread brings about."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.005)
 
 
 def push(channel: PushChannel, subscription: dict[str, object], **changes: object) -> Push:

@@ -23,6 +23,14 @@ def until(condition: Callable[[], object], *, within: float = 10.0) -> float:
     return time.monotonic() - began
 
 
+def gone(pid: int) -> bool:
+    """Whether the process ended; as a zombie it did too, somebody has only not asked yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 @dataclass
 class Play:
     """One supervisor process over one scene of the stage."""

@@ -100,7 +100,7 @@ def started(name: str) -> Callable[[], bool]:
 
 
 WEB, WORKER = role("web", "web"), role("worker", "worker")
-BUSY = role("worker", "worker", farewell=1.0, grace=None)
+BUSY = role("worker", "worker", farewell=0.6, grace=None)
 DEAF = Role(name="deaf", kind="worker", run=deaf, ready=started("deaf"), grace=0.5)
 SERVICE = [
     role("broker", "broker"),

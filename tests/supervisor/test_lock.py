@@ -75,7 +75,7 @@ def test_a_killed_up_is_no_longer_running_though_its_file_is_there(play: Start) 
 
 
 def test_an_up_after_a_killed_one_waits_for_its_last_processes(play: Start) -> None:
-    first = play("busy")  # its worker needs a second to end
+    first = play("busy")  # its worker needs a moment to end
     first.stop(signal.SIGKILL)
     second = play("service")
     diary = second.lines("diary")

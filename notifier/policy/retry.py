@@ -76,7 +76,7 @@ def after(
             return Next(State.FAILED, Reason.ADDRESS_GONE)
         case Deferred():
             made = tries + outcome.charged
-            # A try that is not charged is no step of the backoff: it waits as long as the provider asks, or as we think fit.
+            # A try that is not charged is no step of the backoff: it waits as the provider asks, or as we think fit.
             backoff = policy.delay(made, scale=scale, chance=chance) if outcome.charged else timedelta(0)
             due_at = now + max(backoff, outcome.patience * scale, outcome.after)
             if expires_at is not None and due_at >= expires_at:

@@ -4,7 +4,6 @@ PYTHON ?= python3
 ARGS ?=
 T ?=
 
-MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 VENV := .venv

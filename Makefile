@@ -4,7 +4,6 @@ PYTHON ?= python3
 ARGS ?=
 T ?=
 
-MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -29,23 +28,29 @@ install: $(RUN_READY) ## .venv with the pinned requirements; may be interrupted 
 
 install-dev: $(DEV_READY) ## the same, with the test pins
 
-# No stamp stands while something is being installed. So where none stands, an earlier try was cut off, perhaps in the
-# middle of a package, and the folder is made anew.
+# One install at a time: the lock on the folder is held by this shell and by all that it starts, also when make itself was
+# killed. No stamp stands while something is being installed. So where none stands, an earlier try was cut off, perhaps in
+# the middle of a package, and the folder is made anew.
+LOCKED = set -e; exec 9< $(VENV); $(PYTHON) -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'; [ ! -e $@ ] || exit 0
+
 $(RUN_READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Notifier needs Python 3.11 or newer, and '$(PYTHON)' is not. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
-	@ls $(VENV)/.run-* >/dev/null 2>&1 && grep -qxF "$(CURDIR)" $(VENV)/.folder || $(PYTHON) -m venv --clear $(VENV)
-	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
-	@echo "Installing requirements.txt into $(VENV). The first time this takes a minute or two."
-	@$(PIP) -r requirements.txt
-	@$(PIP) --no-deps -e .
-	@echo "$(CURDIR)" > $(VENV)/.folder
-	@touch $@
+	@mkdir -p $(VENV)
+	@$(LOCKED); \
+	ls $(VENV)/.run-* >/dev/null 2>&1 && grep -qxF "$(CURDIR)" $(VENV)/.folder || $(PYTHON) -m venv --clear $(VENV); \
+	rm -f $(VENV)/.run-* $(VENV)/.dev-*; \
+	echo "Installing requirements.txt into $(VENV). The first time this takes a minute or two."; \
+	$(PIP) -r requirements.txt; \
+	$(PIP) --no-deps -e .; \
+	echo "$(CURDIR)" > $(VENV)/.folder; \
+	touch $@
 
 $(DEV_READY): $(RUN_READY)
-	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
-	@echo "Installing requirements-dev.txt into $(VENV)."
-	@$(PIP) -r requirements-dev.txt
-	@touch $(RUN_READY) $@
+	@$(LOCKED); \
+	rm -f $(VENV)/.run-* $(VENV)/.dev-*; \
+	echo "Installing requirements-dev.txt into $(VENV)."; \
+	$(PIP) -r requirements-dev.txt; \
+	touch $(RUN_READY) $@
 
 run: $(RUN_READY) ## the whole service; ARGS="--port 9000" are its options
 	@exec $(BIN)/notifier up $(ARGS)

@@ -31,6 +31,9 @@ class EmailSettings:
     list_host: str = ""  # right side of Message-ID and List-ID; empty: the sender's domain
     suppress: bool = False  # Flask-Mail's MAIL_SUPPRESS_SEND: all but the sending
     max_connections: int = 10  # of the whole process
+    longest_idle: float = 30.0  # seconds; relays hang up on the idle after a minute or more
+    oldest_connection: float = 300.0  # seconds: relays move, certificates change
+    most_mails: int = 100  # over one connection; many relays stop there
     connect_timeout: float = 10.0  # seconds, each
     command_timeout: float = 30.0
     content_timeout: float = 120.0  # from the final dot to the answer: the relay may scan meanwhile

@@ -100,15 +100,10 @@ class HeldConnection(Connection):
 
     def exchange(self, pending: Pending, tell: Tell) -> Lost | None:
         """Send what is pending until it is all sent, or the connection ended or is worn. Gives what ended it."""
-
-        def dispatched(hand: InHand, outcome: Outcome) -> None:
-            tell(hand, outcome)
-            if isinstance(outcome, Delivered) and email_dispatched.receivers:
-                email_dispatched.send(self.mail, message=NotifyMessage(hand.mail))
-
+        tell = self._announcing(tell)
         if self.mail.suppress:
             while (hand := pending.take()) is not None:
-                dispatched(hand, Delivered("250", "Not sent: MAIL_SUPPRESS_SEND is on."))
+                tell(hand, Delivered("250", "Not sent: MAIL_SUPPRESS_SEND is on."))
             return None
         try:
             self.host = self.host or self.configure_host()
@@ -116,14 +111,24 @@ class HeldConnection(Connection):
             if (hand := pending.take()) is not None:
                 tell(hand, lost.outcome)
             return lost
-        exchange = Exchange(
-            self.host, pending, dispatched, carried=self.num_emails, limit=self.mail.settings.most_mails
-        )
-        lost_later = exchange.run()
+        return self._run(Exchange(self.host, pending, tell, carried=self.num_emails, limit=self.mail.max_emails))
+
+    def _run(self, exchange: Exchange) -> Lost | None:
+        lost = exchange.run()
         self.num_emails, self._used = exchange.carried, time.monotonic()
-        if lost_later is not None:
+        if lost is not None:
             self.hang_up()
-        return lost_later
+        return lost
+
+    def _announcing(self, tell: Tell) -> Tell:
+        """`tell`, with Flask-Mail's signal for each mail that was taken."""
+
+        def told(hand: InHand, outcome: Outcome) -> None:
+            tell(hand, outcome)
+            if isinstance(outcome, Delivered) and email_dispatched.receivers:
+                email_dispatched.send(self.mail, message=NotifyMessage(hand.mail))
+
+        return told
 
     def send(self, message: Message, envelope_from: object = None) -> None:  # noqa: ARG002 (Flask-Mail's; a written mail has its own)
         """Send one written mail, as Flask-Mail's `mail.send(message)` does. Raises `NotSent`, `TypeError`."""

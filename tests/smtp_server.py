@@ -9,9 +9,11 @@ Stages, in their order: connect, starttls, ehlo, auth, mail, rcpt, data, body (t
 final dot did not) and dot (the final dot came). At each it can answer anything, close, drop, hang or wait.
 """
 
+import atexit
 import base64
 import datetime as dt
 import ipaddress
+import shutil
 import socket
 import ssl
 import tempfile
@@ -460,7 +462,9 @@ class _Authority:
 @cache
 def _folder() -> Path:
     # Kept for the process: contexts of several tests read from it.
-    return Path(tempfile.mkdtemp(prefix="smtp-server-"))
+    folder = Path(tempfile.mkdtemp(prefix="smtp-server-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache

@@ -90,7 +90,7 @@ class EmailChannel:
         return addresses.masked(address.value)
 
     def close(self) -> None:
-        """Let go of the connections that lie idle; those in use follow when they come back worn."""
+        """Let go of the connections that lie idle. Call it when no send is under way."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:

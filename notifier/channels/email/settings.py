@@ -41,8 +41,8 @@ class EmailSettings:
     def __post_init__(self) -> None:
         if self.use_ssl and self.use_tls:
             raise ValueError("MAIL_USE_SSL is TLS from the start and MAIL_USE_TLS is STARTTLS: set one of them.")
-        if self.max_connections < 1:
-            raise ValueError(f"max_connections is {self.max_connections}; it takes at least 1 to send anything.")
+        if min(self.max_connections, self.most_mails) < 1:
+            raise ValueError("max_connections and most_mails must be at least 1, or nothing could be sent.")
         _ = self.sender_address  # a wrong sender stops the start, not the first mail
         if self.ca_file:
             _check_ca_file(self.ca_file)

@@ -65,7 +65,14 @@ class Answer:
 
 
 class BadAddress(ValueError):
-    """An address that this channel will never send to. The message says what would be right."""
+    """An address that this channel will never send to. The message says what would be right.
+
+    `pointer` is the JSON pointer to what is at fault in an address posted as JSON; empty where it is one text.
+    """
+
+    def __init__(self, message: str, pointer: str = "") -> None:
+        super().__init__(message)
+        self.pointer = pointer
 
 
 class TemplateFault(Exception):
@@ -88,6 +95,7 @@ class Channel(Protocol[M]):
     """One way to reach a person."""
 
     name: str
+    perishable: bool  # not worth sending once the notice has expired
 
     def render(self, notice: Notice, now: datetime) -> M:
         """Word the notice for this channel. Raises `TemplateFault`."""

@@ -85,9 +85,7 @@ def _thing(data: Mapping[str, Any]) -> Thing:
 
 # Bidirectional overrides and isolates can make a text read as another (CVE-2021-42574); they are no part of a name.
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_CONTROLS = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ") | {
-    ord(mark): "" for mark in _BIDI
-}
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ") | {ord(mark): "" for mark in _BIDI}
 _KEEP_LINES = {code: mark for code, mark in _CONTROLS.items() if code not in (0x0A, 0x09)}
 
 

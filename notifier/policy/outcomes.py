@@ -16,14 +16,16 @@ class Delivered:
 class Deferred:
     """Not now: try again.
 
-    `after` is the least time to wait (the provider's Retry-After, never shortened). `charged` says whether
-    the try counts against the retry policy: throttling and our own misconfiguration do not. `pauses` asks
-    that every delivery to the same origin waits as long, because the provider spoke of us, not of the message.
+    `after` is the provider's own Retry-After and never shortened; `patience` is the least wait that we think
+    right for this answer, and scales like all our delays. `charged` says whether the try counts against the
+    retry policy: throttling and our own misconfiguration do not. `pauses` asks that every delivery to the same
+    origin waits as long, because the provider spoke of us, not of the message.
     """
 
     code: str
     text: str = ""
     after: timedelta = timedelta(0)
+    patience: timedelta = timedelta(0)
     charged: bool = True
     pauses: bool = False
 

@@ -55,6 +55,8 @@ def _domain(domain: str) -> str:
         ascii_ = idna.encode(domain, uts46=True, std3_rules=True).decode().lower()
     except idna.IDNAError as error:
         raise BadAddress("After the @ stands a domain name like app.example.") from error
+    if ascii_ == "localhost":  # a machine of one's own
+        return ascii_
     if "." not in ascii_.strip(".") or ascii_.endswith(".") or ascii_.rpartition(".")[2].isdigit():
         raise BadAddress("After the @ stands a whole domain name like app.example, not a host or a number.")
     return ascii_

@@ -30,6 +30,7 @@ class EmailChannel:
     """Keeps the `Channel` protocol for mail. Safe to use from many threads; `clock` gives aware UTC."""
 
     name = "email"
+    perishable = False
 
     def __init__(self, settings: EmailSettings, clock: Callable[[], datetime]) -> None:
         self._settings = settings

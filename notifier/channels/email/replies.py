@@ -99,17 +99,17 @@ def deferred(reply: Reply, stage: Stage) -> Deferred:
     """What a reply means that does not speak of the mail for good: a soft one, or one to our settings."""
     if reply.number in _SETTINGS_CODES or (stage == Stage.SESSION and reply.number // 100 == 5):
         return misconfigured(reply.code, reply.text)
-    return Deferred(reply.code, reply.text, after=_least_wait(reply, stage), pauses=stage == Stage.SESSION)
+    return Deferred(reply.code, reply.text, patience=_least_wait(reply, stage), pauses=stage == Stage.SESSION)
 
 
 def misconfigured(code: str, text: str) -> Deferred:
     """No mail can go out until somebody changes a setting: not the mail's fault."""
-    return Deferred(code, text, after=MISCONFIGURED_PAUSE, charged=False, pauses=True)
+    return Deferred(code, text, patience=MISCONFIGURED_PAUSE, charged=False, pauses=True)
 
 
 def unreachable(code: str, text: str) -> Deferred:
     """The relay does not answer: what else waits for it waits a little longer."""
-    return Deferred(code, text, after=UNREACHABLE_PAUSE, pauses=True)
+    return Deferred(code, text, patience=UNREACHABLE_PAUSE, pauses=True)
 
 
 def unknown(cause: str) -> Deferred:

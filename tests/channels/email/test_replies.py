@@ -11,12 +11,12 @@ from tests.channels.email.conftest import NewSender, Sender
 from tests.smtp_server import SmtpServer
 
 
-def soft(code: str, text: str, **after: float) -> Deferred:
-    return Deferred(code, text, after=timedelta(**after))
+def soft(code: str, text: str, **patience: float) -> Deferred:
+    return Deferred(code, text, patience=timedelta(**patience))
 
 
 def settings_are_wrong(code: str, text: str) -> Deferred:
-    return Deferred(code, text, after=timedelta(seconds=60), charged=False, pauses=True)
+    return Deferred(code, text, patience=timedelta(seconds=60), charged=False, pauses=True)
 
 
 ROWS: list[tuple[str, str, Outcome]] = [
@@ -78,7 +78,7 @@ def test_a_reply_comes_to(server: SmtpServer, sender: Sender, stage: Any, reply:
 def test_a_relay_that_is_busy_at_the_door_pauses_all(server: SmtpServer, sender: Sender, stage: Any) -> None:
     server.fail(stage, "421 4.3.2 Busy", close=True)
     first, second = sender.send(*sender.mails(2))
-    assert first.outcome == Deferred("421 4.3.2", "Busy", after=replies.UNREACHABLE_PAUSE, pauses=True)
+    assert first.outcome == Deferred("421 4.3.2", "Busy", patience=replies.UNREACHABLE_PAUSE, pauses=True)
     assert isinstance(second.outcome, Deferred)
     assert not second.outcome.charged
     assert server.connections == 1

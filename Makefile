@@ -1,0 +1,76 @@
+# Everything one does with this project, by one word each: `make` alone lists the words.
+
+PYTHON ?= python3
+ARGS ?=
+T ?=
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# A stamp names what stands in .venv: the pins and this folder. Change one of them and it is installed again.
+key = $(shell { cat $(1); echo "$(CURDIR)"; } | cksum | tr -d ' ')
+RUNS := requirements.txt constraints.txt pyproject.toml
+RUN_READY := $(VENV)/.run-$(call key,$(RUNS))
+DEV_READY := $(VENV)/.dev-$(call key,$(RUNS) requirements-dev.txt)
+
+# uv where there is one, since it is faster; pip installs the same pins.
+PIP = $(if $(shell command -v uv),uv pip install --python $(BIN)/python --compile-bytecode,$(BIN)/python -m pip install --disable-pip-version-check) -q
+
+.PHONY: help install install-dev run test check demo bench lock clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+install: $(RUN_READY) ## .venv with the pinned requirements; may be interrupted and repeated
+	@echo "$(VENV) is ready."
+
+install-dev: $(DEV_READY) ## the same, with the test pins
+
+# No stamp stands while something is being installed. So where none stands, an earlier try was cut off, perhaps in the
+# middle of a package, and the folder is made anew.
+$(RUN_READY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Notifier needs Python 3.11 or newer, and '$(PYTHON)' is not. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@ls $(VENV)/.run-* >/dev/null 2>&1 && grep -qxF "$(CURDIR)" $(VENV)/.folder || $(PYTHON) -m venv --clear $(VENV)
+	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
+	@echo "Installing requirements.txt into $(VENV). The first time this takes a minute or two."
+	@$(PIP) -r requirements.txt
+	@$(PIP) --no-deps -e .
+	@echo "$(CURDIR)" > $(VENV)/.folder
+	@touch $@
+
+$(DEV_READY): $(RUN_READY)
+	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
+	@echo "Installing requirements-dev.txt into $(VENV)."
+	@$(PIP) -r requirements-dev.txt
+	@touch $(RUN_READY) $@
+
+run: $(RUN_READY) ## the whole service; ARGS="--port 9000" are its options
+	@exec $(BIN)/notifier up $(ARGS)
+
+test: $(DEV_READY) ## every test, or those of T=path
+	@$(BIN)/python -m pytest $(T)
+
+check: $(DEV_READY) ## all that CI asks: format, lint, types, layers, tests
+	@echo "== format" && $(BIN)/ruff format --check .
+	@echo "== lint" && $(BIN)/ruff check .
+	@echo "== types" && $(BIN)/mypy
+	@echo "== layers" && $(BIN)/lint-imports
+	@echo "== tests" && $(BIN)/python -m pytest
+
+demo: $(RUN_READY) ## real signed traffic to the running service, with links to what became of it
+	@exec $(BIN)/notifier demo $(ARGS)
+
+bench: $(DEV_READY) ## the benchmarks, each a ratio measured in one run
+	@exec $(BIN)/python -m bench $(ARGS)
+
+lock: ## newest versions that fit the pins, into constraints.txt (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
+	@sed '/^-[cr] /d' requirements.txt requirements-dev.txt | uv pip compile -q --universal --upgrade --no-annotate --no-header --python-version 3.11 - > constraints.txt.new
+	@mv constraints.txt.new constraints.txt
+
+clean: ## away with .venv and caches; the data in instance/ stays
+	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,132 @@
+"""Every setting, read from the environment or `.env` once, checked at the start."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).parent
+ONE_HOUR = 3600
+
+
+class Settings(BaseSettings):
+    """What an operator can decide. Names are those of the environment; the README tells of each."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, case_sensitive=True)
+
+    DATA_DIR: Path = Path("instance")
+    DATABASE_URL: str = ""
+    BROKER_URL: str = ""
+    PUBLIC_URL: str = ""
+    SECRET_KEY: SecretStr = SecretStr("")
+    ENVIRONMENT: Literal["development", "production"] = "development"
+
+    MAIL_SERVER: str = ""
+    MAIL_PORT: Annotated[int, Field(ge=0, le=65535)] = 0
+    MAIL_USE_TLS: bool | None = None
+    MAIL_USE_SSL: bool = False
+    MAIL_USERNAME: str = ""
+    MAIL_PASSWORD: SecretStr = SecretStr("")
+    MAIL_DEFAULT_SENDER: str = "Notifier <notifier@notifier.localhost>"
+    MAIL_CA_FILE: str = ""
+    MAIL_MAX_CONNECTIONS: Annotated[int, Field(ge=1, le=1000)] = 10
+
+    VAPID_PRIVATE_KEY: SecretStr = SecretStr("")
+    VAPID_SUBJECT: str = ""
+    PUSH_ALLOWED_HOSTS: Annotated[tuple[str, ...], NoDecode] = ()
+    PUSH_ALLOW_LOOPBACK: bool = False
+    PUSH_CA_FILE: str = ""
+
+    GATHER_SCALE: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1
+    RETRY_SCALE: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1
+    LEASE_SECONDS: Annotated[float, Field(ge=1, le=ONE_HOUR)] = 60
+    MAX_UNPLANNED: Annotated[int, Field(ge=1)] = 100_000
+
+    WEB_THREADS: Annotated[int, Field(ge=1, le=256)] = 16
+    WORKER_THREADS: Annotated[int, Field(ge=1, le=256)] = 16
+    LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("PUSH_ALLOWED_HOSTS", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(host.strip() for host in value.split(",") if host.strip())
+        return value
+
+    @field_validator("DATABASE_URL")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        return value
+
+    @field_validator("BROKER_URL")
+    @classmethod
+    def _known_broker(cls, value: str) -> str:
+        known = ("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://", "filesystem://")
+        if value and not value.startswith(known):
+            raise ValueError("must begin with redis://, rediss:// or amqp://")
+        return value
+
+    @field_validator("PUBLIC_URL")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be an address such as https://notify.example.com")
+        return value.rstrip("/")
+
+    @field_validator("MAIL_CA_FILE", "PUSH_CA_FILE")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        if value and not Path(value).is_file():
+            raise ValueError("must be the path of a PEM file that can be read")
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind_of_tls(self) -> "Settings":
+        if self.MAIL_USE_SSL and self.MAIL_USE_TLS:
+            raise ValueError(
+                "MAIL_USE_TLS and MAIL_USE_SSL exclude each other: STARTTLS on 587, or TLS from the start on 465"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> "Settings":
+        if self.ENVIRONMENT != "production":
+            return self
+        if not self.PUBLIC_URL.startswith("https://"):
+            raise ValueError("PUBLIC_URL must begin with https:// in production: links in mails carry it")
+        if len(self.SECRET_KEY.get_secret_value()) < 32:
+            raise ValueError(
+                "SECRET_KEY must have 32 characters or more in production. "
+                'Make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+            )
+        if self.PUSH_ALLOW_LOOPBACK:
+            raise ValueError(
+                "PUSH_ALLOW_LOOPBACK must be off in production: it lets pushes reach this machine's own ports"
+            )
+        if not self.MAIL_SERVER:
+            raise ValueError("MAIL_SERVER must be set in production: the local mail catcher is for development")
+        return self
+
+
+def load(**changes: Any) -> Settings:
+    """The settings of this process, with `changes` (from the command line) above the environment.
+
+    Raises `SystemExit` with sentences that say what would be right.
+    """
+    try:
+        return Settings(**changes)
+    except ValidationError as error:
+        raise SystemExit("\n".join(_sentence(fault) for fault in error.errors())) from None
+
+
+def _sentence(fault: Any) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
+    secret = "SECRET" in name or "PASSWORD" in name or "KEY" in name
+    given = f" is {fault['input']!r}, but" if name and not secret else ""
+    return f"{name}{given}: {message}" if name else message

@@ -1,0 +1,70 @@
+"""The data folder: what the first start makes there and every later one finds. Nothing in it has a default password."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from notifier.store.apps import Credentials
+from notifier.supervisor.files import private_folder, write_json
+
+CATALOGUE = Path(__file__).parents[1] / "policy" / "catalogue.toml"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The data folder. Only `notifier up` in development makes what is missing; others say what to do."""
+
+    folder: Path
+    makes: bool = False
+
+    def open(self) -> "Home":
+        """Make the folder, for its owner alone."""
+        private_folder(self.folder)
+        return self
+
+    @cached_property
+    def secret_key(self) -> str:
+        """Signs sessions and links."""
+        return self._text("secret_key", lambda: secrets.token_urlsafe(48), "SECRET_KEY")
+
+    @cached_property
+    def vapid_private_key(self) -> str:
+        """The PEM of our Web Push identity."""
+        from notifier.channels.push import new_private_key  # keys are made once in a lifetime
+
+        return self._text("vapid_private_key.pem", new_private_key, "VAPID_PRIVATE_KEY")
+
+    @property
+    def default_app(self) -> Credentials | None:
+        """The credentials of the app that the first start made; None before."""
+        path = self.folder / "app.json"
+        return Credentials(**json.loads(path.read_text())) if path.exists() else None
+
+    def keep_default_app(self, credentials: Credentials) -> None:
+        """Remember the default app's credentials, for the demo and for the ready file."""
+        write_json(self.folder / "app.json", asdict(credentials))
+
+    @property
+    def database_url(self) -> str:
+        """The SQLite file of this folder."""
+        return f"sqlite:///{self.folder.resolve() / 'notifier.db'}"
+
+    @property
+    def dev(self) -> Path:
+        """Where the local catchers keep what they caught."""
+        return self.folder / "dev"
+
+    def _text(self, name: str, make: object, setting: str) -> str:
+        path = self.folder / name
+        if path.exists():
+            return path.read_text()
+        if not self.makes or not callable(make):
+            raise SystemExit(
+                f"{setting} is not set, and {path} does not exist. Set it, or run `notifier up` once here."
+            )
+        text: str = make()
+        path.touch(mode=0o600)
+        path.write_text(text)
+        return text

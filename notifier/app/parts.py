@@ -1,0 +1,232 @@
+"""Every part of the service, made when it is first asked for, in the process that asks."""
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery
+from flask import Flask
+from kombu.exceptions import OperationalError
+
+from notifier.app.home import CATALOGUE, Home
+from notifier.catchers.faults import Faults
+from notifier.catchers.mailbox import Mailbox
+from notifier.catchers.pages import dev_pages, receive_push
+from notifier.catchers.push import PushCatcher
+from notifier.channels import Address, Channel
+from notifier.channels.email import EmailChannel, EmailSettings, parse_email
+from notifier.channels.push import (
+    DEFAULT_ALLOWED_HOSTS,
+    PushChannel,
+    PushSettings,
+    key_id,
+    parse_subscription,
+    public_key,
+)
+from notifier.pipeline.plan import Planner
+from notifier.pipeline.record import Recorder
+from notifier.pipeline.send import Sender, SendSettings
+from notifier.pipeline.sweep import Sweeper
+from notifier.policy.catalogue import Catalogue, read_catalogue
+from notifier.store.database import Database
+from notifier.store.intake import Intake
+from notifier.store.people import People
+from notifier.tasks import Bell, Steps, make_celery, register
+from notifier.web.parts import NewDevice, WebParts
+from notifier.web.server import make_server
+
+if TYPE_CHECKING:
+    from config import Settings
+
+log = logging.getLogger(__name__)
+
+STANDING = ("feed",)  # channels whose deliveries are done as soon as they are stored
+
+
+def now() -> datetime:
+    """The present moment, aware UTC: the clock of everything but tests."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a running service stands in, beyond its settings: known only when it starts."""
+
+    broker_url: str
+    public_url: str
+    mail_server: str
+    mail_port: int
+    broker_options: Mapping[str, Any] | None = None
+    catches: bool = False  # whether the local catchers of development are on
+
+
+@dataclass
+class Parts:
+    """The parts of one process. Nothing is opened before it is asked for, so that a fork can come first."""
+
+    settings: "Settings"
+    home: Home
+    around: Around
+    clock: Any = field(default=now)
+
+    @cached_property
+    def database(self) -> Database:
+        threads = max(self.settings.WEB_THREADS, self.settings.WORKER_THREADS) + 2
+        return Database(self.settings.DATABASE_URL or self.home.database_url, threads)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return read_catalogue(CATALOGUE.read_text())
+
+    @cached_property
+    def email_settings(self) -> EmailSettings:
+        settings = self.settings
+        return EmailSettings(
+            server=self.around.mail_server,
+            port=self.around.mail_port,
+            sender=settings.MAIL_DEFAULT_SENDER,
+            use_tls=settings.MAIL_USE_TLS,
+            use_ssl=settings.MAIL_USE_SSL,
+            username=settings.MAIL_USERNAME,
+            password=settings.MAIL_PASSWORD.get_secret_value(),
+            ca_file=settings.MAIL_CA_FILE,
+            max_connections=settings.MAIL_MAX_CONNECTIONS,
+        )
+
+    @cached_property
+    def push_settings(self) -> PushSettings:
+        settings = self.settings
+        return PushSettings(
+            private_key=settings.VAPID_PRIVATE_KEY.get_secret_value() or self.home.vapid_private_key,
+            subject=settings.VAPID_SUBJECT or f"mailto:{self.email_settings.sender_address}",
+            allowed_hosts=settings.PUSH_ALLOWED_HOSTS or DEFAULT_ALLOWED_HOSTS,
+            allow_loopback=settings.PUSH_ALLOW_LOOPBACK,
+            trusted_prefix=f"{self.around.public_url}/dev/push/e/" if self.around.catches else "",
+            ca_file=settings.PUSH_CA_FILE,
+        )
+
+    @cached_property
+    def channels(self) -> Mapping[str, Channel[Any]]:
+        """How people are reached. A new channel is one line here."""
+        return {
+            "email": EmailChannel(self.email_settings, self.clock),
+            "push": PushChannel(self.push_settings, self.clock),
+        }
+
+    @cached_property
+    def celery(self) -> Celery:
+        celery = make_celery(self.around.broker_url, self.around.broker_options)
+        register(celery, lambda: self.steps)
+        return celery
+
+    @cached_property
+    def steps(self) -> Steps:
+        return Steps(self._planner, self._sender, self._sweeper, Bell(self.celery))
+
+    @cached_property
+    def server(self) -> Flask:
+        """The Flask app."""
+        if not self.around.catches:
+            return make_server(self._web_parts)
+        return make_server(self._web_parts, self._dev_pages, exempt=receive_push)
+
+    @property
+    def secret_key(self) -> str:
+        return self.settings.SECRET_KEY.get_secret_value() or self.home.secret_key
+
+    @property
+    def worker_name(self) -> str:
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """What the mail catcher keeps."""
+        return Mailbox(self.home.dev)
+
+    @property
+    def faults(self) -> Faults:
+        """The catchers' fault switches."""
+        return Faults(self.home.dev)
+
+    @property
+    def _planner(self) -> Planner:
+        return Planner(
+            self.database,
+            self.catalogue,
+            standing=STANDING,
+            gather_scale=self.settings.GATHER_SCALE,
+            clock=self.clock,
+        )
+
+    @property
+    def _sender(self) -> Sender:
+        lease = timedelta(seconds=self.settings.LEASE_SECONDS)
+        recorder = Recorder(self.database, worker=self.worker_name, lease=lease, clock=self.clock)
+        settings = SendSettings(
+            lease=lease,
+            retry_scale=self.settings.RETRY_SCALE,
+            public_url=self.around.public_url,
+            link_secret=self.secret_key.encode(),
+        )
+        return Sender(self.database, self.channels, self.catalogue, recorder, settings, self.clock)
+
+    @property
+    def _sweeper(self) -> Sweeper:
+        return Sweeper(self.database, self.clock)
+
+    @property
+    def _web_parts(self) -> WebParts:
+        return WebParts(
+            database=self.database,
+            intake=Intake(self.database),
+            catalogue=self.catalogue,
+            sweeper=self._sweeper,
+            clock=self.clock,
+            nudge=self.steps.bell.nudge,
+            parse_mailbox=parse_email,
+            parse_device=self._parse_device,
+            device_host=self._device_host,
+            masked=self._masked,
+            vapid_key=public_key(self.push_settings.private_key),
+            link_secret=self.secret_key.encode(),
+            secret_key=self.secret_key,
+            public_url=self.around.public_url,
+            secure_cookies=self.around.public_url.startswith("https://"),
+            max_unplanned=self.settings.MAX_UNPLANNED,
+            broker_answers=self._broker_answers,
+        )
+
+    @property
+    def _dev_pages(self) -> Any:
+        push = PushCatcher(self.home.dev, f"{self.around.public_url}/dev/push/e")
+        return [dev_pages(self.mailbox, push, self.faults, self._subscribe)]
+
+    def _parse_device(self, raw: Mapping[str, Any]) -> NewDevice:
+        found = parse_subscription(raw, self.push_settings)
+        return NewDevice(found.value, found.fingerprint, key_id(self.push_settings.private_key), found.host)
+
+    def _device_host(self, value: str) -> str:
+        return self._masked("push", Address("", value)).partition("/")[0]
+
+    def _masked(self, channel: str, address: Address) -> str:
+        return self.channels[channel].masked(address) if channel in self.channels else ""
+
+    def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:
+        device = self._parse_device(subscription)
+        with self.database.write() as connection:
+            stored = People(connection).add_device(
+                user, device.value, fingerprint=device.fingerprint, key_id=device.key_id, now=self.clock()
+            )
+        return stored.id
+
+    def _broker_answers(self) -> bool:
+        with contextlib.suppress(OperationalError, OSError), self.celery.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=1)
+            return True
+        return False

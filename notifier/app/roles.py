@@ -1,0 +1,138 @@
+"""What each process runs: the web server, a worker, the scheduler, the mail catcher."""
+
+import http.client
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gunicorn.app.base
+from celery.signals import worker_ready
+
+from notifier import scheduler, tasks
+from notifier.app.parts import Parts
+from notifier.catchers import smtp
+from notifier.policy.queues import QUEUES
+from notifier.supervisor.roles import Role
+
+URGENT_THREADS = 4
+FORMAT = "%(asctime)s %(levelname)-7s %(processName)s %(name)s: %(message)s"
+
+
+class _Gunicorn(gunicorn.app.base.BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    def __init__(self, load: Callable[[], Any], options: dict[str, Any]) -> None:
+        self._load = load
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self._load()
+
+
+def start_logging(level: str) -> None:
+    """Log to stderr, one line each, with the process's role."""
+    logging.basicConfig(level=level, format=FORMAT)
+    for chatty in ("apscheduler", "mail.log", "alembic", "kombu", "celery"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def run_web(parts: Parts, bind: str) -> None:
+    """Serve the Flask app on `bind` (`host:port` or `fd://N`) until SIGTERM."""
+    _Gunicorn(
+        lambda: parts.server,
+        {
+            "bind": [bind],
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": parts.settings.WEB_THREADS,
+            "keepalive": 30,
+            "graceful_timeout": 8,
+            "loglevel": "warning",
+            "proc_name": "notifier-web",
+            "control_socket_disable": True,
+        },
+    ).run()
+
+
+def run_worker(parts: Parts, queues: Sequence[str], threads: int, ready: Path | None = None) -> None:
+    """Run the steps of these queues, in this order of preference, until SIGTERM."""
+    if ready is not None:
+        worker_ready.connect(lambda **_: ready.touch(), weak=False)
+    worker = parts.celery.Worker(
+        pool="threads",
+        concurrency=threads,
+        queues=",".join(queues),
+        hostname=f"{'-'.join(queues)}-{os.getpid()}@{socket.gethostname()}",
+        loglevel=parts.settings.LOG_LEVEL,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    sys.exit(worker.exitcode or 0)
+
+
+def run_scheduler(parts: Parts) -> None:
+    """Sweep once a second until SIGTERM."""
+    scheduler.run(lambda: tasks.sweep(parts.steps))
+
+
+def up_roles(parts: Parts, web: socket.socket, mail: socket.socket | None) -> list[Role]:
+    """The roles of `notifier up` behind the broker, in the order of their start."""
+    run = parts.home.folder.resolve() / "run"
+    roles = [
+        Role(
+            name="web",
+            kind="web",
+            run=lambda: run_web(parts, f"fd://{web.fileno()}"),
+            ready=lambda: _answers(web),
+            grace=12,
+            listens=(web,),
+        ),
+        _worker(parts, "worker-urgent", ["urgent"], URGENT_THREADS, run),
+        _worker(parts, "worker", list(QUEUES), parts.settings.WORKER_THREADS, run),
+        Role(name="scheduler", kind="scheduler", run=lambda: run_scheduler(parts), grace=5),
+    ]
+    if mail is not None:
+        catch = Role(
+            name="mail catcher",
+            kind="mail",
+            run=lambda: smtp.serve(mail, parts.mailbox, parts.faults),
+            listens=(mail,),
+        )
+        roles.insert(0, catch)
+    return roles
+
+
+def _worker(parts: Parts, name: str, queues: list[str], threads: int, run: Path) -> Role:
+    ready = run / f"{name}.ready"
+    ready.unlink(missing_ok=True)
+    # Sends under way are let finish, however long their provider takes: each step has its own deadline.
+    return Role(
+        name=name,
+        kind="worker",
+        run=lambda: run_worker(parts, queues, threads, ready),
+        ready=ready.exists,
+        grace=None,
+    )
+
+
+def _answers(listener: socket.socket) -> bool:
+    """Whether the web process answers on its socket."""
+    host, port = listener.getsockname()[:2]
+    connection = http.client.HTTPConnection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, timeout=1)  # noqa: S104 (compared, not bound)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,102 @@
+"""What the command line works with: the parts of this machine, found through the data folder."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notifier.app.home import Home
+from notifier.app.parts import Around, Parts
+from notifier.app.roles import run_scheduler, run_web, run_worker, start_logging
+from notifier.app.up import Wish, mail_port, up
+from notifier.cli.tools import CannotRun, Service
+from notifier.policy.catalogue import Catalogue
+from notifier.store.database import Database
+from notifier.store.schema import migrate
+from notifier.supervisor import lock
+from notifier.supervisor.lock import AlreadyRunning
+from notifier.supervisor.loop import StartFailed
+from notifier.supervisor.ports import CannotListen
+
+if TYPE_CHECKING:
+    from config import Settings
+
+LoadSettings = Callable[..., "Settings"]
+
+
+class Tools:
+    """Keeps the command line's `Tools` protocol."""
+
+    def __init__(self, load: LoadSettings, data_dir: Path | None) -> None:
+        self._settings = load(**({"DATA_DIR": data_dir} if data_dir else {}))
+
+    @property
+    def data_dir(self) -> Path:
+        return self._settings.DATA_DIR
+
+    @property
+    def database(self) -> Database:
+        return self._parts().database
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._parts().catalogue
+
+    def service(self) -> Service:
+        """The running service, as an upstream app sees it."""
+        found, app = lock.running(self.data_dir), Home(self.data_dir).default_app
+        return Service(
+            url=found.url if found else self._settings.PUBLIC_URL,
+            app=app.app if app else "",
+            secret=app.secret if app else "",
+            key=app.key if app else "",
+        )
+
+    def admin_link(self, token: str) -> str:
+        """The address of a sign-in link."""
+        return f"{self._parts().around.public_url}/admin/login/once/{token}"
+
+    def up(self, host: str, port: int, ready_file: Path | None, say: Callable[[str], None]) -> None:
+        """Run everything. Raises `CannotRun`."""
+        try:
+            up(self._settings, Wish(host, port, ready_file), say)
+        except (AlreadyRunning, CannotListen, StartFailed) as error:
+            raise CannotRun(str(error)) from error
+
+    def web(self, bind: str) -> None:
+        """Run the web role."""
+        run_web(self._started(), bind)
+
+    def worker(self, queues: Sequence[str]) -> None:
+        """Run a worker."""
+        run_worker(self._started(), queues, self._settings.WORKER_THREADS)
+
+    def scheduler(self) -> None:
+        """Run the scheduler."""
+        run_scheduler(self._started())
+
+    def migrate(self) -> None:
+        """Bring the database to the newest schema."""
+        Home(self.data_dir).open()
+        migrate(self.database)
+
+    def _started(self) -> Parts:
+        start_logging(self._settings.LOG_LEVEL)
+        return self._parts()
+
+    def _parts(self) -> Parts:
+        return parts_of(self._settings)
+
+
+def parts_of(settings: "Settings") -> Parts:
+    """The parts of a process that was started by itself: beside a running `up`, or with all settings given."""
+    found = lock.running(settings.DATA_DIR)
+    around = Around(
+        broker_url=settings.BROKER_URL or (found.broker_url if found else "redis://127.0.0.1:6379/0"),
+        broker_options=dict(found.broker_options)
+        if found and found.broker_options and not settings.BROKER_URL
+        else None,
+        public_url=settings.PUBLIC_URL or (found.url if found else "http://127.0.0.1:8000"),
+        mail_server=settings.MAIL_SERVER or "127.0.0.1",
+        mail_port=mail_port(settings),
+    )
+    return Parts(settings, Home(settings.DATA_DIR), around)

@@ -1,0 +1,1 @@
+"""The command line: run the service, look into it, mend it."""

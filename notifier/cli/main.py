@@ -1,0 +1,10 @@
+"""All commands together."""
+
+from notifier.cli import look, people, run
+from notifier.cli.group import command
+
+for part in (run, people, look):
+    for each in part.COMMANDS:
+        command.add_command(each)
+
+__all__ = ["command"]

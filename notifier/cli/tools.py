@@ -1,0 +1,44 @@
+"""What the commands are given to work with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from notifier.policy.catalogue import Catalogue
+from notifier.store.database import Database
+
+
+class CannotRun(Exception):
+    """The service cannot be started. The message is a sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The running service as an upstream app sees it. Empty where nothing runs."""
+
+    url: str
+    app: str
+    secret: str = field(repr=False)
+    key: str = field(repr=False)
+
+
+class Tools(Protocol):
+    """The parts of this machine, found through the data folder."""
+
+    @property
+    def data_dir(self) -> Path: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def catalogue(self) -> Catalogue: ...
+    def service(self) -> Service: ...
+    def admin_link(self, token: str) -> str: ...
+    def up(self, host: str, port: int, ready_file: Path | None, say: Callable[[str], None]) -> None: ...
+    def web(self, bind: str) -> None: ...
+    def worker(self, queues: Sequence[str]) -> None: ...
+    def scheduler(self) -> None: ...
+    def migrate(self) -> None: ...
+
+
+MakeTools = Callable[[Path | None], Tools]

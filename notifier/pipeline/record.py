@@ -1,0 +1,135 @@
+"""Recording: every try is stored as soon as it is answered, in the small groups that form while a commit runs."""
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+
+from notifier.pipeline import Clock
+from notifier.store.database import Database, DatabaseAway
+from notifier.store.outbox import Outbox, Try
+
+log = logging.getLogger(__name__)
+
+GROUP = 200
+# A result that is not recorded is sent again, so recording outlasts a short absence of the database.
+WAITS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A try of a claimed delivery, and what it means beyond that delivery."""
+
+    token: str
+    made: Try
+    address: str
+    retires: bool = False
+    origin: str = ""
+    pause_until: datetime | None = None
+
+
+class Recorder:
+    """One thread per process that stores results and keeps the claims of living chunks from running out."""
+
+    def __init__(self, database: Database, *, worker: str, lease: timedelta, clock: Clock) -> None:
+        self._database = database
+        self._worker = worker
+        self._lease = lease
+        self._clock = clock
+        self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        self._open: Counter[str] = Counter()  # results handed in and not yet stored, by living token
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def chunk(self, token: str) -> Iterator[None]:
+        """While inside, the token's claims are kept. Leaves when all its results are stored; gives back the rest."""
+        with self._changed:
+            self._open[token] = 0
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._changed.wait_for(lambda: self._open[token] == 0)
+                del self._open[token]
+        self._database.transact(lambda tx: Outbox(tx).release(token, self._clock()))
+
+    def put(self, result: Result) -> None:
+        """Hand in a result, from any thread."""
+        with self._changed:
+            self._open[result.token] += 1
+        self._results.put(result)
+
+    def _run(self) -> None:
+        every = self._lease.total_seconds() / 3
+        renewed = time.monotonic()
+        while True:
+            group = self._take(every)
+            if group:
+                self._store(group)
+            if time.monotonic() - renewed >= every:
+                renewed = time.monotonic()
+                self._renew()
+
+    def _take(self, seconds: float) -> list[Result]:
+        try:
+            group = [self._results.get(timeout=seconds)]
+        except queue.Empty:
+            return []
+        while len(group) < GROUP and not self._results.empty():
+            group.append(self._results.get())
+        return group
+
+    def _store(self, group: Sequence[Result]) -> None:
+        try:
+            self._write_patiently(group)
+        except Exception:  # the thread must outlive a group that cannot be stored: others wait for theirs
+            log.exception(
+                "results not recorded; their deliveries will be tried again: %s", [r.made.delivery for r in group]
+            )
+        with self._changed:
+            for result in group:
+                self._open[result.token] -= 1
+            self._changed.notify_all()
+
+    def _write_patiently(self, group: Sequence[Result]) -> None:
+        for wait in WAITS:
+            try:
+                return self._database.transact(lambda tx: self._write(Outbox(tx), group))
+            except DatabaseAway as error:
+                log.warning("the database is away, results wait to be recorded: %s", error)
+                time.sleep(wait)
+        return self._database.transact(lambda tx: self._write(Outbox(tx), group))
+
+    def _write(self, outbox: Outbox, group: Sequence[Result]) -> None:
+        now = self._clock()
+        for token, results in groupby(sorted(group, key=attrgetter("token")), key=attrgetter("token")):
+            outbox.record([result.made for result in results], token, now=now, worker=self._worker)
+        delivered = [result.address for result in group if result.made.outcome == "delivered"]
+        if delivered:
+            outbox.touch(delivered, now)
+        for result in group:
+            if result.retires:
+                outbox.retire(result.address, f"{result.made.code} {result.made.text}", now)
+            if result.pause_until:
+                outbox.pause(result.origin, result.pause_until, f"{result.made.code} {result.made.text}")
+
+    def _renew(self) -> None:
+        with self._changed:
+            tokens = list(self._open)
+        if not tokens:
+            return
+        try:
+            self._database.transact(lambda tx: Outbox(tx).renew(tokens, self._clock() + self._lease))
+        except DatabaseAway as error:
+            log.warning("claims not renewed, tried again soon: %s", error)

@@ -1,0 +1,41 @@
+"""Tickets: which step is to be run for which ids, on which queue. All that ever travels through the broker."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import attrgetter
+
+from notifier.policy.queues import QUEUES
+from notifier.store.planning import Planned
+
+PLAN, SEND = "plan", "send"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One task: a step and the ids it is for."""
+
+    step: str
+    queue: str
+    ids: tuple[str, ...]
+
+
+def send_tickets(deliveries: Iterable[Planned]) -> Iterator[Ticket]:
+    """Deliveries of one channel and queue in chunks of that queue's size."""
+    together = attrgetter("queue", "channel")
+    for (queue, _channel), group in groupby(sorted(deliveries, key=together), key=together):
+        for chunk in chunks((delivery.id for delivery in group), QUEUES[queue].chunk):
+            yield Ticket(SEND, queue, chunk)
+
+
+def plan_tickets(events: Iterable[str], queue: str) -> Iterator[Ticket]:
+    """Events to plan, in chunks of the queue's size."""
+    for chunk in chunks(events, QUEUES[queue].chunk):
+        yield Ticket(PLAN, queue, chunk)
+
+
+def chunks(ids: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
+    """The ids in tuples of at most `size`."""
+    rest = iter(ids)
+    while chunk := tuple(islice(rest, size)):
+        yield chunk

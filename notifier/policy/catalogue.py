@@ -1,0 +1,96 @@
+"""The catalogue of event types, read from one TOML file and checked before anything starts."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from notifier.policy.queues import QUEUES
+from notifier.policy.words import Cadence
+
+CREATED = ".created"
+TOLD = ("target.owner", "in_reply_to.owner", "object.owner", "object.id", "mentions")
+FOLDS = ("", "target", "object", "recipient")
+CHANNELS = ("email", "push", "feed")
+CADENCES = {"email": tuple(Cadence), "push": tuple(Cadence), "feed": (Cadence.ON, Cadence.OFF)}
+
+
+class CatalogueFault(ValueError):
+    """The catalogue file is wrong. The message names the entry and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One type of event: who hears of it, how fast, on what channels."""
+
+    name: str  # the long form, "comment.created"
+    told: tuple[str, ...]
+    queue: str
+    cadences: Mapping[str, Cadence]  # channel → what a person has until they choose
+    gather: timedelta = timedelta(0)
+    fold: str = ""
+    relation: str = ""
+    ttl: timedelta = timedelta(hours=24)
+
+    @property
+    def short(self) -> str:
+        return self.name.removesuffix(CREATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All kinds, found by their long or short name."""
+
+    kinds: Mapping[str, Kind]
+
+    def find(self, type_: str) -> Kind | None:
+        """The kind of that long or short name, or None."""
+        return self.kinds.get(type_) or self.kinds.get(type_ + CREATED)
+
+    @property
+    def short_names(self) -> list[str]:
+        return [kind.short for kind in self.kinds.values()]
+
+
+def read_catalogue(text: str) -> Catalogue:
+    """Read the TOML text. Raises `CatalogueFault` with the entry that is wrong."""
+    try:
+        types = tomllib.loads(text).get("types", {})
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogueFault(f"the catalogue is not TOML: {error}") from error
+    kinds = [_kind(name, entry) for name, entry in types.items()]
+    return Catalogue({kind.name: kind for kind in kinds})
+
+
+def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
+    known = {"told", "queue", *CHANNELS, "gather", "fold", "relation", "ttl_hours"}
+    if unknown := sorted(set(entry) - known):
+        raise CatalogueFault(f"types.{name}: {unknown[0]} is not known; we know {', '.join(sorted(known))}")
+    for path in entry.get("told", ()):
+        _among(f"types.{name}.told", path, TOLD)
+    return Kind(
+        name=name if "." in name else name + CREATED,
+        told=tuple(entry.get("told", ())),
+        queue=_among(f"types.{name}.queue", entry.get("queue", "default"), tuple(QUEUES)),
+        cadences={
+            channel: Cadence(_among(f"types.{name}.{channel}", entry.get(channel, "off"), CADENCES[channel]))
+            for channel in CHANNELS
+        },
+        gather=timedelta(seconds=_amount(f"types.{name}.gather", entry.get("gather", 0))),
+        fold=_among(f"types.{name}.fold", entry.get("fold", ""), FOLDS),
+        relation=str(entry.get("relation", "")),
+        ttl=timedelta(hours=_amount(f"types.{name}.ttl_hours", entry.get("ttl_hours", 24))),
+    )
+
+
+def _among(where: str, value: object, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise CatalogueFault(f"{where} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
+    return str(value)
+
+
+def _amount(where: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise CatalogueFault(f"{where} is {value!r}; it must be a number, 0 or more")
+    return float(value)

@@ -1,0 +1,27 @@
+"""The queues, in the order in which a worker serves them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One queue. `chunk` deliveries go into one task; `again` is when an unanswered bell is rung again.
+
+    Small chunks keep the slots short for what is urgent, large ones make bulk cheap.
+    """
+
+    name: str
+    chunk: int
+    again: timedelta
+
+
+QUEUES = {
+    queue.name: queue
+    for queue in (
+        Queue("urgent", chunk=10, again=timedelta(seconds=10)),
+        Queue("default", chunk=50, again=timedelta(seconds=10)),
+        Queue("bulk", chunk=200, again=timedelta(seconds=60)),
+        Queue("digest", chunk=50, again=timedelta(seconds=60)),
+    )
+}

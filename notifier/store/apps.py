@@ -1,0 +1,135 @@
+"""Upstream apps and their credentials."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import Connection, or_, select, update
+
+from notifier.store.models import App, AppSecret
+from notifier.store.sql import insert
+from notifier.store.types import new_id
+
+SIGNING, API_KEY = "signing", "key"
+# What an API key may do: post events, keep people's profiles and choices, read the log, retry and cancel.
+SCOPES = ("events", "people", "log", "operate")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What an app needs, shown once: its id, the Standard Webhooks secret and the API key."""
+
+    app: str
+    secret: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which app a key belongs to, and what it may do."""
+
+    app: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """An upstream app."""
+
+    id: str
+    name: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class Apps:
+    """All about apps, in one transaction of the given connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, name: str, now: datetime, scopes: Sequence[str] = SCOPES) -> Credentials:
+        """A new app with a fresh signing secret and an API key of these scopes."""
+        app = new_id("app")
+        self._connection.execute(insert(self._connection, App).values(id=app, name=name, created_at=now))
+        return Credentials(app, self._issue(app, SIGNING, now), self._issue(app, API_KEY, now, scopes))
+
+    def rotate(self, app: str, *, overlap: timedelta, now: datetime) -> str | None:
+        """A fresh signing secret; those before stay valid for `overlap`. None where there is no such live app."""
+        if not self._alive(app):
+            return None
+        self._connection.execute(
+            update(AppSecret)
+            .where(
+                AppSecret.app_id == app,
+                AppSecret.kind == SIGNING,
+                or_(AppSecret.expires_at.is_(None), AppSecret.expires_at > now + overlap),
+            )
+            .values(expires_at=now + overlap)
+        )
+        return self._issue(app, SIGNING, now)
+
+    def revoke(self, app: str, now: datetime) -> bool:
+        """End the app's access; False where there is no such live app."""
+        ended = self._connection.execute(
+            update(App).where(App.id == app, App.revoked_at.is_(None)).values(revoked_at=now)
+        )
+        return ended.rowcount == 1
+
+    def all(self) -> list[Sender]:
+        """Every app, the oldest first."""
+        rows = self._connection.execute(select(App).order_by(App.id))
+        return [Sender(row.id, row.name, row.created_at, row.revoked_at) for row in rows]
+
+    def signing_secrets(self, app: str, now: datetime) -> list[str]:
+        """The app's live signing secrets, newest first; none where the app is unknown or revoked."""
+        query = (
+            select(AppSecret.value)
+            .join(App, App.id == AppSecret.app_id)
+            .where(App.id == app, App.revoked_at.is_(None), AppSecret.kind == SIGNING, _live(now))
+            .order_by(AppSecret.id.desc())
+        )
+        return list(self._connection.scalars(query))
+
+    def by_key(self, key: str, now: datetime) -> Access | None:
+        """What the live API key opens. Found by its SHA-256, so that no comparison tells about the key."""
+        row = self._connection.execute(
+            select(App.id, AppSecret.scopes)
+            .join(AppSecret, App.id == AppSecret.app_id)
+            .where(AppSecret.kind == API_KEY, AppSecret.value == _digest(key), App.revoked_at.is_(None), _live(now))
+        ).one_or_none()
+        return Access(row.id, frozenset(row.scopes.split())) if row else None
+
+    def _alive(self, app: str) -> bool:
+        return self._connection.scalar(select(App.id).where(App.id == app, App.revoked_at.is_(None))) is not None
+
+    def _issue(self, app: str, kind: str, now: datetime, scopes: Sequence[str] = ()) -> str:
+        shown = make_signing_secret() if kind == SIGNING else f"nk_{secrets.token_urlsafe(32)}"
+        self._connection.execute(
+            insert(self._connection, AppSecret).values(
+                id=new_id("sec"),
+                app_id=app,
+                kind=kind,
+                value=shown if kind == SIGNING else _digest(shown),
+                scopes=" ".join(scopes),
+                hint=shown[:10],
+                created_at=now,
+            )
+        )
+        return shown
+
+
+def make_signing_secret() -> str:
+    """A Standard Webhooks secret: `whsec_` and 32 random octets in base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _digest(key: str) -> str:
+    return sha256(key.encode()).hexdigest()
+
+
+def _live(now: datetime):  # type: ignore[no-untyped-def]  # a SQL expression
+    return or_(AppSecret.expires_at.is_(None), AppSecret.expires_at > now)

@@ -1,0 +1,150 @@
+"""Connections and transactions, the same on SQLite and PostgreSQL."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+T = TypeVar("T")
+
+BUSY_MS = 5_000
+# PostgreSQL: serialization failure, deadlock. Both are answered by running the transaction again.
+AGAIN = ("40001", "40P01")
+RUNS = 4
+
+
+class DatabaseAway(Exception):
+    """The database does not answer, or not in time. Nothing was stored; the caller may try again later."""
+
+
+class Database:
+    """One database, however many processes use it. Engines are made on first use, and anew after a fork.
+
+    `url` is SQLAlchemy's, `threads` how many may use it at once in one process.
+    """
+
+    def __init__(self, url: str, threads: int = 16) -> None:
+        self.url = make_url(url)
+        self.threads = threads
+        self._engines: dict[tuple[int, bool], Engine] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads. Raises `DatabaseAway`."""
+        with _away(), self._engine(writes=not self.on_sqlite).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; commits at the end. Raises `DatabaseAway`."""
+        with _away(), self._engine(writes=True).begin() as connection:
+            yield connection
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction, again where two transactions got into each other's way.
+
+        `work` must have no effect besides the transaction. Raises `DatabaseAway`.
+        """
+        for _ in range(RUNS - 1):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in AGAIN:
+                    raise
+        with self.write() as connection:
+            return work(connection)
+
+    @contextmanager
+    def raw(self) -> Iterator[Any]:
+        """The driver's own connection, for the one statement that is hot. The caller begins and commits."""
+        with _away():
+            connection = self._engine(writes=True).raw_connection()
+            try:
+                yield connection
+            except BaseException:
+                connection.invalidate()
+                raise
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """Let go of this process's connections."""
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
+
+    def _engine(self, *, writes: bool) -> Engine:
+        # A connection must not cross a fork: two processes would read each other's answers.
+        key = (os.getpid(), writes)
+        if key not in self._engines:
+            with self._lock:
+                if key not in self._engines:
+                    self._engines[key] = self._make_engine(writes=writes)
+        return self._engines[key]
+
+    def _make_engine(self, *, writes: bool) -> Engine:
+        if not self.on_sqlite:
+            return create_engine(
+                self.url,
+                pool_size=self.threads,
+                max_overflow=0,
+                pool_pre_ping=True,
+                pool_timeout=5,
+                connect_args={"connect_timeout": 3, "options": "-c statement_timeout=30000 -c timezone=UTC"},
+            )
+        engine = create_engine(self.url, pool_size=self.threads, max_overflow=0, pool_timeout=5)
+        event.listen(engine, "connect", _pragmas_of_a_writer if writes else _pragmas_of_a_reader)
+        # pysqlite's own BEGIN is deferred: two writers that both read first fail each other, whatever the timeout.
+        event.listen(engine, "begin", _begin_immediate if writes else _begin)
+        return engine
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlstate", None) in AGAIN:
+            raise
+        raise DatabaseAway(_cause(error)) from error
+    except PoolTimeout as error:
+        raise DatabaseAway("all connections are in use") from error
+
+
+def _cause(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0]
+
+
+def _pragmas_of_a_writer(connection: sqlite3.Connection, _record: object) -> None:
+    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL")
+
+
+def _pragmas_of_a_reader(connection: sqlite3.Connection, _record: object) -> None:
+    _pragmas(connection, "query_only=ON")
+
+
+def _pragmas(connection: sqlite3.Connection, *pragmas: str) -> None:
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={BUSY_MS}", "foreign_keys=ON", *pragmas):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,281 @@
+"""The delivery log: what became of everything, read in pages that never count and never skip."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select, true
+
+from notifier.policy.words import Reason, State
+from notifier.store.models import Address, Attempt, Delivery, Event, NotificationEvent, Tally
+from notifier.store.sql import AnyRow
+from notifier.store.types import id_at
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to show of the log; empty parts do not narrow. `before` is the id after which the page begins."""
+
+    states: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    user: str = ""
+    app: str = ""
+    event: str = ""
+    delivery: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One delivery as the log shows it."""
+
+    id: str
+    notification: str
+    app: str
+    user: str
+    type: str
+    channel: str
+    queue: str
+    state: State
+    reason: Reason | None
+    due_at: datetime | None
+    tries: int
+    last_code: str
+    created_at: datetime
+    sent_at: datetime | None
+    address_id: str
+    address: str
+    retry_of: str | None
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEntry:
+    """One try, as it was recorded."""
+
+    id: str
+    started_at: datetime
+    ms: int
+    outcome: str
+    code: str
+    text: str
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """One event and how its deliveries stand."""
+
+    id: str
+    app: str
+    type: str
+    occurred_at: datetime
+    accepted_at: datetime
+    planned_at: datetime | None
+    deliveries: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBooks:
+    """One channel's books: what was planned, and where it stands. `accepted` was counted when it was planned."""
+
+    accepted: int = 0
+    delivered: int = 0
+    skipped: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    waiting: int = 0
+
+    @property
+    def unaccounted(self) -> int:
+        found = self.delivered + self.skipped + self.failed + self.cancelled + self.waiting
+        return abs(self.accepted - found)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Everything that was accepted, and where it is. `missing` are people of planned events who were not told."""
+
+    accepted: int
+    planned: int
+    missing: int
+    channels: Mapping[str, ChannelBooks]
+
+    @property
+    def unplanned(self) -> int:
+        return self.accepted - self.planned
+
+    @property
+    def unaccounted(self) -> int:
+        return self.missing + sum(channel.unaccounted for channel in self.channels.values())
+
+    @property
+    def balanced(self) -> bool:
+        return self.unaccounted == 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that the API and the command line show."""
+        return {
+            "balanced": self.balanced,
+            "unaccounted": self.unaccounted,
+            "events": {"accepted": self.accepted, "planned": self.planned, "unplanned": self.unplanned},
+            "channels": {name: asdict(channel) for name, channel in self.channels.items()},
+        }
+
+
+# Where each state stands in the books. A state that is missing here would show as unaccounted.
+COLUMNS = {
+    State.SENT: "delivered",
+    State.BOUNCED: "delivered",
+    State.SKIPPED: "skipped",
+    State.FAILED: "failed",
+    State.CANCELLED: "cancelled",
+    State.WAITING: "waiting",
+    State.QUEUED: "waiting",
+    State.SENDING: "waiting",
+}
+
+
+class Log:
+    """The log's queries, in one transaction of the given connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def event(self, id: str) -> EventEntry | None:
+        """The event and the count of its deliveries by state, or None."""
+        row = self._connection.execute(select(Event).where(Event.id == id)).one_or_none()
+        if row is None:
+            return None
+        counts = self._connection.execute(
+            select(Delivery.state, func.count())
+            .where(Delivery.notification_id.in_(_notifications_of(id)))
+            .group_by(Delivery.state)
+        )
+        deliveries = {str(state): count for state, count in counts}
+        return EventEntry(row.id, row.app_id, row.type, row.occurred_at, row.accepted_at, row.planned_at, deliveries)
+
+    def page(self, wanted: Filter, limit: int) -> list[Entry]:
+        """Up to `limit` deliveries of the filter, newest first."""
+        query = _entries().where(*conditions(wanted)).order_by(Delivery.id.desc()).limit(limit)
+        return self._with_events(self._connection.execute(query).all())
+
+    def delivery(self, id: str) -> Entry | None:
+        """One delivery, or None."""
+        entries = self._with_events(self._connection.execute(_entries().where(Delivery.id == id)).all())
+        return entries[0] if entries else None
+
+    def attempts(self, delivery: str) -> list[AttemptEntry]:
+        """The delivery's tries, oldest first."""
+        rows = self._connection.execute(
+            select(Attempt).where(Attempt.delivery_id == delivery).order_by(Attempt.started_at, Attempt.id)
+        )
+        return [
+            AttemptEntry(row.id, row.started_at, row.ms, row.outcome, row.code, row.text, row.worker) for row in rows
+        ]
+
+    def retried_as(self, delivery: str) -> str | None:
+        """The delivery that was made when an operator retried this one, or None."""
+        return self._connection.scalar(select(Delivery.id).where(Delivery.retry_of == delivery))
+
+    def unplanned_at_least(self, count: int) -> bool:
+        """Whether more than that many events wait for their plan; looks at no more rows than that."""
+        waiting = select(Event.id).where(Event.planned_at.is_(None)).limit(count + 1).subquery()
+        return (self._connection.scalar(select(func.count()).select_from(waiting)) or 0) > count
+
+    def books(self) -> Books:
+        """Count everything. Slow on a large database, and exact."""
+        accepted, planned = self._connection.execute(
+            select(func.count(), func.count(Event.planned_at)).select_from(Event)
+        ).one()
+        expected = self._connection.scalar(select(func.coalesce(func.sum(Event.plan_cursor), 0))) or 0
+        told = self._connection.scalar(select(func.count()).select_from(NotificationEvent)) or 0
+        return Books(accepted, planned, abs(int(expected) - told), self._channels())
+
+    def _channels(self) -> dict[str, ChannelBooks]:
+        tallies = self._connection.execute(select(Tally.channel, func.sum(Tally.planned)).group_by(Tally.channel))
+        columns: dict[str, dict[str, int]] = {channel: {"accepted": int(planned)} for channel, planned in tallies}
+        counts = self._connection.execute(
+            select(Delivery.channel, Delivery.state, func.count()).group_by(Delivery.channel, Delivery.state)
+        )
+        for channel, state, count in counts:
+            column = columns.setdefault(channel, {})
+            column[COLUMNS[state]] = column.get(COLUMNS[state], 0) + count
+        return {channel: ChannelBooks(**column) for channel, column in sorted(columns.items())}
+
+    def _with_events(self, rows: Sequence[AnyRow]) -> list[Entry]:
+        notifications = {row.notification_id for row in rows}
+        told = self._connection.execute(
+            select(NotificationEvent.notification_id, NotificationEvent.event_id)
+            .where(NotificationEvent.notification_id.in_(notifications))
+            .order_by(NotificationEvent.event_id)
+        )
+        events: dict[str, list[str]] = {}
+        for notification, event in told:
+            events.setdefault(notification, []).append(event)
+        return [_entry(row, tuple(events.get(row.notification_id, ()))) for row in rows]
+
+
+def _entries() -> Select[*tuple[object, ...]]:
+    return select(Delivery, Address.value.label("address")).join(
+        Address, Address.id == Delivery.address_id, isouter=True
+    )
+
+
+def _notifications_of(event: str) -> Select[str]:
+    return select(NotificationEvent.notification_id).where(NotificationEvent.event_id == event)
+
+
+def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    """The filter as SQL."""
+    several = (
+        (Delivery.state, wanted.states),
+        (Delivery.channel, wanted.channels),
+        (Delivery.type, wanted.types),
+        (Delivery.reason, wanted.reasons),
+    )
+    narrowed: list[ColumnElement[bool]] = [column.in_(values) for column, values in several if values]
+    if wanted.user:
+        narrowed.append(Delivery.user_id == wanted.user)
+    if wanted.app:
+        narrowed.append(Delivery.app_id == wanted.app)
+    if wanted.event:
+        narrowed.append(Delivery.notification_id.in_(_notifications_of(wanted.event)))
+    if wanted.delivery:
+        narrowed.append(Delivery.id == wanted.delivery)
+    # Ids sort by time, so that a time range is a range of the primary key.
+    if wanted.since:
+        narrowed.append(Delivery.id >= id_at("dlv", wanted.since))
+    if wanted.until:
+        narrowed.append(Delivery.id < id_at("dlv", wanted.until))
+    if wanted.before:
+        narrowed.append(Delivery.id < wanted.before)
+    return narrowed or [true()]
+
+
+def _entry(row: AnyRow, events: tuple[str, ...]) -> Entry:
+    return Entry(
+        id=row.id,
+        notification=row.notification_id,
+        app=row.app_id,
+        user=row.user_id,
+        type=row.type,
+        channel=row.channel,
+        queue=row.queue,
+        state=State(row.state),
+        reason=Reason(row.reason) if row.reason else None,
+        due_at=row.due_at,
+        tries=row.tries,
+        last_code=row.last_code,
+        created_at=row.created_at,
+        sent_at=row.sent_at,
+        address_id=row.address_id or "",
+        address=row.address or "",
+        retry_of=row.retry_of,
+        events=events,
+    )

@@ -1,0 +1,73 @@
+"""What operators do to deliveries: try them again, now, or not at all."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.orm import aliased
+
+from notifier.policy.queues import QUEUES
+from notifier.policy.words import Reason, State
+from notifier.store.log import Filter, conditions
+from notifier.store.models import Delivery
+from notifier.store.planning import Planned, tally
+from notifier.store.sql import insert, locked
+from notifier.store.types import new_id
+
+
+class Operate:
+    """An operator's acts, in one transaction of the given connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def hurry(self, delivery: str, now: datetime) -> bool:
+        """Make a waiting delivery due now; False where it does not wait."""
+        hurried = self._connection.execute(
+            update(Delivery).where(Delivery.id == delivery, Delivery.state == State.WAITING).values(due_at=now)
+        )
+        return hurried.rowcount == 1
+
+    def retry(self, wanted: Filter, limit: int, now: datetime, *, only: str = "") -> list[Planned]:
+        """Send failed deliveries of the filter again, those that were not retried yet; `only` names a single one.
+
+        A final state is never overwritten: each gets a new delivery that names the old one.
+        """
+        again = aliased(Delivery)
+        query = (
+            select(Delivery)
+            .where(*conditions(wanted), Delivery.state == State.FAILED)
+            .where(~select(again.id).where(again.retry_of == Delivery.id).exists())
+            .order_by(Delivery.id)
+            .limit(limit)
+        )
+        if only:
+            query = query.where(Delivery.id == only)
+        failed = self._connection.execute(locked(self._connection, query, Delivery)).all()
+        rows = [self._copy(row, now) for row in failed]
+        if rows:
+            self._connection.execute(insert(self._connection, Delivery), rows)
+            tally(self._connection, (row["channel"] for row in rows), now)
+        return [Planned(row["id"], row["channel"], row["queue"]) for row in rows]
+
+    def cancel(self, delivery: str) -> bool:
+        """Cancel a delivery that waits or is queued; False where it is neither."""
+        cancelled = self._connection.execute(
+            update(Delivery)
+            .where(Delivery.id == delivery, Delivery.state.in_([State.WAITING, State.QUEUED]))
+            .values(state=State.CANCELLED, reason=Reason.BY_ADMIN, due_at=None)
+        )
+        return cancelled.rowcount == 1
+
+    def _copy(self, row: Any, now: datetime) -> dict[str, Any]:
+        kept = ("notification_id", "app_id", "user_id", "type", "channel", "address_id", "queue")
+        return {name: getattr(row, name) for name in kept} | {
+            "id": new_id("dlv"),
+            "retry_of": row.id,
+            "state": State.QUEUED,
+            "due_at": now + QUEUES[row.queue].again,
+            "wanted_at": now,
+            "tries": 0,
+            "last_code": "",
+            "created_at": now,
+        }

@@ -1,0 +1,200 @@
+"""People: their profile, their addresses, and what they chose to hear."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import Connection, select, update
+
+from notifier.policy.words import Cadence
+from notifier.store.models import Address, Preference, User
+from notifier.store.sql import AnyRow, insert
+from notifier.store.types import new_id
+
+MOST_DEVICES = 20
+
+
+class TakenError(Exception):
+    """The subscription belongs to another person, and the keys do not prove that it is the same browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person as the API shows them. `email` is empty where there is none."""
+
+    id: str
+    name: str
+    locale: str
+    timezone: str
+    created_at: datetime
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One browser subscription."""
+
+    id: str
+    value: str
+    state: str  # active, gone
+    created_at: datetime
+    last_sent_at: datetime | None
+
+
+class People:
+    """All about people, in one transaction of the given connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def profile(self, user: str) -> Profile | None:
+        """The person, or None where nobody of that id is known."""
+        row = self._connection.execute(select(User).where(User.id == user)).one_or_none()
+        if row is None:
+            return None
+        email = self._connection.scalar(
+            select(Address.value).where(Address.channel == "email", Address.fingerprint == _one_each(user))
+        )
+        return Profile(row.id, row.name, row.locale, row.timezone, row.created_at, email or "")
+
+    def save(self, user: str, changes: Mapping[str, str], now: datetime) -> None:
+        """Make the person, or change what is given: `name`, `locale`, `timezone`."""
+        row = {"name": "", "locale": "en", "timezone": "UTC", **changes}
+        made = insert(self._connection, User).values(id=user, created_at=now, updated_at=now, **row)
+        self._connection.execute(made.on_conflict_do_update(index_elements=["id"], set_={**changes, "updated_at": now}))
+
+    def set_mailbox(self, user: str, email: str, now: datetime) -> None:
+        """The person's one mail address. The same address again does not revive one that is gone for good."""
+        row = insert(self._connection, Address).values(
+            id=new_id("sub"),
+            user_id=user,
+            channel="email",
+            value=email,
+            fingerprint=_one_each(user),
+            key_id="",
+            created_at=now,
+            gone_why="",
+        )
+        self._connection.execute(
+            row.on_conflict_do_update(
+                index_elements=["channel", "fingerprint"],
+                set_={"value": email, "gone_at": None, "gone_why": ""},
+                where=Address.value != email,
+            )
+        )
+
+    def drop_mailbox(self, user: str, now: datetime) -> None:
+        """The person has no mail address any more."""
+        self._connection.execute(
+            update(Address)
+            .where(Address.channel == "email", Address.fingerprint == _one_each(user))
+            .values(value="", gone_at=now, gone_why="removed")
+        )
+
+    def add_device(self, user: str, value: str, *, fingerprint: str, key_id: str, now: datetime) -> Device:
+        """Store a browser's subscription; the same one again is the same row.
+
+        It moves to another person only with the same keys (the same browser, another login). Raises `TakenError`.
+        """
+        found = self._device(fingerprint)
+        if found is not None and found.user_id != user and found.value != value:
+            raise TakenError
+        row = insert(self._connection, Address).values(
+            id=new_id("sub"),
+            user_id=user,
+            channel="push",
+            value=value,
+            fingerprint=fingerprint,
+            key_id=key_id,
+            created_at=now,
+            gone_why="",
+        )
+        self._connection.execute(
+            row.on_conflict_do_update(
+                index_elements=["channel", "fingerprint"],
+                set_={"user_id": user, "value": value, "key_id": key_id, "gone_at": None, "gone_why": ""},
+            )
+        )
+        self._retire_oldest(user, now)
+        stored = self._device(fingerprint)
+        assert stored is not None  # noqa: S101 (written two statements ago, in this transaction)
+        return _device(stored)
+
+    def devices(self, user: str) -> list[Device]:
+        """The person's subscriptions, newest first, those that are gone included."""
+        rows = self._connection.execute(
+            select(Address).where(Address.user_id == user, Address.channel == "push").order_by(Address.id.desc())
+        )
+        return [_device(row) for row in rows]
+
+    def drop_device(self, user: str, device: str, now: datetime) -> bool:
+        """Retire a subscription; False where the person has none of that id."""
+        dropped = self._connection.execute(
+            update(Address)
+            .where(Address.id == device, Address.user_id == user, Address.channel == "push")
+            .values(gone_at=now, gone_why="removed")
+        )
+        return dropped.rowcount == 1
+
+    def choose(self, user: str, choices: Sequence[tuple[str, str, Cadence]], *, by: str, now: datetime) -> None:
+        """Store the person's own choices, each (type's long name, channel, cadence)."""
+        for type_, channel, cadence in choices:
+            row = insert(self._connection, Preference).values(
+                user_id=user, type=type_, channel=channel, cadence=cadence, changed_at=now, changed_by=by
+            )
+            self._connection.execute(
+                row.on_conflict_do_update(
+                    index_elements=["user_id", "type", "channel"],
+                    set_={"cadence": cadence, "changed_at": now, "changed_by": by},
+                )
+            )
+
+    def choices(self, user: str) -> dict[tuple[str, str], Cadence]:
+        """The person's own choices by (type's long name, channel)."""
+        rows = self._connection.execute(select(Preference).where(Preference.user_id == user))
+        return {(row.type, row.channel): Cadence(row.cadence) for row in rows}
+
+    def forget_choices(self, user: str, choices: Sequence[tuple[str, str]]) -> None:
+        """Return to the catalogue's default for each (type's long name, channel)."""
+        for type_, channel in choices:
+            self._connection.execute(
+                Preference.__table__.delete().where(  # type: ignore[attr-defined]  # declared as FromClause
+                    Preference.user_id == user, Preference.type == type_, Preference.channel == channel
+                )
+            )
+
+    def owner(self, address: str) -> tuple[str, str] | None:
+        """The person and the value of an address id, or None."""
+        row = self._connection.execute(
+            select(Address.user_id, Address.value).where(Address.id == address)
+        ).one_or_none()
+        return (row.user_id, row.value) if row else None
+
+    def _device(self, fingerprint: str) -> AnyRow | None:
+        return self._connection.execute(
+            select(Address).where(Address.channel == "push", Address.fingerprint == fingerprint)
+        ).one_or_none()
+
+    def _retire_oldest(self, user: str, now: datetime) -> None:
+        live = list(
+            self._connection.scalars(
+                select(Address.id)
+                .where(Address.user_id == user, Address.channel == "push", Address.gone_at.is_(None))
+                .order_by(Address.id.desc())
+            )
+        )
+        self._connection.execute(
+            update(Address)
+            .where(Address.id.in_(live[MOST_DEVICES:]))
+            .values(gone_at=now, gone_why=f"more than {MOST_DEVICES} devices")
+        )
+
+
+def _one_each(user: str) -> str:
+    """A fingerprint that makes the mailbox unique per person."""
+    return sha256(user.encode()).hexdigest()
+
+
+def _device(row: AnyRow) -> Device:
+    return Device(row.id, row.value, "gone" if row.gone_at else "active", row.created_at, row.last_sent_at)

@@ -1,0 +1,77 @@
+"""Column types that look the same on both databases: time-ordered keys with a prefix, and aware UTC times."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import uuid_utils.compat
+from sqlalchemy import BINARY, DateTime, Dialect, Uuid
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+PREFIX = 4  # "evt_"
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id such as `evt_0193…`: a UUIDv7 (RFC 9562), so that ids sort by the time they were made."""
+    return f"{prefix}_{uuid_utils.compat.uuid7().hex}"
+
+
+def id_at(prefix: str, moment: datetime) -> str:
+    """The smallest id that can have been made at that moment: a time range is an id range."""
+    return f"{prefix}_{int(moment.timestamp() * 1000):012x}" + "0" * 20
+
+
+def id_octets(id: str) -> bytes:
+    """The 16 octets of an id, without its prefix."""
+    return bytes.fromhex(id[PREFIX:])
+
+
+class Key(TypeDecorator[str]):
+    """A UUIDv7 with its prefix in Python, 16 octets in the database. Who binds text from outside checks it first."""
+
+    impl = BINARY(16)
+    cache_ok = True
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self.prefix = prefix
+
+    def __repr__(self) -> str:
+        return f"Key({self.prefix!r})"
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return Uuid() if dialect.name == "postgresql" else BINARY(16)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        octets = id_octets(value)
+        return uuid.UUID(bytes=octets) if dialect.name == "postgresql" else octets
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return f"{self.prefix}_{value.hex if isinstance(value, uuid.UUID) else value.hex()}"
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware UTC time with microseconds. A naive one is a mistake and is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def __repr__(self) -> str:
+        return "Utc()"
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone; times are aware UTC")
+        in_utc = value.astimezone(UTC)
+        return in_utc if dialect.name == "postgresql" else in_utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)

@@ -1,0 +1,174 @@
+"""The steps as Celery tasks: queues, names and options. Only ids travel; the rows are the truth.
+
+The broker is a bell: a task that is lost, doubled or late changes nothing but the moment, because each step
+asks the database what is really to be done, and the sweep rings again.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_shutting_down
+from kombu import Queue
+from kombu.exceptions import OperationalError
+
+from notifier.pipeline.plan import Planner
+from notifier.pipeline.send import Sender
+from notifier.pipeline.sweep import Sweeper
+from notifier.pipeline.tickets import PLAN, SEND, Ticket, plan_tickets, send_tickets
+from notifier.policy.queues import QUEUES
+from notifier.store.database import DatabaseAway
+
+log = logging.getLogger(__name__)
+
+NUDGE = 0.02  # seconds; at most one nudge per queue and process in this time
+QUIET = 5.0  # seconds without ringing after the broker did not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The pipeline's steps, as this process runs them."""
+
+    planner: Planner
+    sender: Sender
+    sweeper: Sweeper
+    bell: "Bell"
+
+
+def make_celery(broker_url: str, transport_options: Mapping[str, Any] | None = None) -> Celery:
+    """The Celery app: real queues in strict order, late acknowledgement, nothing stored by Celery itself."""
+    celery = Celery("notifier", broker=broker_url, set_as_current=False)
+    quorum = {"x-queue-type": "quorum"} if broker_url.startswith("amqp") else None
+    celery.conf.update(
+        task_queues=[Queue(name, queue_arguments=quorum) for name in QUEUES],
+        task_default_queue="default",
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_soft_shutdown_timeout=25,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=transport_options if transport_options is not None else _options(broker_url),
+    )
+    return celery
+
+
+def register(celery: Celery, steps: Callable[[], Steps]) -> None:
+    """Give the Celery app its tasks. `steps` is asked in the process that runs them."""
+
+    @celery.task(name=PLAN)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def plan(event_ids: list[str]) -> None:
+        _run(lambda: ring_or_hasten(steps(), send_tickets(steps().planner.plan(event_ids))))
+
+    @celery.task(name=SEND)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def send(delivery_ids: list[str]) -> None:
+        _run(lambda: steps().sender.send(delivery_ids))
+
+    @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def stop_sending(**_: object) -> None:
+        steps().sender.stopping.set()
+
+
+def sweep(steps: Steps) -> int:
+    """Ring for whatever is overdue; gives how much that was."""
+    if steps.bell.quiet:
+        return 0
+    overdue = steps.sweeper.sweep()
+    tickets = [*plan_tickets(overdue.events, "default"), *send_tickets(overdue.deliveries)]
+    ring_or_hasten(steps, tickets)
+    return len(overdue.events) + len(overdue.deliveries)
+
+
+def ring_or_hasten(steps: Steps, tickets: Iterable[Ticket]) -> None:
+    """Ring; where the broker does not answer, leave it to the next sweep rather than to the one much later."""
+    unrung = steps.bell.ring(tickets)
+    if unrung:
+        steps.sweeper.hasten(
+            deliveries=[delivery for ticket in unrung if ticket.step == SEND for delivery in ticket.ids],
+            events=[event for ticket in unrung if ticket.step == PLAN for event in ticket.ids],
+        )
+
+
+class Bell:
+    """Tells the workers that there is something to do, best effort: it never raises and never waits long."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._celery = celery
+        self._quiet_until = 0.0
+        self._nudges: dict[str, list[str]] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the broker just failed, so that ringing is left off for a while."""
+        return time.monotonic() < self._quiet_until
+
+    def ring(self, tickets: Iterable[Ticket]) -> list[Ticket]:
+        """Publish the tickets; gives those that the broker did not take."""
+        waiting = list(tickets)
+        while waiting and not self.quiet:
+            if not self._publish(waiting[0]):
+                break
+            waiting.pop(0)
+        return waiting
+
+    def nudge(self, event_id: str, queue: str) -> None:
+        """Ask for a plan of this event soon. Returns at once; many nudges become one task."""
+        with self._lock:
+            self._nudges.setdefault(queue, []).append(event_id)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._nudge_for_ever, name="bell", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def _nudge_for_ever(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            with self._lock:
+                nudges, self._nudges = self._nudges, {}
+            # What is not rung here is overdue in two seconds, and the sweep rings for it.
+            self.ring(ticket for queue in QUEUES for ticket in plan_tickets(nudges.get(queue, ()), queue))
+            time.sleep(NUDGE)
+
+    def _publish(self, ticket: Ticket) -> bool:
+        try:
+            self._celery.send_task(ticket.step, args=[list(ticket.ids)], queue=ticket.queue, retry=False)
+        except (OperationalError, OSError) as error:
+            self._quiet_until = time.monotonic() + QUIET
+            log.warning("the broker does not answer; events are kept and go out when it is back: %s", error)
+            return False
+        return True
+
+
+def _run(step: Callable[[], object]) -> None:
+    try:
+        step()
+    except DatabaseAway as error:
+        log.warning("the database is away; the sweep will ring again: %s", error)
+
+
+def _options(broker_url: str) -> dict[str, Any]:
+    if not broker_url.startswith("redis"):
+        return {}
+    return {
+        "visibility_timeout": 300,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+        "queue_order_strategy": "priority",
+        "priority_steps": [0],
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "health_check_interval": 25,
+    }

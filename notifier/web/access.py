@@ -1,0 +1,95 @@
+"""Who may call what: every view says it with one decorator, and a test walks all routes."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Generic, TypeVar
+
+from flask import current_app, g, request
+
+from notifier.store.apps import Access, Apps
+from notifier.store.database import Database
+from notifier.web.problems import Problem
+
+V = TypeVar("V", bound=Callable[..., Any])
+T = TypeVar("T")
+
+REMEMBERED = 2.0  # seconds; a revoked key or secret works at most this much longer
+MOST = 10_000
+
+
+class Remembered(Generic[T]):
+    """A few answers of the database, kept for a moment, so that the hot path need not ask it."""
+
+    def __init__(self, ask: Callable[[str], T]) -> None:
+        self._ask = ask
+        self._answers: dict[str, tuple[float, T]] = {}
+
+    def get(self, key: str) -> T:
+        """The answer, at most `REMEMBERED` seconds old."""
+        now = time.monotonic()
+        found = self._answers.get(key)
+        if found is not None and found[0] > now:
+            return found[1]
+        return self.fresh(key)
+
+    def fresh(self, key: str) -> T:
+        """The answer of this moment."""
+        if len(self._answers) > MOST:
+            self._answers.clear()
+        answer = self._ask(key)
+        self._answers[key] = (time.monotonic() + REMEMBERED, answer)
+        return answer
+
+
+class Doorkeeper:
+    """Knows keys and signing secrets."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.keys = Remembered(self._key)
+        self.secrets = Remembered(self._secrets)
+
+    def _key(self, key: str) -> Access | None:
+        with self._database.read() as connection:
+            return Apps(connection).by_key(key, datetime.now(UTC))
+
+    def _secrets(self, app: str) -> list[str]:
+        with self._database.read() as connection:
+            return Apps(connection).signing_secrets(app, datetime.now(UTC))
+
+
+def needs(scope: str) -> Callable[[V], V]:
+    """The view is for API keys of this scope. Sets `g.app_id`."""
+
+    def wrap(view: V) -> V:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            g.app_id = _by_key(scope).app
+            return view(*args, **kwargs)
+
+        return guarded_by(f"key:{scope}")(guarded)  # type: ignore[return-value]  # the same view, guarded
+
+    return wrap
+
+
+def guarded_by(guard: str) -> Callable[[V], V]:
+    """Say how a view is guarded, for the test that walks all routes."""
+
+    def mark(view: V) -> V:
+        view.guard = guard  # type: ignore[attr-defined]  # functions carry attributes
+        return view
+
+    return mark
+
+
+def _by_key(scope: str) -> Access:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    doorkeeper: Doorkeeper = current_app.extensions["doorkeeper"]
+    access = doorkeeper.keys.get(key.strip()) if scheme.lower() == "bearer" and key.strip() else None
+    if access is None:
+        raise Problem(401, "unauthorized", "Send a live API key: Authorization: Bearer nk_…")
+    if scope not in access.scopes:
+        raise Problem(403, "forbidden", f"This key lacks the scope {scope}.")
+    return access

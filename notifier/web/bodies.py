@@ -1,0 +1,150 @@
+"""The bodies that apps post, checked field by field. Unknown fields are refused, except inside `data`."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+NAME = 512
+CONTENT = 64 * 1024
+URL = 2_048
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+
+
+def _without_controls(text: str) -> str:
+    if any(unicodedata.category(mark) in ("Cc", "Cs") for mark in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(_without_controls(text))
+    if text and (parts.scheme.lower() not in ("http", "https") or not parts.netloc):
+        raise ValueError("must be an http or https address")
+    return text
+
+
+def _moment(text: str) -> datetime:
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
+        raise ValueError("must be an RFC 3339 time such as 2026-11-21T10:00:00.000Z")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("must be a time that exists") from None
+
+
+def _zone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError("must be a name of the tz database such as Europe/Berlin")
+    return text
+
+
+def _locale(text: str) -> str:
+    if not _LOCALE.fullmatch(text):
+        raise ValueError("must be a language tag such as en or pt-BR")
+    return text
+
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_without_controls)]
+Word = Annotated[str, StringConstraints(max_length=255), AfterValidator(_without_controls)]
+Name = Annotated[str, StringConstraints(max_length=NAME)]
+Content = Annotated[str, StringConstraints(max_length=CONTENT)]
+Url = Annotated[str, StringConstraints(max_length=URL), AfterValidator(_web_address)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+class Strict(BaseModel):
+    """A body that knows all its fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Open(BaseModel):
+    """A part of `data`: what we do not know is kept, for the templates."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class ActorBody(Open):
+    id: Id
+    name: Name | None = None
+    avatar: Url | None = None
+    url: Url | None = None
+
+
+class ThingBody(Open):
+    id: Id
+    type: Annotated[str, StringConstraints(max_length=64)] | None = None
+    name: Name | None = None
+    content: Content | None = None
+    url: Url | None = None
+    image: Url | None = None
+    owner: Id | None = None
+
+
+class EventData(Open):
+    actor: ActorBody
+    object: ThingBody
+    target: ThingBody | None = None
+    in_reply_to: ThingBody | None = None
+    mentions: list[Id] | None = None
+    to: list[Id] | None = None
+
+
+class EventBody(Strict):
+    """One event as an app posts it."""
+
+    type: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    timestamp: Moment | None = None
+    data: EventData
+
+
+class UserBody(Strict):
+    """A person's profile. What is left out stays as it is; `email: null` removes the address."""
+
+    id: Id | None = None
+    email: Annotated[str, StringConstraints(max_length=320)] | None = None
+    name: Name | None = None
+    locale: Annotated[str, StringConstraints(max_length=35), AfterValidator(_locale)] | None = None
+    timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)] | None = None
+
+
+class SubscriptionKeys(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    p256dh: Annotated[str, StringConstraints(max_length=256)]
+    auth: Annotated[str, StringConstraints(max_length=64)]
+
+
+class SubscriptionBody(BaseModel):
+    """The browser's `PushSubscription.toJSON()`; browsers may add to it."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    endpoint: str
+    expirationTime: Any = None  # noqa: N815 (the browser's name)
+    keys: SubscriptionKeys
+
+
+class PreferencesBody(Strict):
+    """Type × channel → cadence; `null` returns to the default."""
+
+    types: dict[str, dict[str, str | None]]
+
+
+class RetryBody(Strict):
+    """Which deliveries to try again: the log's own filters."""
+
+    state: Literal["failed"] = "failed"
+    channel: str | None = None
+    type: str | None = None
+    user: str | None = None
+    app: str | None = None
+    reason: str | None = None
+    since: Moment | None = None
+    until: Moment | None = None

@@ -1,0 +1,252 @@
+"""The delivery log for upstream apps, what operators may do in it, and the books."""
+
+import base64
+import binascii
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, g, jsonify, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from notifier.policy.catalogue import CHANNELS
+from notifier.policy.words import Reason, State
+from notifier.store.admins import Admins
+from notifier.store.log import Entry, Filter, Log
+from notifier.store.operate import Operate
+from notifier.store.types import id_octets
+from notifier.web import shapes
+from notifier.web.access import needs
+from notifier.web.bodies import Moment, RetryBody, Word
+from notifier.web.parts import parts
+from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found
+
+bp = Blueprint("deliveries", __name__, url_prefix="/v1")
+
+BATCH = 500
+
+
+class LogQuery(BaseModel):
+    """The log's filters, as they stand in an address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: list[State] = []
+    channel: list[str] = []
+    type: list[Word] = []
+    reason: list[Reason] = []
+    user: Word = ""
+    app: str = ""
+    event: str = ""
+    since: Moment | None = None
+    until: Moment | None = None
+    q: Word = ""
+    cursor: str = ""
+    limit: int = Field(50, ge=1, le=200)
+
+
+@bp.get("/deliveries")
+@needs("log")
+def page() -> Response:
+    """Deliveries, newest first, a page at a time."""
+    query = log_query(request.args.to_dict(flat=False))
+    with parts().database.read() as connection:
+        found = Log(connection).page(filter_of(query), query.limit + 1)
+    entries, cursor = found[: query.limit], None
+    if len(found) > query.limit:
+        cursor = cursor_of(entries[-1])
+    response = jsonify({"data": [shapes.delivery(entry) for entry in entries], "next_cursor": cursor})
+    if cursor:
+        rest = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
+        response.headers["Link"] = f'</v1/deliveries?{urlencode([*rest, ("cursor", cursor)])}>; rel="next"'
+    return response
+
+
+@bp.get("/deliveries/<dlv:delivery_id>")
+@needs("log")
+def show(delivery_id: str) -> dict[str, Any]:
+    """One delivery with every attempt."""
+    with parts().database.read() as connection:
+        log = Log(connection)
+        entry = _known(log.delivery(delivery_id), delivery_id)
+        return _with_attempts(log, entry)
+
+
+@bp.post("/deliveries/<dlv:delivery_id>/retry")
+@needs("operate")
+def retry(delivery_id: str) -> tuple[dict[str, Any], int]:
+    """Try again: one that waits becomes due now, one that failed is sent again as a new delivery."""
+    return retry_one(delivery_id, who=g.app_id), 202
+
+
+@bp.post("/deliveries/<dlv:delivery_id>/cancel")
+@needs("operate")
+def cancel(delivery_id: str) -> dict[str, Any]:
+    """Cancel a delivery that has not gone out."""
+    return cancel_one(delivery_id, who=g.app_id)
+
+
+@bp.post("/deliveries/retry")
+@needs("operate")
+def retry_many() -> tuple[dict[str, Any], int]:
+    """Send all failed deliveries of a filter again, those that were not retried yet."""
+    try:
+        body = RetryBody.model_validate_json(request.get_data(cache=False) or b"{}")
+    except ValidationError as error:
+        raise invalid(faults_of(error)) from None
+    wanted = filter_of(log_query({name: [value] for name, value in request_fields(body).items()}))
+    wanted = replace(wanted, since=body.since, until=body.until)
+    return {"retried": retry_all(wanted, who=g.app_id)}, 202
+
+
+@bp.get("/books")
+@needs("log")
+def books() -> dict[str, Any]:
+    """Everything that was accepted, and where it is."""
+    with parts().database.read() as connection:
+        return Log(connection).books().as_json()
+
+
+def retry_one(delivery_id: str, *, who: str) -> dict[str, Any]:
+    """Retry one delivery for an app or an admin; gives the delivery that now stands for it."""
+    now = parts().clock()
+    with parts().database.write() as connection:
+        log, operate = Log(connection), Operate(connection)
+        entry = _known(log.delivery(delivery_id), delivery_id)
+        stands = entry.id
+        if not operate.hurry(entry.id, now):
+            made = operate.retry(Filter(), 1, now, only=entry.id)
+            if not made:
+                raise Problem(409, "conflict", _why_not(entry, log.retried_as(entry.id)))
+            stands = made[0].id
+        Admins(connection).note(who, "delivery.retry", delivery_id, now)
+        shown = _with_attempts(log, _known(log.delivery(stands), stands))
+    parts().sweeper.hasten([stands], [])
+    return shown
+
+
+def cancel_one(delivery_id: str, *, who: str) -> dict[str, Any]:
+    """Cancel one delivery for an app or an admin."""
+    with parts().database.write() as connection:
+        log = Log(connection)
+        entry = _known(log.delivery(delivery_id), delivery_id)
+        if not Operate(connection).cancel(delivery_id):
+            raise Problem(409, "conflict", f"It is {entry.state}; only what waits or is queued can be cancelled.")
+        Admins(connection).note(who, "delivery.cancel", delivery_id, parts().clock())
+        return _with_attempts(log, _known(log.delivery(delivery_id), delivery_id))
+
+
+def retry_all(wanted: Filter, *, who: str) -> int:
+    """Retry every failed delivery of the filter that was not retried yet; gives how many."""
+    total, made = 0, BATCH
+    while made == BATCH:
+        now = parts().clock()
+        with parts().database.write() as connection:
+            planned = Operate(connection).retry(wanted, BATCH, now)
+            Admins(connection).note(who, "deliveries.retry", f"{len(planned)} of {wanted}", now)
+        parts().sweeper.hasten([delivery.id for delivery in planned], [])
+        made = len(planned)
+        total += made
+    return total
+
+
+def log_query(given: dict[str, list[str]]) -> LogQuery:
+    """The filters of a query string. Raises a problem that names each wrong one."""
+    several = ("state", "channel", "type", "reason")
+    try:
+        query = LogQuery.model_validate(
+            {
+                name: [value for value in values if value] if name in several else values[-1]
+                for name, values in given.items()
+                if any(values)
+            }
+        )
+    except ValidationError as error:
+        raise invalid(faults_of(error)) from None
+    return _checked(query)
+
+
+def filter_of(query: LogQuery) -> Filter:
+    """The filter of a query. `q` finds an event, a delivery or a person by its exact id."""
+    catalogue = parts().catalogue
+    kinds = [(name, catalogue.find(name)) for name in query.type]
+    wanted = Filter(
+        states=tuple(query.state),
+        channels=tuple(query.channel),
+        types=tuple(kind.name if kind else name for name, kind in kinds),
+        reasons=tuple(query.reason),
+        user=query.user,
+        app=query.app,
+        event=query.event,
+        since=query.since,
+        until=query.until,
+        before=_before(query.cursor),
+    )
+    text = query.q.strip()
+    if not text:
+        return wanted
+    if _is_id(text, "evt_"):
+        return replace(wanted, event=text)
+    if _is_id(text, "dlv_"):
+        return replace(wanted, delivery=text)
+    return replace(wanted, user=text)
+
+
+def cursor_of(entry: Entry) -> str:
+    """An opaque mark: the page goes on after this entry."""
+    return base64.urlsafe_b64encode(id_octets(entry.id)).rstrip(b"=").decode()
+
+
+def request_fields(body: RetryBody) -> dict[str, str]:
+    """The filters of a retry that are also filters of the log."""
+    return body.model_dump(exclude_none=True, include={"state", "channel", "type", "user", "app", "reason"})
+
+
+def _checked(query: LogQuery) -> LogQuery:
+    faults = [
+        Fault("/channel", "invalid", f"This must be one of: {', '.join(CHANNELS)}.")
+        for channel in query.channel
+        if channel not in CHANNELS
+    ]
+    faults += [
+        Fault(f"/{name}", "invalid", f"This must be an id that begins with {prefix}.")
+        for name, prefix, value in (("app", "app_", query.app), ("event", "evt_", query.event))
+        if value and not _is_id(value, prefix)
+    ]
+    if query.cursor and not _before(query.cursor):
+        faults.append(Fault("/cursor", "invalid", "This must be the next_cursor of an answer."))
+    if faults:
+        raise invalid(faults)
+    return query
+
+
+def _before(cursor: str) -> str:
+    try:
+        octets = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return ""
+    return f"dlv_{octets.hex()}" if len(octets) == 16 else ""
+
+
+def _is_id(text: str, prefix: str) -> bool:
+    return text.startswith(prefix) and len(text) == 36 and all(mark in "0123456789abcdef" for mark in text[4:])
+
+
+def _known(entry: Entry | None, delivery_id: str) -> Entry:
+    if entry is None:
+        raise not_found("delivery", delivery_id)
+    return entry
+
+
+def _with_attempts(log: Log, entry: Entry) -> dict[str, Any]:
+    return shapes.delivery(entry) | {
+        "retry_of": entry.retry_of,
+        "retried_as": log.retried_as(entry.id),
+        "attempts": [shapes.attempt(attempt) for attempt in log.attempts(entry.id)],
+    }
+
+
+def _why_not(entry: Entry, retried_as: str | None) -> str:
+    if retried_as:
+        return f"It was retried already, as {retried_as}."
+    return f"It is {entry.state}; only what waits or failed can be tried again."

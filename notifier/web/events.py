@@ -1,0 +1,210 @@
+"""Taking events in, signed or with a key, and telling what became of them."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import pydantic_core
+from flask import Blueprint, Response, current_app, g, request
+from pydantic import ValidationError
+
+from notifier.policy.catalogue import Kind
+from notifier.store.intake import NewEvent
+from notifier.store.log import EventEntry, Log
+from notifier.store.types import new_id
+from notifier.web.access import Doorkeeper, guarded_by, needs
+from notifier.web.bodies import EventBody
+from notifier.web.gauge import Gauge
+from notifier.web.parts import parts
+from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found, pointer
+from notifier.web.shapes import moment
+from notifier.web.signature import verify
+
+bp = Blueprint("events", __name__, url_prefix="/v1")
+
+MAX_BODY = 256 * 1024
+KEY = 255
+OVERDUE = timedelta(seconds=2)  # an event without a plan for that long is rung for again
+
+
+@bp.post("/hooks/<string:app_id>")
+@guarded_by("signature")
+def receive_signed(app_id: str) -> Response:
+    """Take one event signed as Standard Webhooks say. 202: it is stored, not that anybody was told."""
+    body = _body()
+    key = request.headers.get("webhook-id", "")
+    if not _signed(app_id, key, body):
+        raise Problem(
+            401, "unauthorized", "Sign the raw body as Standard Webhooks say, with a live secret and the time of now."
+        )
+    return _accept(app_id, _key(key, "webhook-id"), body)
+
+
+@bp.post("/events")
+@needs("events")
+def receive() -> Response:
+    """Take one event with an API key. 202: it is stored, not that anybody was told."""
+    return _accept(g.app_id, _key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key"), _body())
+
+
+@bp.get("/events/<evt:event_id>")
+@needs("log")
+def show(event_id: str) -> dict[str, Any]:
+    """The event, and how its deliveries stand."""
+    with parts().database.read() as connection:
+        entry = Log(connection).event(event_id)
+    if entry is None:
+        raise not_found("event", event_id)
+    return _shape(entry)
+
+
+def _shape(entry: EventEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "type": entry.type,
+        "app": entry.app,
+        "state": "planned" if entry.planned_at else "accepted",
+        "occurred_at": moment(entry.occurred_at),
+        "accepted_at": moment(entry.accepted_at),
+        "deliveries": dict(entry.deliveries),
+        "links": _links(entry.id),
+    }
+
+
+def _links(event_id: str) -> dict[str, str]:
+    return {"self": f"/v1/events/{event_id}", "deliveries": f"/v1/deliveries?event={event_id}"}
+
+
+def _body() -> bytes:
+    # The size is known before a byte is read or hashed.
+    if (request.content_length or 0) > MAX_BODY:
+        raise Problem(413, "too-large", f"An event is at most {MAX_BODY} bytes.")
+    return request.get_data(cache=False)
+
+
+def _signed(app_id: str, key: str, body: bytes) -> bool:
+    doorkeeper: Doorkeeper = current_app.extensions["doorkeeper"]
+    known = _is_app_id(app_id)
+    for secrets in (doorkeeper.secrets.get, doorkeeper.secrets.fresh):
+        if verify(
+            body,
+            id=key,
+            timestamp=request.headers.get("webhook-timestamp", ""),
+            signatures=request.headers.get("webhook-signature", ""),
+            secrets=secrets(app_id) if known else [],
+            now=parts().clock(),
+        ):
+            return bool(key)
+    return False
+
+
+def _is_app_id(text: str) -> bool:
+    return len(text) == 36 and text.startswith("app_") and all(mark in "0123456789abcdef" for mark in text[4:])
+
+
+def _key(text: str, header: str) -> str:
+    if len(text) > KEY or not all(" " <= mark <= "~" for mark in text):
+        raise Problem(400, "malformed", f"{header} must be 1 to {KEY} printable ASCII characters.")
+    return text
+
+
+def _accept(app_id: str, key: str, raw: bytes) -> Response:
+    _check_media_type()
+    gauge: Gauge = current_app.extensions["gauge"]
+    if gauge.full:
+        raise Problem(
+            429, "too-many", "More events wait for their plan than can be taken in; try again.", retry_after=5
+        )
+    value = _json(raw)
+    body = _event_body(raw)
+    kind = _kind(body, value)
+    now = parts().clock()
+    event_id = new_id("evt")
+    accepted = parts().intake.accept(
+        NewEvent(
+            id=event_id,
+            app=app_id,
+            key=key or event_id,
+            body_hash=sha256(canonical(value)).digest(),
+            type=kind.name,
+            body=json.dumps(value["data"], ensure_ascii=False, separators=(",", ":")).encode(),
+            occurred_at=body.timestamp or now,
+            accepted_at=now,
+            due_at=now + OVERDUE,
+        )
+    )
+    if accepted.reused:
+        raise Problem(
+            422, "idempotency-key-reused", "This key already came with another body. Give each event its own key."
+        )
+    if not accepted.duplicate:
+        parts().nudge(event_id, kind.queue)
+    return _accepted(accepted.id, duplicate=accepted.duplicate)
+
+
+def _accepted(event_id: str, *, duplicate: bool) -> Response:
+    answer = {"id": event_id, "duplicate": duplicate, "links": _links(event_id)}
+    response = Response(json.dumps(answer), 202, content_type="application/json")
+    response.headers["Location"] = f"/v1/events/{event_id}"
+    if duplicate:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _check_media_type() -> None:
+    if request.mimetype != "application/json":
+        raise Problem(415, "unsupported-media-type", "Send the event as application/json.")
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    try:
+        value = pydantic_core.from_json(raw, allow_inf_nan=False)
+    except ValueError:
+        raise Problem(400, "malformed", "The body is not JSON in UTF-8.") from None
+    if not isinstance(value, dict):
+        raise invalid([Fault("", "object_type", "The body must be a JSON object.")])
+    return value
+
+
+def _event_body(raw: bytes) -> EventBody:
+    try:
+        return EventBody.model_validate_json(raw)
+    except ValidationError as error:
+        raise invalid(faults_of(error)) from None
+
+
+def _kind(body: EventBody, value: Mapping[str, Any]) -> Kind:
+    """The event's entry in the catalogue. Refused: an unknown type, or one that names nobody to tell."""
+    catalogue = parts().catalogue
+    kind = catalogue.find(body.type)
+    if kind is None:
+        known = ", ".join(catalogue.short_names)
+        raise invalid([Fault("/type", "unknown_type", f"This type is not in the catalogue; we know {known}.")])
+    paths = [tuple(path.split(".")) for path in (*kind.told, "to")]
+    if not any(_at(value["data"], path) for path in paths):
+        named = " or ".join(".".join(("data", *path)) for path in paths)
+        raise invalid([Fault(pointer(("data", *paths[0])), "missing", f"Nobody is named to be told; give {named}.")])
+    return kind
+
+
+def _at(data: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        data = data.get(part) if isinstance(data, dict) else None
+    return data
+
+
+def canonical(value: Any) -> bytes:
+    """One spelling for one JSON value: key order, white space, escapes and 1.0 for 1 make no difference."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,36 @@
+"""Whether this process lives, and whether the service can work."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from notifier.store.database import DatabaseAway
+from notifier.store.schema import behind
+from notifier.web.access import guarded_by
+from notifier.web.parts import parts
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/livez")
+@guarded_by("public")
+def livez() -> dict[str, str]:
+    """This process answers."""
+    return {"status": "ok"}
+
+
+@bp.get("/readyz")
+@guarded_by("public")
+def readyz() -> tuple[dict[str, Any], int]:
+    """The database answers with the newest schema, and the broker answers. Events are taken in without a broker."""
+    checks = {"database": _database(), "broker": "ok" if parts().broker_answers() else "away"}
+    ready = checks["database"] == "ok"
+    return {"status": "ok" if ready else "not ready", "checks": checks}, 200 if ready else 503
+
+
+def _database() -> str:
+    try:
+        with parts().database.read() as connection:
+            return "behind: run notifier migrate" if behind(connection) else "ok"
+    except DatabaseAway:
+        return "away"

@@ -1,0 +1,53 @@
+"""What the web edge is given: the parts that its views work with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+
+from notifier.channels import Address
+from notifier.pipeline.sweep import Sweeper
+from notifier.policy.catalogue import Catalogue
+from notifier.store.database import Database
+from notifier.store.intake import Intake
+
+
+@dataclass(frozen=True, slots=True)
+class NewDevice:
+    """A browser subscription that was checked: what is stored of it."""
+
+    value: str
+    fingerprint: str
+    key_id: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebParts:
+    """Everything that the views need, handed in by `notifier.app`."""
+
+    database: Database
+    intake: Intake
+    catalogue: Catalogue
+    sweeper: Sweeper
+    clock: Callable[[], datetime]
+    nudge: Callable[[str, str], None]  # event id, queue: ask for a plan soon
+    parse_mailbox: Callable[[str], str]  # raises BadAddress
+    parse_device: Callable[[Mapping[str, Any]], NewDevice]  # raises BadAddress
+    device_host: Callable[[str], str]  # of a stored subscription
+    masked: Callable[[str, Address], str]  # channel, address → as logs may show it
+    vapid_key: str
+    link_secret: bytes
+    secret_key: str
+    public_url: str
+    secure_cookies: bool
+    max_unplanned: int
+    broker_answers: Callable[[], bool]
+
+
+def parts() -> WebParts:
+    """The parts of the running app."""
+    found: WebParts = current_app.extensions["notifier"]
+    return found

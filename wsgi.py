@@ -1,0 +1,6 @@
+"""The web role for any WSGI server: `gunicorn wsgi:app`, `granian --interface wsgi wsgi:app`."""
+
+from config import load
+from notifier.app.tools import parts_of
+
+app = parts_of(load()).server

@@ -63,7 +63,7 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
         )
         parts = Parts(settings, home, around)
         admin_url = prepare(parts)
-        published = _Published(hold, wish.ready_file, around, url, admin_url, home, say, began)
+        published = _Published(hold, wish.ready_file, around, url, admin_url, home, say, began, is_loopback(wish.host))
         roles = ([plan.role] if plan.role else []) + up_roles(parts, web, mail)
         say(plan.note)
         Supervisor(roles, on_change=published.change, say=say).run()
@@ -88,6 +88,11 @@ def prepare(parts: Parts) -> str:
     return f"{parts.around.public_url}/admin/login/once/{token}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def mail_port(settings: "Settings") -> int:
     """The port that was set, else the usual one: 465 with TLS from the start, 25 on this machine, else 587."""
     if settings.MAIL_PORT:
@@ -107,6 +112,7 @@ class _Published:
     home: Home
     say: Callable[[str], None]
     began: float
+    loopback: bool
     told: bool = False
 
     def change(self, pids: Mapping[str, Sequence[int]]) -> None:
@@ -149,4 +155,8 @@ class _Published:
                 f"  Push         {self.url}/dev/push    make a subscription and see what it gets",
                 "  Try:         make demo",
             ]
+        if self.around.catches and not self.loopback:
+            lines.append(
+                "  Whoever reaches this address can read the mailbox; set ENVIRONMENT=production to serve others."
+            )
         return "\n".join([*lines, ""])

@@ -129,7 +129,7 @@ def _accept(app_id: str, key: str, raw: bytes) -> Response:
             key=key or event_id,
             body_hash=sha256(canonical(value)).digest(),
             type=kind.name,
-            body=json.dumps(value["data"], ensure_ascii=False, separators=(",", ":")).encode(),
+            body=pydantic_core.to_json(value["data"]),
             occurred_at=body.timestamp or now,
             accepted_at=now,
             due_at=now + OVERDUE,

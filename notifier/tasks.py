@@ -67,7 +67,7 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
 
     @celery.task(name=PLAN)  # type: ignore[untyped-decorator]  # Celery ships no types
     def plan(event_ids: list[str]) -> None:
-        _run(lambda: ring_or_hasten(steps(), send_tickets(steps().planner.plan(event_ids))))
+        _run(lambda: plan_and_ring(steps(), event_ids))
 
     @celery.task(name=SEND)  # type: ignore[untyped-decorator]  # Celery ships no types
     def send(delivery_ids: list[str]) -> None:
@@ -76,6 +76,12 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
     @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def stop_sending(**_: object) -> None:
         steps().sender.stopping.set()
+
+
+def plan_and_ring(steps: Steps, event_ids: list[str]) -> None:
+    """Plan these events, and ring for each part of a large plan as soon as it is stored."""
+    for ready in steps.planner.plan(event_ids):
+        ring_or_hasten(steps, send_tickets(ready))
 
 
 def sweep(steps: Steps) -> int:

@@ -57,7 +57,7 @@ def make_celery(broker_url: str, transport_options: Mapping[str, Any] | None = N
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options=transport_options if transport_options is not None else _options(broker_url),
+        broker_transport_options=_options(broker_url) | dict(transport_options or {}),
     )
     return celery
 
@@ -133,7 +133,8 @@ class Bell:
         """Ask for a plan of this event soon. Returns at once; many nudges become one task."""
         with self._lock:
             self._nudges.setdefault(queue, []).append(event_id)
-            if self._thread is None:
+            # After a fork the thread is the parent's and not alive here.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._nudge_for_ever, name="bell", daemon=True)
                 self._thread.start()
         self._wake.set()
@@ -166,9 +167,11 @@ def _run(step: Callable[[], object]) -> None:
 
 
 def _options(broker_url: str) -> dict[str, Any]:
+    # Whoever publishes does not wait for a broker that is down (6 s by default): the sweep rings again.
+    patience = {"max_retries": 0}
     if not broker_url.startswith("redis"):
-        return {}
-    return {
+        return patience
+    return patience | {
         "visibility_timeout": 300,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 1,

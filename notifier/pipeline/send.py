@@ -2,7 +2,6 @@
 
 import logging
 import random
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -57,7 +56,7 @@ class Sender:
         self._recorder = recorder
         self._settings = settings
         self._clock = clock
-        self.stopping = threading.Event()
+        self.stopping = recorder.stopping
 
     def send(self, ids: Sequence[str]) -> int:
         """Try each of these deliveries once that is still wanted; gives how many were claimed.
@@ -94,7 +93,7 @@ class Sender:
     def _second_look(self, one: Claimed, pauses: Mapping[str, datetime], now: datetime) -> Next | None:
         """What may have changed since the plan; None where the delivery is still wanted."""
         kind, channel = self._catalogue.find(one.type), self._channels.get(one.channel)
-        if kind is None or channel is None:
+        if kind is None or channel is None or one.channel not in kind.cadences:
             return Next(State.SKIPPED, Reason.UNKNOWN_TYPE, charged=False)
         cadence = Cadence(one.cadence) if one.cadence else kind.cadences[one.channel]
         if silence := silenced(cadence, Reach(() if one.address_gone else (one.address_id,), suppressed=True)):

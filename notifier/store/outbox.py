@@ -54,8 +54,8 @@ class Outbox:
                     "started_at": one.started_at,
                     "ms": one.ms,
                     "outcome": one.outcome,
-                    "code": one.code[:32],
-                    "text": one.text[:512],
+                    "code": _storable(one.code, 32),
+                    "text": _storable(one.text, 512),
                     "worker": worker,
                 }
                 for one in tries
@@ -85,12 +85,12 @@ class Outbox:
         self._connection.execute(
             update(Address)
             .where(Address.id == address, Address.gone_at.is_(None))
-            .values(gone_at=now, gone_why=why[:255])
+            .values(gone_at=now, gone_why=_storable(why, 255))
         )
 
     def pause(self, origin: str, until: datetime, why: str) -> None:
         """Let everything for that origin wait; an earlier, longer pause stays."""
-        pause = insert(self._connection, Pause).values(origin=origin, until=until, why=why[:512])
+        pause = insert(self._connection, Pause).values(origin=origin, until=until, why=_storable(why, 512))
         self._connection.execute(
             pause.on_conflict_do_update(
                 index_elements=["origin"],
@@ -166,9 +166,14 @@ class Outbox:
                     "next_reason": next_.reason,
                     "next_due_at": next_.due_at,
                     "charged": int(next_.charged),
-                    "code": code[:32],
+                    "code": _storable(code, 32),
                     "sent": now if next_.state == State.SENT else None,
                 }
                 for delivery, next_, code, now in rows
             ],
         )
+
+
+def _storable(text: str, most: int) -> str:
+    """What a provider said, without what PostgreSQL cannot store: NUL, and halves of characters."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")[:most]

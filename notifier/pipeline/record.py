@@ -99,20 +99,23 @@ class Recorder:
         return group
 
     def _store(self, group: Sequence[Result]) -> None:
-        try:
-            self._write_patiently(group)
-        except Exception:  # the thread must outlive what cannot be stored: others wait for theirs
-            if len(group) > 1:
-                return self._one_by_one(group)
-            log.exception("result not recorded, the delivery will be tried again: %s", group[0].made)
+        self._keep(group)
         with self._changed:
             for result in group:
                 self._open[result.token] -= 1
             self._changed.notify_all()
 
-    def _one_by_one(self, group: Sequence[Result]) -> None:
-        for result in group:
-            self._store([result])
+    def _keep(self, group: Sequence[Result]) -> None:
+        try:
+            self._write_patiently(group)
+        except DatabaseAway as error:
+            log.error("%d results not recorded, their deliveries will be tried again: %s", len(group), error)  # noqa: TRY400 (the cause says it all)
+        except Exception:  # the thread must outlive what cannot be stored: others wait for theirs
+            if len(group) == 1:
+                log.exception("result not recorded, its delivery will be tried again: %s", group[0].made)
+                return
+            for result in group:
+                self._keep([result])
 
     def _write_patiently(self, group: Sequence[Result]) -> None:
         wait, tries_left = SHORTEST_WAIT, LAST_TRIES

@@ -26,6 +26,8 @@ from notifier.store.database import DatabaseAway
 log = logging.getLogger(__name__)
 
 NUDGE = 0.02  # seconds; at most one nudge per queue and process in this time
+FULL = 1_000  # tickets; a queue with so many is rung for no more until the workers caught up
+PLANS = "default"  # where overdue plans are rung for
 QUIET = 5.0  # seconds without ringing after the broker did not answer
 
 
@@ -86,12 +88,22 @@ def plan_and_ring(steps: Steps, event_ids: list[str]) -> None:
 
 def sweep(steps: Steps) -> int:
     """Ring for whatever is overdue; gives how much that was."""
-    if steps.bell.quiet:
-        return 0
-    overdue = steps.sweeper.sweep()
-    tickets = [*plan_tickets(overdue.events, "default"), *send_tickets(overdue.deliveries)]
-    ring_or_hasten(steps, tickets)
-    return len(overdue.events) + len(overdue.deliveries)
+    found = 0
+    for queue in steps.bell.roomy():
+        found += _sweep_queue(steps, queue)
+    return found
+
+
+def _sweep_queue(steps: Steps, queue: str) -> int:
+    overdue = [steps.sweeper.deliveries(queue)]
+    if queue == PLANS:
+        overdue.append(steps.sweeper.events(QUEUES[PLANS].again))
+    for each in overdue:
+        ring_or_hasten(steps, plan_tickets(each.events, PLANS))
+        ring_or_hasten(steps, send_tickets(each.deliveries))
+        # One of these may have killed its worker: it must not take the others with it again.
+        ring_or_hasten(steps, send_tickets(each.lost, alone=True))
+    return sum(len(each.events) + len(each.deliveries) + len(each.lost) for each in overdue)
 
 
 def ring_or_hasten(steps: Steps, tickets: Iterable[Ticket]) -> None:
@@ -129,6 +141,17 @@ class Bell:
             waiting.pop(0)
         return waiting
 
+    def roomy(self) -> list[str]:
+        """The queues that can take more tickets; none while the broker does not answer."""
+        if self.quiet:
+            return []
+        with self._celery.pool.acquire(block=True) as connection:
+            try:
+                return [name for name in QUEUES if self._depth(connection, name) < FULL]
+            except (OperationalError, *connection.connection_errors, *connection.channel_errors) as error:
+                self._fall_quiet(error)
+                return []
+
     def nudge(self, event_id: str, queue: str) -> None:
         """Ask for a plan of this event soon. Returns at once; many nudges become one task."""
         with self._lock:
@@ -153,10 +176,17 @@ class Bell:
         try:
             self._celery.send_task(ticket.step, args=[list(ticket.ids)], queue=ticket.queue, retry=False)
         except (OperationalError, OSError) as error:
-            self._quiet_until = time.monotonic() + QUIET
-            log.warning("the broker does not answer; events are kept and go out when it is back: %s", error)
+            self._fall_quiet(error)
             return False
         return True
+
+    def _depth(self, connection: Any, queue: str) -> int:
+        # Declaring is the one question about a queue's length that every broker answers.
+        return int(self._celery.amqp.queues[queue](connection.default_channel).queue_declare().message_count)
+
+    def _fall_quiet(self, error: Exception) -> None:
+        self._quiet_until = time.monotonic() + QUIET
+        log.warning("the broker does not answer; events are kept and go out when it is back: %s", error)
 
 
 def _run(step: Callable[[], object]) -> None:

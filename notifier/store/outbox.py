@@ -13,7 +13,7 @@ from notifier.store.models import UNFINISHED, Address, Attempt, Delivery, Event,
 from notifier.store.sql import AnyRow, insert, locked
 from notifier.store.types import new_id
 
-SWEEP = 2_000  # rows of one sweep: a short transaction, and a broker that is not flooded
+SWEEP = 2_000  # rows of one sweep and queue: a short transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +114,15 @@ class Outbox:
             self._connection.execute(update(Event).where(Event.id.in_(ids)).values(due_at=now + again))
         return ids
 
-    def overdue_deliveries(self, now: datetime) -> list[AnyRow]:
-        """Unfinished deliveries whose timer has run out: (id, state, queue, tries, type, channel, wanted_at)."""
+    def overdue_deliveries(self, now: datetime, queue: str) -> list[AnyRow]:
+        """Unfinished deliveries of a queue whose timer has run out.
+
+        As (id, state, queue, tries, type, channel, claim_token).
+        """
         columns = (Delivery.id, Delivery.state, Delivery.queue, Delivery.tries, Delivery.type, Delivery.channel)
         query = (
-            select(*columns, Delivery.wanted_at, Delivery.claim_token, Delivery.notification_id)
-            .where(UNFINISHED, Delivery.due_at <= now)
+            select(*columns, Delivery.claim_token)
+            .where(UNFINISHED, Delivery.queue == queue, Delivery.due_at <= now)
             .order_by(Delivery.due_at)
             .limit(SWEEP)
         )

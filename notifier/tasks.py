@@ -7,12 +7,14 @@ asks the database what is really to be done, and the sweep rings again.
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.exceptions import SecurityWarning
+from celery.signals import celeryd_init, worker_shutting_down
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
@@ -53,6 +55,7 @@ def make_celery(broker_url: str, transport_options: Mapping[str, Any] | None = N
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
+        worker_pool="threads",
         worker_prefetch_multiplier=1,
         worker_soft_shutdown_timeout=25,
         worker_hijack_root_logger=False,
@@ -74,6 +77,13 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
     @celery.task(name=SEND)  # type: ignore[untyped-decorator]  # Celery ships no types
     def send(delivery_ids: list[str]) -> None:
         _run(lambda: steps().sender.send(delivery_ids))
+
+    @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def get_ready(**_: object) -> None:
+        # Made before there are threads that would each make their own.
+        steps()
+        # It warns root of messages that run code; ours are JSON, and nothing else is accepted.
+        warnings.simplefilter("ignore", SecurityWarning)
 
     @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def stop_sending(**_: object) -> None:

@@ -100,6 +100,18 @@ class Stack:
         self._process = None
         return code
 
+    def crash(self) -> None:
+        """Kill `up` itself with SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def signal(self, role: str, number: int) -> None:
+        """Send a signal to the processes of a role."""
+        for pid in self.pids[role]:
+            os.kill(pid, number)
+
     def log(self) -> str:
         """What the service has printed."""
         return (self.folder / "up.log").read_text()

@@ -56,6 +56,7 @@ class Stack:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self.ready: dict[str, Any] = {}
+        self.database_url = settings.get("DATABASE_URL") or f"sqlite:///{self.data_dir.resolve() / 'notifier.db'}"
 
     @property
     def data_dir(self) -> Path:
@@ -111,6 +112,12 @@ class Stack:
         """Send a signal to the processes of a role."""
         for pid in self.pids[role]:
             os.kill(pid, number)
+
+    def beside(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start one more process of the command line beside the service; the caller ends it."""
+        whole = [sys.executable, "-m", "notifier", *command]
+        with (self.folder / "beside.log").open("ab") as log:
+            return subprocess.Popen(whole, cwd=ROOT, env=self._environment(), stdout=log, stderr=log)
 
     def log(self) -> str:
         """What the service has printed."""

@@ -52,6 +52,7 @@ class Recorder:
         self._clock = clock
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._open: Counter[str] = Counter()  # results handed in and not yet stored, by living token
+        self._held_until: dict[str, float] = {}  # monotonic seconds, by living token
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -60,6 +61,7 @@ class Recorder:
         """While inside, the token's claims are kept. Leaves when all its results are stored; gives back the rest."""
         with self._changed:
             self._open[token] = 0
+            self._held_until[token] = time.monotonic() + self._lease.total_seconds()
             # After a fork the thread is the parent's and not alive here.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -69,8 +71,12 @@ class Recorder:
         finally:
             with self._changed:
                 self._changed.wait_for(lambda: self._open[token] == 0)
-                del self._open[token]
+                del self._open[token], self._held_until[token]
         self._database.transact(lambda tx: Outbox(tx).release(token, self._clock()))
+
+    def holds(self, token: str) -> bool:
+        """Whether a living token's claims are surely still ours: they could be renewed in time."""
+        return time.monotonic() < self._held_until[token]
 
     def put(self, result: Result) -> None:
         """Hand in a result, from any thread."""
@@ -148,7 +154,11 @@ class Recorder:
             tokens = list(self._open)
         if not tokens:
             return
+        until = time.monotonic() + self._lease.total_seconds()
         try:
             self._database.transact(lambda tx: Outbox(tx).renew(tokens, self._clock() + self._lease))
         except (DatabaseAway, DBAPIError) as error:
             log.warning("claims not renewed, tried again soon: %s", error)
+            return
+        with self._changed:
+            self._held_until |= {token: until for token in tokens if token in self._held_until}

@@ -63,26 +63,26 @@ class Sender:
 
         No transaction is open while a provider is asked.
         """
-        token, now = new_id("clm"), self._clock()
-        claimed, pauses = self._database.transact(lambda tx: self._claim(Claims(tx), Outbox(tx), ids, token, now))
+        token = new_id("clm")
+        claimed, pauses = self._database.transact(lambda tx: self._claim(Claims(tx), Outbox(tx), ids, token))
         if not claimed:
             return 0
         with self._recorder.chunk(token):
-            ready = self._still_wanted(claimed, token, pauses, now)
+            ready = self._still_wanted(claimed, token, pauses)
             for channel, group in groupby(ready, key=attrgetter("channel")):
                 self._send_group(self._channels[channel], list(group), token)
         return len(claimed)
 
     def _claim(
-        self, claims: Claims, outbox: Outbox, ids: Sequence[str], token: str, now: datetime
+        self, claims: Claims, outbox: Outbox, ids: Sequence[str], token: str
     ) -> tuple[list[Claimed], dict[str, datetime]]:
+        now = self._clock()  # in the transaction: the wait for it must not use up the lease
         claimed = claims.claim(ids, token, now=now, lease=self._settings.lease)
         return claimed, outbox.pauses(now) if claimed else {}
 
-    def _still_wanted(
-        self, claimed: Sequence[Claimed], token: str, pauses: Mapping[str, datetime], now: datetime
-    ) -> list[Claimed]:
+    def _still_wanted(self, claimed: Sequence[Claimed], token: str, pauses: Mapping[str, datetime]) -> list[Claimed]:
         """Those that are to go out; the others are settled with the reason."""
+        now = self._clock()
         decided = [(one, self._second_look(one, pauses, now)) for one in claimed]
         settled = [(one.id, verdict) for one, verdict in decided if verdict]
         if settled:
@@ -113,7 +113,8 @@ class Sender:
     def _messages(self, channel: Channel[Any], group: Sequence[Claimed], token: str) -> Iterator[Message]:
         """Render one after the other, as the channel asks for them."""
         for one in group:
-            if self.stopping.is_set():
+            # Claims that could not be renewed may be another's by now.
+            if self.stopping.is_set() or not self._recorder.holds(token):
                 return
             try:
                 message = channel.render(self._notice(one), self._clock())

@@ -10,12 +10,13 @@ from notifier.pipeline import Clock
 from notifier.pipeline.tickets import chunks
 from notifier.policy.retry import Next, policy_for
 from notifier.policy.words import Reason, State
-from notifier.store.database import Database
+from notifier.store.database import Database, DatabaseAway
 from notifier.store.outbox import Outbox, Try
 from notifier.store.planning import Planned
 from notifier.store.sql import AnyRow
 
 HASTE = 1_000  # ids in one statement
+MERCY = timedelta(seconds=3)  # for the living to renew their claims, once the database is back
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Sweeper:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._away_at: datetime | None = None
 
     def events(self, again: timedelta) -> Overdue:
         """Take the events whose plan is overdue; they are so again after `again`."""
@@ -43,7 +45,11 @@ class Sweeper:
 
     def deliveries(self, queue: str) -> Overdue:
         """Take what is overdue on a queue, and make it ready to be rung for."""
-        return self._database.transact(lambda tx: self._take(Outbox(tx), queue))
+        try:
+            return self._database.transact(lambda tx: self._take(Outbox(tx), queue))
+        except DatabaseAway:
+            self._away_at = self._clock()
+            raise
 
     def hasten(self, deliveries: Sequence[str], events: Sequence[str]) -> None:
         """The bell could not be rung for these: the next sweep takes them up at once."""
@@ -55,7 +61,8 @@ class Sweeper:
 
     def _take(self, outbox: Outbox, queue: str) -> Overdue:
         now = self._clock()
-        rows = outbox.overdue_deliveries(now, queue)
+        merciful = self._away_at is not None and now < self._away_at + MERCY
+        rows = outbox.overdue_deliveries(now, queue, lost=not merciful)
         given_up = self._record_lost(outbox, [row for row in rows if row.state == State.SENDING], now)
         ready = [row for row in rows if row.id not in given_up]
         if ready:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import Connection, bindparam, case, select, true, update
 
 from notifier.policy.queues import QUEUES
 from notifier.policy.retry import Next
@@ -114,8 +114,8 @@ class Outbox:
             self._connection.execute(update(Event).where(Event.id.in_(ids)).values(due_at=now + again))
         return ids
 
-    def overdue_deliveries(self, now: datetime, queue: str) -> list[AnyRow]:
-        """Unfinished deliveries of a queue whose timer has run out.
+    def overdue_deliveries(self, now: datetime, queue: str, *, lost: bool = True) -> list[AnyRow]:
+        """Unfinished deliveries of a queue whose timer has run out; without the `lost`, none that is claimed.
 
         As (id, state, queue, tries, type, channel, claim_token).
         """
@@ -123,6 +123,7 @@ class Outbox:
         query = (
             select(*columns, Delivery.claim_token)
             .where(UNFINISHED, Delivery.queue == queue, Delivery.due_at <= now)
+            .where(true() if lost else Delivery.state != State.SENDING)
             .order_by(Delivery.due_at)
             .limit(SWEEP)
         )

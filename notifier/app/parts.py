@@ -199,7 +199,7 @@ class Parts:
             public_url=self.around.public_url,
             secure_cookies=self.around.public_url.startswith("https://"),
             max_unplanned=self.settings.MAX_UNPLANNED,
-            broker_answers=self._broker_answers,
+            broker_answers=self.broker_answers,
         )
 
     @property
@@ -225,8 +225,9 @@ class Parts:
             )
         return stored.id
 
-    def _broker_answers(self) -> bool:
+    def broker_answers(self) -> bool:
+        """Whether the broker can be reached now; waits no longer than a socket may be silent."""
         with contextlib.suppress(OperationalError, OSError), self.celery.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=1)
+            connection.ensure_connection(max_retries=0)
             return True
         return False

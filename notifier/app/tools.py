@@ -90,11 +90,10 @@ class Tools:
 def parts_of(settings: "Settings") -> Parts:
     """The parts of a process that was started by itself: beside a running `up`, or with all settings given."""
     found = lock.running(settings.DATA_DIR)
+    broker_url = settings.BROKER_URL or (found.broker_url if found else "redis://127.0.0.1:6379/0")
     around = Around(
-        broker_url=settings.BROKER_URL or (found.broker_url if found else "redis://127.0.0.1:6379/0"),
-        broker_options=dict(found.broker_options)
-        if found and found.broker_options and not settings.BROKER_URL
-        else None,
+        broker_url=broker_url,
+        broker_options=dict(found.broker_options) if found and found.broker_url == broker_url else None,
         public_url=settings.PUBLIC_URL or (found.url if found else "http://127.0.0.1:8000"),
         mail_server=settings.MAIL_SERVER or "127.0.0.1",
         mail_port=mail_port(settings),

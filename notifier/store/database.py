@@ -69,22 +69,23 @@ class Database:
 
     @contextmanager
     def raw(self) -> Iterator[Any]:
-        """The driver's own connection, for the one statement that is hot. The caller begins and commits."""
-        with _away():
-            connection = self._engine(writes=True).raw_connection()
-            try:
+        """The driver's own connection, for the one statement that is hot. The caller begins and commits.
+
+        Raises `DatabaseAway`, also where the driver says so.
+        """
+        engine = self._engine(writes=True)
+        driver = engine.dialect.loaded_dbapi
+        try:
+            with _away(), _borrowed(engine) as connection:
                 yield connection
-            except BaseException:
-                connection.invalidate()
-                raise
-            finally:
-                connection.close()
+        except (driver.OperationalError, driver.InterfaceError) as error:
+            raise DatabaseAway(str(error)) from error
 
     def close(self) -> None:
         """Let go of this process's connections."""
-        for engine in self._engines.values():
-            engine.dispose()
-        self._engines.clear()
+        here = os.getpid()
+        for key in [key for key in self._engines if key[0] == here]:
+            self._engines.pop(key).dispose()
 
     def _engine(self, *, writes: bool) -> Engine:
         # A connection must not cross a fork: two processes would read each other's answers.
@@ -110,6 +111,18 @@ class Database:
         # pysqlite's own BEGIN is deferred: two writers that both read first fail each other, whatever the timeout.
         event.listen(engine, "begin", _begin_immediate if writes else _begin)
         return engine
+
+
+@contextmanager
+def _borrowed(engine: Engine) -> Iterator[Any]:
+    connection = engine.raw_connection()
+    try:
+        yield connection
+    except BaseException:
+        connection.invalidate()
+        raise
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -69,9 +69,13 @@ class Database:
 
     @contextmanager
     def raw(self) -> Iterator[Any]:
-        """The driver's own connection, for the one statement that is hot. The caller begins and commits."""
-        with _away():
-            connection = self._engine(writes=True).raw_connection()
+        """The driver's own connection, for the one statement that is hot. The caller begins and commits.
+
+        Raises `DatabaseAway`, also for what the driver itself raises.
+        """
+        engine = self._engine(writes=True)
+        with _away(), _driver_away(engine.dialect.loaded_dbapi):
+            connection = engine.raw_connection()
             try:
                 yield connection
             except BaseException:
@@ -122,6 +126,14 @@ def _away() -> Iterator[None]:
         raise DatabaseAway(_cause(error)) from error
     except PoolTimeout as error:
         raise DatabaseAway("all connections are in use") from error
+
+
+@contextmanager
+def _driver_away(driver: Any) -> Iterator[None]:
+    try:
+        yield
+    except (driver.OperationalError, driver.InterfaceError) as error:
+        raise DatabaseAway(str(error)) from error
 
 
 def _cause(error: DBAPIError) -> str:

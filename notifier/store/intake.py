@@ -57,18 +57,13 @@ class Intake:
         """Store up to `GROUP` events in one transaction, one result for each, in order. Raises `DatabaseAway`."""
         with self._database.raw() as connection:
             cursor = connection.cursor()
-            try:
-                if self._database.on_sqlite:
-                    cursor.execute("BEGIN IMMEDIATE")
-                cursor.execute(
-                    _insert(self._mark, len(events)), [value for event in events for value in self._row(event)]
-                )
-                stored = {_hex(row[0]) for row in cursor.fetchall()}
-                rest = [event for event in events if event.id[4:] not in stored]
-                first = self._first(cursor, rest) if rest else {}
-                connection.commit()
-            except self._errors() as error:
-                raise DatabaseAway(str(error)) from error
+            if self._database.on_sqlite:
+                cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute(_insert(self._mark, len(events)), [value for event in events for value in self._row(event)])
+            stored = {_hex(row[0]) for row in cursor.fetchall()}
+            rest = [event for event in events if event.id[4:] not in stored]
+            first = self._first(cursor, rest) if rest else {}
+            connection.commit()
         return [
             Accepted(event.id) if event.id[4:] in stored else _repeated(event, first[event.app, event.key])
             for event in events
@@ -103,15 +98,6 @@ class Intake:
         if not self._database.on_sqlite:
             return moment
         return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-
-    def _errors(self) -> tuple[type[Exception], ...]:
-        import sqlite3  # only the driver in use is imported
-
-        if self._database.on_sqlite:
-            return (sqlite3.OperationalError,)
-        import psycopg
-
-        return (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def _repeated(event: NewEvent, first: tuple[str, bytes]) -> Accepted:

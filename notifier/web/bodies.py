@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
@@ -33,8 +34,12 @@ def _without_controls(text: str) -> str:
 
 
 def _web_address(text: str) -> str:
-    if text and not _WEB.match(_without_controls(text)):
-        raise ValueError("must be an http or https address")
+    try:
+        readable = bool(_WEB.match(_without_controls(text)) and urlsplit(text).netloc)
+    except ValueError:  # its own words repeat what was given
+        readable = False
+    if text and not readable:
+        raise ValueError("must be an http or https address, without control characters")
     return text
 
 

@@ -1,5 +1,6 @@
 """Ids in paths: which ones are ids at all, and how an id that holds a slash gets through."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
@@ -58,7 +59,7 @@ def _id(prefix: str) -> type[BaseConverter]:
 
 def _encoded(environ: dict[str, Any]) -> str:
     decoded = environ["PATH_INFO"].encode("latin-1")
-    sent = environ.get("RAW_URI", "").partition("?")[0].encode("latin-1", "replace")
+    sent = re.split("[?#]", environ.get("RAW_URI", ""), maxsplit=1)[0].encode("latin-1", "replace")
     # A server that does not tell the path as it was sent leaves us the decoded one, where every slash divides.
     parts = map(unquote_to_bytes, sent.split(b"/")) if unquote_to_bytes(sent) == decoded else decoded.split(b"/")
     return "/".join(quote(part, safe="") for part in parts)

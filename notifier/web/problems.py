@@ -111,15 +111,13 @@ def install(app: Flask) -> None:
             return error
         response = document(_problem_of(error))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            response.headers["Allow"] = ", ".join(error.valid_methods)
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
 
 
 def _problem_of(error: HTTPException) -> Problem:
     status = error.code or 500
-    if status == 413:
-        return Problem(413, "too-large", f"A body is at most {request.max_content_length} bytes here.")
-    slugs = {404: "not-found", 405: "method-not-allowed", 500: "internal"}
+    slugs = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 500: "internal"}
     return Problem(status, slugs.get(status, "malformed"), error.description or error.name)
 
 

@@ -18,8 +18,16 @@ def read_octets(most: int = MOST) -> bytes:
 
     A larger one is refused by its length before a byte is read, and one without a length as soon as it is over.
     """
-    request.max_content_length = most
-    return request.get_data(cache=False)
+    length = request.content_length
+    if (length or 0) > most:
+        raise _too_large(most)
+    request.max_content_length = most + 1  # of a body in chunks, what comes after is cut off without a word
+    raw = request.get_data(cache=False)
+    if len(raw) > most:
+        raise _too_large(most)
+    if length not in (None, len(raw)):
+        raise Problem(400, "malformed", "The body broke off before its Content-Length was reached.")
+    return raw
 
 
 def read_json(raw: bytes) -> Any:
@@ -36,9 +44,10 @@ def checked(model: type[B], raw: bytes) -> B:
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        if error.errors(include_input=False)[0]["type"] == "json_invalid":
-            raise _malformed() from None
-        raise invalid(faults_of(error)) from None
+        faults = faults_of(error)
+    if faults[0].code == "json_invalid":
+        raise _malformed()
+    raise invalid(faults)
 
 
 def read(model: type[B]) -> B:
@@ -51,6 +60,10 @@ def read(model: type[B]) -> B:
 def _check_media_type() -> None:
     if request.mimetype != "application/json":
         raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, "too-large", f"A body is at most {most} bytes here.")
 
 
 def _malformed() -> Problem:

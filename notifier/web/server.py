@@ -40,6 +40,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     app.extensions["notifier"] = parts
     app.extensions["doorkeeper"] = Doorkeeper(parts.database)
     app.extensions["gauge"] = Gauge(parts.database, parts.max_unplanned)
+    app.url_map.merge_slashes = False  # an id may begin with a slash; and no post is sent elsewhere
     add_converters(app.url_map)
     app.wsgi_app = EncodedIds(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap it
     csrf = CSRFProtect(app)

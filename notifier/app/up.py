@@ -63,7 +63,18 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
         )
         parts = Parts(settings, home, around)
         admin_url = prepare(parts)
-        published = _Published(hold, wish.ready_file, around, url, admin_url, home, say, began)
+        published = _Published(
+            hold=hold,
+            ready_file=wish.ready_file,
+            around=around,
+            url=url,
+            admin_url=admin_url,
+            home=home,
+            say=say,
+            began=began,
+            loopback=is_loopback(wish.host),
+            catches_mail=mail is not None,
+        )
         roles = ([plan.role] if plan.role else []) + up_roles(parts, web, mail)
         say(plan.note)
         Supervisor(roles, on_change=published.change, say=say).run()
@@ -88,6 +99,11 @@ def prepare(parts: Parts) -> str:
     return f"{parts.around.public_url}/admin/login/once/{token}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def mail_port(settings: "Settings") -> int:
     """The port that was set, else the usual one: 465 with TLS from the start, 25 on this machine, else 587."""
     if settings.MAIL_PORT:
@@ -107,6 +123,8 @@ class _Published:
     home: Home
     say: Callable[[str], None]
     began: float
+    loopback: bool
+    catches_mail: bool
     told: bool = False
 
     def change(self, pids: Mapping[str, Sequence[int]]) -> None:
@@ -143,10 +161,15 @@ class _Published:
             f"  Admin        {self.admin_url}",
             "               (signs you in once, within 15 minutes)",
         ]
+        if self.catches_mail:
+            lines.append(f"  Mailbox      {self.url}/dev/mail    every mail lands here; nothing leaves this machine")
+        else:
+            lines.append(f"  Mail         goes out through {self.around.mail_server}:{self.around.mail_port}")
         if self.around.catches:
             lines += [
-                f"  Mailbox      {self.url}/dev/mail    every mail lands here; nothing leaves this machine",
                 f"  Push         {self.url}/dev/push    make a subscription and see what it gets",
                 "  Try:         make demo",
             ]
+        if self.around.catches and not self.loopback:
+            lines.append("  Whoever reaches this address can read /dev; set ENVIRONMENT=production to serve others.")
         return "\n".join([*lines, ""])

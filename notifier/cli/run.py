@@ -1,5 +1,6 @@
 """Commands that run the service or a part of it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -21,9 +22,15 @@ from notifier.policy.queues import QUEUES
 def up(tools: Tools, host: str, port: int, ready_file: Path | None) -> None:
     """Run everything on this machine until Ctrl-C."""
     try:
-        tools.up(host, port, ready_file, click.echo)
+        tools.up(host, port, ready_file, _say)
     except CannotRun as error:
         raise click.ClickException(str(error)) from None
+
+
+def _say(text: str) -> None:
+    # Whoever read our output may be gone; the service goes on.
+    with suppress(BrokenPipeError):
+        click.echo(text)
 
 
 @click.command()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notifier.app.checks import WrongSetting, bring_up_to_date, check, open_home
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
 from notifier.app.roles import run_scheduler, run_web, run_worker, start_logging
@@ -11,7 +12,6 @@ from notifier.app.up import Wish, mail_port, up
 from notifier.cli.tools import CannotRun, Service
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
-from notifier.store.schema import migrate
 from notifier.supervisor import lock
 from notifier.supervisor.lock import AlreadyRunning
 from notifier.supervisor.loop import StartFailed
@@ -59,7 +59,7 @@ class Tools:
         """Run everything. Raises `CannotRun`."""
         try:
             up(self._settings, Wish(host, port, ready_file), say)
-        except (AlreadyRunning, CannotListen, StartFailed) as error:
+        except (AlreadyRunning, CannotListen, StartFailed, WrongSetting) as error:
             raise CannotRun(str(error)) from error
 
     def web(self, bind: str) -> None:
@@ -75,13 +75,21 @@ class Tools:
         run_scheduler(self._started())
 
     def migrate(self) -> None:
-        """Bring the database to the newest schema."""
-        Home(self.data_dir).open()
-        migrate(self.database)
+        """Bring the database to the newest schema. Raises `CannotRun`."""
+        try:
+            open_home(self._settings)
+            bring_up_to_date(self.database)
+        except WrongSetting as error:
+            raise CannotRun(str(error)) from error
 
     def _started(self) -> Parts:
         start_logging(self._settings.LOG_LEVEL)
-        return self._parts()
+        parts = self._parts()
+        try:
+            check(parts)
+        except WrongSetting as error:
+            raise CannotRun(str(error)) from error
+        return parts
 
     def _parts(self) -> Parts:
         return parts_of(self._settings)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notifier.app.checks import bring_up_to_date, check, open_home
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts, now
 from notifier.app.roles import start_logging, up_roles
-from notifier.channels.push import check_vapid
 from notifier.store.admins import Admins, Role
 from notifier.store.apps import Apps
-from notifier.store.schema import migrate
 from notifier.supervisor import broker, ports
 from notifier.supervisor.files import write_json
 from notifier.supervisor.lock import Hold, Running
@@ -38,11 +37,11 @@ class Wish:
 def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
     """Start everything, in order; keep it alive; stop it, in order.
 
-    Raises `AlreadyRunning`, `CannotListen`, `StartFailed`.
+    Raises `AlreadyRunning`, `CannotListen`, `StartFailed`, `WrongSetting`.
     """
     began = time.monotonic()
     start_logging(settings.LOG_LEVEL)
-    home = Home(settings.DATA_DIR, makes=settings.ENVIRONMENT == "development").open()
+    home = open_home(settings)
     with ExitStack() as stack:
         hold = stack.enter_context(Hold(home.folder))
         hold.wait_for_orphans(ORPHANS)
@@ -82,12 +81,8 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
 
 def prepare(parts: Parts) -> str:
     """Check what must be right, bring the database up to date, make what the first start makes; a sign-in link."""
-    check_vapid(
-        parts.push_settings.private_key,
-        parts.push_settings.subject,
-        production=parts.settings.ENVIRONMENT == "production",
-    )
-    migrate(parts.database)
+    check(parts)
+    bring_up_to_date(parts.database)
     with parts.database.write() as connection:
         if parts.home.default_app is None:
             parts.home.keep_default_app(Apps(connection).create("default", now()))

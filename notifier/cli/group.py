@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from notifier.cli.tools import MakeTools
+from notifier.cli.tools import CannotRun, MakeTools
 
 
 def with_tools(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,7 +21,10 @@ def with_tools(run: Callable[..., Any]) -> Callable[..., Any]:
     @click.pass_obj  # type: ignore[arg-type]  # wraps() keeps the inner signature; click passes the options
     @functools.wraps(run)
     def wrapped(make_tools: MakeTools, data_dir: Path | None, **options: Any) -> Any:
-        return run(make_tools(data_dir), **options)
+        try:
+            return run(make_tools(data_dir), **options)
+        except CannotRun as error:
+            raise click.ClickException(str(error)) from None
 
     return wrapped
 

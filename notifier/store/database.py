@@ -74,12 +74,8 @@ class Database:
         Raises `DatabaseAway`, also where the driver says so.
         """
         engine = self._engine(writes=True)
-        driver = engine.dialect.loaded_dbapi
-        try:
-            with _away(), _borrowed(engine) as connection:
-                yield connection
-        except (driver.OperationalError, driver.InterfaceError) as error:
-            raise DatabaseAway(str(error)) from error
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), _borrowed(engine) as connection:
+            yield connection
 
     def close(self) -> None:
         """Let go of this process's connections."""
@@ -135,6 +131,14 @@ def _away() -> Iterator[None]:
         raise DatabaseAway(_cause(error)) from error
     except PoolTimeout as error:
         raise DatabaseAway("all connections are in use") from error
+
+
+@contextmanager
+def _driver_away(driver: Any) -> Iterator[None]:
+    try:
+        yield
+    except (driver.OperationalError, driver.InterfaceError) as error:
+        raise DatabaseAway(str(error)) from error
 
 
 def _cause(error: DBAPIError) -> str:

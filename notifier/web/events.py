@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, g, request
 from pydantic import ValidationError
 
 from notifier.policy.catalogue import Kind
+from notifier.policy.signature import verify
 from notifier.store.intake import NewEvent
 from notifier.store.log import EventEntry, Log
 from notifier.store.types import new_id
@@ -20,7 +21,6 @@ from notifier.web.gauge import Gauge
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found, pointer
 from notifier.web.shapes import moment
-from notifier.web.signature import verify
 
 bp = Blueprint("events", __name__, url_prefix="/v1")
 

@@ -29,6 +29,7 @@ from notifier.channels.push import (
     parse_subscription,
     public_key,
 )
+from notifier.pipeline.again import Again
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
@@ -137,6 +138,11 @@ class Parts:
         return make_server(self._web_parts, self._dev_pages, exempt=receive_push)
 
     @property
+    def again(self) -> Again:
+        """Tries deliveries again at an operator's word."""
+        return Again(self.database, self._sweeper, self.clock)
+
+    @property
     def secret_key(self) -> str:
         return self.settings.SECRET_KEY.get_secret_value() or self.home.secret_key
 
@@ -186,7 +192,7 @@ class Parts:
             database=self.database,
             intake=Intake(self.database),
             catalogue=self.catalogue,
-            sweeper=self._sweeper,
+            again=self.again,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
             parse_mailbox=parse_email,

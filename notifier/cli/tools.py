@@ -10,7 +10,7 @@ from notifier.store.database import Database
 
 
 class CannotRun(Exception):
-    """The service cannot be started. The message is a sentence for the operator."""
+    """What was asked cannot be done here. The message is a sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)

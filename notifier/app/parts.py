@@ -156,6 +156,11 @@ class Parts:
         return Mailbox(self.home.dev)
 
     @property
+    def push_catcher(self) -> PushCatcher:
+        """The push service of development, under `/dev/push`."""
+        return PushCatcher(self.home.dev, f"{self.around.public_url}/dev/push/e")
+
+    @property
     def faults(self) -> Faults:
         """The catchers' fault switches."""
         return Faults(self.home.dev)
@@ -210,8 +215,7 @@ class Parts:
 
     @property
     def _dev_pages(self) -> Any:
-        push = PushCatcher(self.home.dev, f"{self.around.public_url}/dev/push/e")
-        return [dev_pages(self.mailbox, push, self.faults, self._subscribe)]
+        return [dev_pages(self.mailbox, self.push_catcher, self.faults, self._subscribe)]
 
     def _parse_device(self, raw: Mapping[str, Any]) -> NewDevice:
         found = parse_subscription(raw, self.push_settings)

@@ -1,14 +1,19 @@
 """What the command line works with: the parts of this machine, found through the data folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
 from notifier.app.roles import run_scheduler, run_web, run_worker, start_logging
 from notifier.app.up import Wish, mail_port, up
+from notifier.catchers.faults import Faults
+from notifier.catchers.push import PushCatcher
 from notifier.cli.tools import CannotRun, Service
+from notifier.pipeline.again import Again
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
 from notifier.store.schema import migrate
@@ -19,6 +24,27 @@ from notifier.supervisor.ports import CannotListen
 
 if TYPE_CHECKING:
     from config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCatchers:
+    """Keeps the command line's `Catchers` protocol."""
+
+    push: PushCatcher
+    faults: Faults
+
+    def browser(self, user: str) -> Mapping[str, Any]:
+        """Make a browser of this person."""
+        return self.push.subscribe(user)
+
+    def trip(self) -> None:
+        """Let one more mail and one more push fail at first."""
+        self.faults.trip()
+
+    def calm(self) -> None:
+        """Let nothing more fail."""
+        self.faults.calm()
+
 
 LoadSettings = Callable[..., "Settings"]
 
@@ -35,11 +61,23 @@ class Tools:
 
     @property
     def database(self) -> Database:
-        return self._parts().database
+        """The database. Raises `CannotRun` where it is a file that is not there yet: to look must not make it."""
+        database = self._parts.database
+        if database.on_sqlite and not Path(database.url.database or "").exists():
+            raise CannotRun(f"There is no database in {self.data_dir} yet. Start the service once: make run")
+        return database
 
     @property
     def catalogue(self) -> Catalogue:
-        return self._parts().catalogue
+        return self._parts.catalogue
+
+    @property
+    def catchers(self) -> "LocalCatchers":
+        return LocalCatchers(self._parts.push_catcher, self._parts.faults)
+
+    @property
+    def again(self) -> Again:
+        return self._parts.again
 
     def service(self) -> Service:
         """The running service, as an upstream app sees it."""
@@ -53,7 +91,7 @@ class Tools:
 
     def admin_link(self, token: str) -> str:
         """The address of a sign-in link."""
-        return f"{self._parts().around.public_url}/admin/login/once/{token}"
+        return f"{self._parts.around.public_url}/admin/login/once/{token}"
 
     def up(self, host: str, port: int, ready_file: Path | None, say: Callable[[str], None]) -> None:
         """Run everything. Raises `CannotRun`."""
@@ -77,12 +115,13 @@ class Tools:
     def migrate(self) -> None:
         """Bring the database to the newest schema."""
         Home(self.data_dir).open()
-        migrate(self.database)
+        migrate(self._parts.database)
 
     def _started(self) -> Parts:
         start_logging(self._settings.LOG_LEVEL)
-        return self._parts()
+        return self._parts
 
+    @cached_property
     def _parts(self) -> Parts:
         return parts_of(self._settings)
 

@@ -1,9 +1,9 @@
 """All commands together."""
 
-from notifier.cli import look, people, run, send
+from notifier.cli import demo, look, people, retry, run, send
 from notifier.cli.group import command
 
-for part in (run, send, people, look):
+for part in (run, send, demo, look, retry, people):
     for each in part.COMMANDS:
         command.add_command(each)
 

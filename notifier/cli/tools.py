@@ -1,10 +1,11 @@
 """What the commands are given to work with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from notifier.pipeline.again import Again
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
 
@@ -23,6 +24,19 @@ class Service:
     key: str = field(repr=False)
 
 
+class Catchers(Protocol):
+    """The local catchers of development, as far as the demo needs them."""
+
+    def browser(self, user: str) -> Mapping[str, Any]:
+        """Make a browser of this person: what its `PushSubscription.toJSON()` gives."""
+
+    def trip(self) -> None:
+        """Let one more mail and one more push fail at first."""
+
+    def calm(self) -> None:
+        """Let nothing more fail, unless an operator switched that on for good."""
+
+
 class Tools(Protocol):
     """The parts of this machine, found through the data folder."""
 
@@ -32,6 +46,10 @@ class Tools(Protocol):
     def database(self) -> Database: ...
     @property
     def catalogue(self) -> Catalogue: ...
+    @property
+    def catchers(self) -> Catchers: ...
+    @property
+    def again(self) -> Again: ...
     def service(self) -> Service: ...
     def admin_link(self, token: str) -> str: ...
     def up(self, host: str, port: int, ready_file: Path | None, say: Callable[[str], None]) -> None: ...

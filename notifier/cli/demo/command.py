@@ -1,0 +1,64 @@
+"""The demo command: its options, and the order of what it does."""
+
+import re
+import uuid
+from typing import Any
+
+import click
+
+from notifier.cli.demo.closing import closing
+from notifier.cli.demo.people import people
+from notifier.cli.demo.run import Plan, Run, post, settle_people, wait
+from notifier.cli.demo.story import Story
+from notifier.cli.group import with_tools
+from notifier.cli.tools import Tools
+from notifier.cli.upstream import Upstream
+
+UNREACHABLE = 0.5  # of the share that fails, these people's addresses do not exist
+
+
+class Rate(click.ParamType[float]):
+    """Events per second: `10` or `10/s`."""
+
+    name = "r/s"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(?:/s)?", str(value))
+        if not match or not float(match[1]):
+            self.fail(f"{value!r} is not a rate such as 10/s", param, ctx)
+        return float(match[1])
+
+
+@click.command()
+@click.option("--users", default=24, show_default=True, type=click.IntRange(2, 10_000), help="How many people act.")
+@click.option("--rate", default="10/s", show_default=True, type=Rate(), help="Events in a second.")
+@click.option(
+    "--minutes", default=0.3, show_default=True, type=click.FloatRange(0, min_open=True), help="How long they act."
+)
+@click.option(
+    "--fail",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0, 100),
+    help="Per cent of the mails and pushes that fail at first.",
+)
+@click.option("--seed", type=int, help="The same number makes the same things happen.")
+@with_tools
+def demo(tools: Tools, users: int, rate: float, minutes: float, fail: float, seed: int | None) -> None:
+    """Play a small social app: real people's acts, signed and posted to the running service.
+
+    For development only: the mails and pushes go to the local catchers, under /dev.
+    """
+    catchers, upstream, run = tools.catchers, Upstream(tools), Run(uuid.uuid4().hex[:8])
+    if upstream.call("GET", "/dev").status != 200:
+        raise click.UsageError("The service runs in production, where a demo would write to people. Nothing was sent.")
+    seed = seed if seed is not None else uuid.uuid4().int % 10_000
+    plan = Plan(max(1, round(rate * minutes * 60)), rate, fail / 100, seed)
+    crowd = people(users, unreachable=round(users * plan.fail * UNREACHABLE), run=run.name)
+    click.echo(f"{users} people act at {upstream.url}: {plan.count:,} events, {rate:g} in a second (--seed {seed})")
+    settle_people(upstream, catchers, crowd)
+    post(upstream, Story(crowd, plan.random("story")).acts(), plan, run, catchers)
+    standing = wait(tools, run)
+    catchers.calm()
+    click.echo("\n" + closing(run, standing, upstream.url))

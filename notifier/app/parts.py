@@ -142,6 +142,13 @@ class Parts:
         """Tries deliveries again at an operator's word."""
         return Again(self.database, self._sweeper, self.clock)
 
+    def broker_answers(self) -> bool:
+        """Whether the broker answers within about a second."""
+        with contextlib.suppress(OperationalError, OSError), self.celery.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=1)
+            return True
+        return False
+
     @property
     def secret_key(self) -> str:
         return self.settings.SECRET_KEY.get_secret_value() or self.home.secret_key
@@ -210,7 +217,7 @@ class Parts:
             public_url=self.around.public_url,
             secure_cookies=self.around.public_url.startswith("https://"),
             max_unplanned=self.settings.MAX_UNPLANNED,
-            broker_answers=self._broker_answers,
+            broker_answers=self.broker_answers,
         )
 
     @property
@@ -234,9 +241,3 @@ class Parts:
                 user, device.value, fingerprint=device.fingerprint, key_id=device.key_id, now=self.clock()
             )
         return stored.id
-
-    def _broker_answers(self) -> bool:
-        with contextlib.suppress(OperationalError, OSError), self.celery.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=1)
-            return True
-        return False

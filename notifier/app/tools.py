@@ -1,18 +1,19 @@
 """What the command line works with: the parts of this machine, found through the data folder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from notifier.app.doctor import Patient, examine
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
 from notifier.app.roles import run_scheduler, run_web, run_worker, start_logging
 from notifier.app.up import Wish, mail_port, up
 from notifier.catchers.faults import Faults
 from notifier.catchers.push import PushCatcher
-from notifier.cli.tools import CannotRun, Service
+from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline.again import Again
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
@@ -63,7 +64,7 @@ class Tools:
     def database(self) -> Database:
         """The database. Raises `CannotRun` where it is a file that is not there yet: to look must not make it."""
         database = self._parts.database
-        if database.on_sqlite and not Path(database.url.database or "").exists():
+        if database.is_missing:
             raise CannotRun(f"There is no database in {self.data_dir} yet. Start the service once: make run")
         return database
 
@@ -88,6 +89,10 @@ class Tools:
             secret=app.secret if app else "",
             key=app.key if app else "",
         )
+
+    def examine(self) -> Iterator[Finding]:
+        """Look at everything that the service stands on."""
+        return examine(Patient(self._settings, self._parts, lock.running(self.data_dir)))
 
     def admin_link(self, token: str) -> str:
         """The address of a sign-in link."""
@@ -129,6 +134,7 @@ class Tools:
 def parts_of(settings: "Settings") -> Parts:
     """The parts of a process that was started by itself: beside a running `up`, or with all settings given."""
     found = lock.running(settings.DATA_DIR)
+    caught = found.mail_port if found else 0
     around = Around(
         broker_url=settings.BROKER_URL or (found.broker_url if found else "redis://127.0.0.1:6379/0"),
         broker_options=dict(found.broker_options)
@@ -136,6 +142,7 @@ def parts_of(settings: "Settings") -> Parts:
         else None,
         public_url=settings.PUBLIC_URL or (found.url if found else "http://127.0.0.1:8000"),
         mail_server=settings.MAIL_SERVER or "127.0.0.1",
-        mail_port=mail_port(settings),
+        mail_port=mail_port(settings) if settings.MAIL_SERVER else caught or mail_port(settings),
+        catches=settings.ENVIRONMENT == "development" and found is not None,
     )
     return Parts(settings, Home(settings.DATA_DIR), around)

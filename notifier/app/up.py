@@ -63,7 +63,7 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
         )
         parts = Parts(settings, home, around)
         admin_url = prepare(parts)
-        published = _Published(hold, wish.ready_file, around, url, admin_url, home, say, began)
+        published = _Published(hold, wish.ready_file, around, url, admin_url, home, say, began, mail is not None)
         roles = ([plan.role] if plan.role else []) + up_roles(parts, web, mail)
         say(plan.note)
         Supervisor(roles, on_change=published.change, say=say).run()
@@ -107,6 +107,7 @@ class _Published:
     home: Home
     say: Callable[[str], None]
     began: float
+    catches_mail: bool
     told: bool = False
 
     def change(self, pids: Mapping[str, Sequence[int]]) -> None:
@@ -114,6 +115,7 @@ class _Published:
         running = Running(
             url=self.url,
             admin_url=self.admin_url,
+            mail_port=self.around.mail_port if self.catches_mail else 0,
             broker_url=self.around.broker_url,
             broker_options=self.around.broker_options or {},
             started_at=now().isoformat(),

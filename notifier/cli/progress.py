@@ -8,14 +8,15 @@ from typing import Protocol
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 EVERY = 5.0  # seconds between two plain lines
 
 
 class Told(Protocol):
-    """Is told how much is done; `note` stands beside the bar."""
+    """Is told how much is done; `note` stands beside the bar, and `total` is the new total where it grew."""
 
-    def __call__(self, done: int, note: str = "") -> None: ...
+    def __call__(self, done: int, note: str = "", total: int | None = None) -> None: ...
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def progress(what: str, total: int | None) -> Iterator[Told]:
     if console.is_terminal:
         with _bar(console) as bar:
             task = bar.add_task(what, total=total, note="")
-            yield lambda done, note="": bar.update(task, completed=done, note=note)
+            yield lambda done, note="", total=None: bar.update(task, completed=done, note=note, total=total)
     else:
         yield _Lines(what, total)
 
@@ -33,12 +34,12 @@ def progress(what: str, total: int | None) -> Iterator[Told]:
 def _bar(console: Console) -> Progress:
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="dim", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    return Progress(*columns, console=console)
+    return Progress(*columns, console=console, expand=True)
 
 
 class _Lines:
@@ -47,7 +48,8 @@ class _Lines:
         self._total = total
         self._said_at = time.monotonic()
 
-    def __call__(self, done: int, note: str = "") -> None:
+    def __call__(self, done: int, note: str = "", total: int | None = None) -> None:
+        self._total = total if total is not None else self._total
         now = time.monotonic()
         if done != self._total and now - self._said_at < EVERY:
             return

@@ -1,7 +1,8 @@
 """What the commands are given to work with."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +23,24 @@ class Service:
     app: str
     secret: str = field(repr=False)
     key: str = field(repr=False)
+
+
+class Level(StrEnum):
+    """How a finding of the doctor is meant."""
+
+    OK = "ok"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the doctor looked at, and what to do about it where something is wrong."""
+
+    name: str
+    level: Level
+    says: str
+    do: str = ""
 
 
 class Catchers(Protocol):
@@ -51,6 +70,7 @@ class Tools(Protocol):
     @property
     def again(self) -> Again: ...
     def service(self) -> Service: ...
+    def examine(self) -> Iterator[Finding]: ...
     def admin_link(self, token: str) -> str: ...
     def up(self, host: str, port: int, ready_file: Path | None, say: Callable[[str], None]) -> None: ...
     def web(self, bind: str) -> None: ...

@@ -45,8 +45,7 @@ class Upstream:
         if not (self._service.url and self._service.app):
             raise nothing_runs(tools)
         self._tools = tools
-        self._connection = _connection(self._service.url)
-        self._path = urlsplit(self._service.url).path.rstrip("/")
+        self._connection, self._path = connection_to(self._service.url)
 
     @property
     def url(self) -> str:
@@ -100,7 +99,8 @@ def nothing_runs(tools: Tools, error: Exception | None = None) -> click.ClickExc
     return click.ClickException(f"Nothing runs with the data in {tools.data_dir}. Start it with: make run")
 
 
-def _connection(url: str) -> http.client.HTTPConnection:
+def connection_to(url: str) -> tuple[http.client.HTTPConnection, str]:
+    """A connection to the host of `url`, not yet open, and the path that every request begins with."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname or "", parts.port, timeout=PATIENCE)
+    return kind(parts.hostname or "", parts.port, timeout=PATIENCE), parts.path.rstrip("/")

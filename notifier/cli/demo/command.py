@@ -58,7 +58,9 @@ def demo(tools: Tools, users: int, rate: float, minutes: float, fail: float, see
     crowd = people(users, unreachable=round(users * plan.fail * UNREACHABLE), run=run.name)
     click.echo(f"{users} people act at {upstream.url}: {plan.count:,} events, {rate:g} in a second (--seed {seed})")
     settle_people(upstream, catchers, crowd)
-    post(upstream, Story(crowd, plan.random("story")).acts(), plan, run, catchers)
-    standing = wait(tools, run)
-    catchers.calm()
+    try:
+        post(upstream, Story(crowd, plan.random("story")).acts(), plan, run, catchers)
+        standing = wait(tools, run)
+    finally:
+        catchers.calm()
     click.echo("\n" + closing(run, standing, upstream.url))

@@ -101,7 +101,8 @@ def _under_way(tools: Tools, run: Run, told: Told) -> int:
         run.unplanned = unplanned_of(connection, run.events)
         standing = standing_of(connection, run.events)
     under_way = sum(one.count for one in standing if one.state in (State.QUEUED, State.SENDING))
-    told(sum(one.count for one in standing) - under_way, f"{under_way} under way")
+    total = sum(one.count for one in standing)
+    told(total - under_way, f"{under_way} under way", total)
     return under_way + run.unplanned
 
 

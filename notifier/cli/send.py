@@ -55,7 +55,8 @@ def send(
       send mention --actor ada --object post-8 --to bob
     """
     lists = {"mentions": list(mentions), "to": list(to)}
-    answer = Upstream(tools).post({"type": type, "data": _things(given) | _filled(lists)}, key)
+    with Upstream(tools) as upstream:
+        answer = upstream.post({"type": type, "data": _things(given) | _filled(lists)}, key)
     if not answer.ok:
         raise click.ClickException(answer.refusal)
     click.echo(json.dumps(answer.body, indent=2) if as_json else answer.body["id"])

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import click
@@ -46,6 +46,12 @@ class Upstream:
             raise nothing_runs(tools)
         self._tools = tools
         self._connection, self._path = connection_to(self._service.url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
 
     @property
     def url(self) -> str:

@@ -7,14 +7,10 @@ from typing import Any
 import click
 
 from notifier.cli.demo.closing import closing
-from notifier.cli.demo.people import people
-from notifier.cli.demo.run import Plan, Run, post, settle_people, wait
-from notifier.cli.demo.story import Story
+from notifier.cli.demo.run import Plan, Run, play
 from notifier.cli.group import with_tools
 from notifier.cli.tools import Tools
 from notifier.cli.upstream import Upstream
-
-UNREACHABLE = 0.5  # of the share that fails, these people's addresses do not exist
 
 
 class Rate(click.ParamType[float]):
@@ -50,17 +46,12 @@ def demo(tools: Tools, users: int, rate: float, minutes: float, fail: float, see
 
     For development only: the mails and pushes go to the local catchers, under /dev.
     """
-    catchers, upstream, run = tools.catchers, Upstream(tools), Run(uuid.uuid4().hex[:8])
-    if upstream.call("GET", "/dev").status != 200:
-        raise click.UsageError("The service runs in production, where a demo would write to people. Nothing was sent.")
     seed = seed if seed is not None else uuid.uuid4().int % 10_000
-    plan = Plan(max(1, round(rate * minutes * 60)), rate, fail / 100, seed)
-    crowd = people(users, unreachable=round(users * plan.fail * UNREACHABLE), run=run.name)
-    click.echo(f"{users} people act at {upstream.url}: {plan.count:,} events, {rate:g} in a second (--seed {seed})")
-    settle_people(upstream, catchers, crowd)
-    try:
-        post(upstream, Story(crowd, plan.random("story")).acts(), plan, run, catchers)
-        standing = wait(tools, run)
-    finally:
-        catchers.calm()
-    click.echo("\n" + closing(run, standing, upstream.url))
+    plan = Plan(users, max(1, round(rate * minutes * 60)), rate, fail / 100, seed)
+    with Upstream(tools) as upstream:
+        if upstream.call("GET", "/dev").status != 200:
+            raise click.UsageError("The service runs in production, where this would write to people. Nothing is sent.")
+        click.echo(f"{users} people act at {upstream.url}: {plan.count:,} events, {rate:g} in a second (--seed {seed})")
+        run = Run(uuid.uuid4().hex[:8])
+        standing = play(tools, upstream, plan, run)
+        click.echo("\n" + closing(run, standing, upstream.url))

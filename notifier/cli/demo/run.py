@@ -9,8 +9,8 @@ from random import Random
 
 import click
 
-from notifier.cli.demo.people import Person
-from notifier.cli.demo.story import Act
+from notifier.cli.demo.people import Person, people
+from notifier.cli.demo.story import Act, Story
 from notifier.cli.progress import Told, progress
 from notifier.cli.tools import Catchers, Tools
 from notifier.cli.upstream import Answer, Upstream
@@ -19,6 +19,7 @@ from notifier.store.standing import Standing, standing_of, unplanned_of
 
 SETTLE = 8.0  # seconds to wait for the deliveries at most
 LOOK = 0.25  # seconds between two looks
+UNREACHABLE = 0.5  # of the share that fails, so many people's addresses do not exist
 AT_ONCE = ("comment", "mention")  # types that are mailed and pushed without gathering
 
 
@@ -26,6 +27,7 @@ AT_ONCE = ("comment", "mention")  # types that are mailed and pushed without gat
 class Plan:
     """What was asked for. `rate` is events per second, `fail` the share (0 to 1) of messages that fail at first."""
 
+    users: int
     count: int
     rate: float
     fail: float
@@ -60,10 +62,22 @@ class Run:
             self.own += act.is_own
 
 
-def settle_people(upstream: Upstream, catchers: Catchers, people: list[Person]) -> None:
+def play(tools: Tools, upstream: Upstream, plan: Plan, run: Run) -> list[Standing]:
+    """Play the whole run; gives how its deliveries stand in the end."""
+    catchers = tools.catchers
+    crowd = people(plan.users, unreachable=round(plan.users * plan.fail * UNREACHABLE), run=run.name)
+    settle_people(upstream, catchers, crowd)
+    try:
+        post(upstream, Story(crowd, plan.random("story")).acts(), plan, run, catchers)
+        return wait(tools, run)
+    finally:
+        catchers.calm()
+
+
+def settle_people(upstream: Upstream, catchers: Catchers, crowd: list[Person]) -> None:
     """Tell the service of the people, and give a browser of the push catcher to those who shall have one."""
-    with progress("People", len(people)) as told:
-        for number, person in enumerate(people, 1):
+    with progress("People", len(crowd)) as told:
+        for number, person in enumerate(crowd, 1):
             path = f"/v1/users/{person.id}"
             profile = {"name": person.name, "email": person.email, "locale": person.locale, "timezone": person.timezone}
             _needed(upstream.call("PUT", path, profile))

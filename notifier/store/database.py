@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -39,6 +40,11 @@ class Database:
     @property
     def on_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a SQLite file that nobody made yet. To connect would make an empty one."""
+        return self.on_sqlite and not Path(self.url.database or "").exists()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

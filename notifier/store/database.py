@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -40,6 +41,11 @@ class Database:
     def on_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a SQLite file that nobody made yet. To connect would make an empty one."""
+        return self.on_sqlite and not Path(self.url.database or "").exists()
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises `DatabaseAway`."""
@@ -69,22 +75,19 @@ class Database:
 
     @contextmanager
     def raw(self) -> Iterator[Any]:
-        """The driver's own connection, for the one statement that is hot. The caller begins and commits."""
-        with _away():
-            connection = self._engine(writes=True).raw_connection()
-            try:
-                yield connection
-            except BaseException:
-                connection.invalidate()
-                raise
-            finally:
-                connection.close()
+        """The driver's own connection, for the one statement that is hot. The caller begins and commits.
+
+        Raises `DatabaseAway`, also where the driver says so.
+        """
+        engine = self._engine(writes=True)
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), _borrowed(engine) as connection:
+            yield connection
 
     def close(self) -> None:
         """Let go of this process's connections."""
-        for engine in self._engines.values():
-            engine.dispose()
-        self._engines.clear()
+        here = os.getpid()
+        for key in [key for key in self._engines if key[0] == here]:
+            self._engines.pop(key).dispose()
 
     def _engine(self, *, writes: bool) -> Engine:
         # A connection must not cross a fork: two processes would read each other's answers.
@@ -113,6 +116,18 @@ class Database:
 
 
 @contextmanager
+def _borrowed(engine: Engine) -> Iterator[Any]:
+    connection = engine.raw_connection()
+    try:
+        yield connection
+    except BaseException:
+        connection.invalidate()
+        raise
+    finally:
+        connection.close()
+
+
+@contextmanager
 def _away() -> Iterator[None]:
     try:
         yield
@@ -122,6 +137,14 @@ def _away() -> Iterator[None]:
         raise DatabaseAway(_cause(error)) from error
     except PoolTimeout as error:
         raise DatabaseAway("all connections are in use") from error
+
+
+@contextmanager
+def _driver_away(driver: Any) -> Iterator[None]:
+    try:
+        yield
+    except (driver.OperationalError, driver.InterfaceError) as error:
+        raise DatabaseAway(str(error)) from error
 
 
 def _cause(error: DBAPIError) -> str:

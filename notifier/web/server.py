@@ -7,13 +7,13 @@ from flask import Blueprint, Flask, Request, Response, redirect, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as AnyResponse
 
 from notifier.web import admin, deliveries, events, health, problems, public, users
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
+from notifier.web.paths import EncodedIds, add_converters
 
 MAX_BODY = 4 * 1024 * 1024
 CSP = (
@@ -22,23 +22,12 @@ CSP = (
 )
 
 
-class UserId(BaseConverter):
-    """A person's id in a path: 1 to 255 characters, slashes included, no control characters."""
-
-    regex = r"[^\x00-\x1f\x7f-\x9f]{1,255}"
-    part_isolating = False
-
-
 class _Sessions(SecureCookieSessionInterface):
     """Flask's sessions, without the cost of building a verifier for those who come without a cookie: every app."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session of the cookie, or an empty one."""
         return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else SecureCookieSession()
-
-
-def _ids(prefix: str) -> type[BaseConverter]:
-    return type(f"{prefix.title()}Id", (BaseConverter,), {"regex": rf"{prefix}_[0-9a-f]{{32}}"})
 
 
 def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callable[..., object] | None = None) -> Flask:
@@ -61,9 +50,9 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     app.extensions["notifier"] = parts
     app.extensions["doorkeeper"] = Doorkeeper(parts.database)
     app.extensions["gauge"] = Gauge(parts.database, parts.max_unplanned)
-    for prefix in ("evt", "dlv", "sub", "app", "ntf"):
-        app.url_map.converters[prefix] = _ids(prefix)
-    app.url_map.converters["user"] = UserId
+    app.url_map.merge_slashes = False  # an id may begin with a slash; and no post is sent elsewhere
+    add_converters(app.url_map)
+    app.wsgi_app = EncodedIds(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap it
     csrf = CSRFProtect(app)
     for blueprint in (events.bp, deliveries.bp, users.bp, public.bp, health.bp):
         # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,15 +63,18 @@ class Home:
         """Where the local catchers keep what they caught."""
         return self.folder / "dev"
 
-    def _text(self, name: str, make: object, setting: str) -> str:
+    def _text(self, name: str, make: Callable[[], str], setting: str) -> str:
         path = self.folder / name
         if path.exists():
             return path.read_text()
-        if not self.makes or not callable(make):
+        if not self.makes:
             raise SystemExit(
                 f"{setting} is not set, and {path} does not exist. Set it, or run `notifier up` once here."
             )
-        text: str = make()
-        path.touch(mode=0o600)
-        path.write_text(text)
+        text = make()
+        # Whole or not at all: a secret that was cut off by a crash would be taken for the real one.
+        unfinished = path.with_name(f"{name}.new")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(text)
+        unfinished.rename(path)
         return text

@@ -143,9 +143,9 @@ class Parts:
         return Again(self.database, self._sweeper, self.clock)
 
     def broker_answers(self) -> bool:
-        """Whether the broker answers within about a second."""
+        """Whether the broker can be reached now; waits no longer than a socket may be silent."""
         with contextlib.suppress(OperationalError, OSError), self.celery.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=1)
+            connection.ensure_connection(max_retries=0)
             return True
         return False
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from notifier.app.checks import WrongSetting, bring_up_to_date, check, open_home
 from notifier.app.doctor import Patient, examine
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
@@ -17,7 +18,6 @@ from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline.again import Again
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
-from notifier.store.schema import migrate
 from notifier.supervisor import lock
 from notifier.supervisor.lock import AlreadyRunning
 from notifier.supervisor.loop import StartFailed
@@ -98,7 +98,7 @@ class Tools:
         """Run everything. Raises `CannotRun`."""
         try:
             up(self._settings, Wish(host, port, ready_file), say)
-        except (AlreadyRunning, CannotListen, StartFailed) as error:
+        except (AlreadyRunning, CannotListen, StartFailed, WrongSetting) as error:
             raise CannotRun(str(error)) from error
 
     def web(self, bind: str) -> None:
@@ -114,12 +114,19 @@ class Tools:
         run_scheduler(self._started())
 
     def migrate(self) -> None:
-        """Bring the database to the newest schema."""
-        Home(self.data_dir).open()
-        migrate(self._parts.database)
+        """Bring the database to the newest schema. Raises `CannotRun`."""
+        try:
+            open_home(self._settings)
+            bring_up_to_date(self.database)
+        except WrongSetting as error:
+            raise CannotRun(str(error)) from error
 
     def _started(self) -> Parts:
         start_logging(self._settings.LOG_LEVEL)
+        try:
+            check(self._parts)
+        except WrongSetting as error:
+            raise CannotRun(str(error)) from error
         return self._parts
 
     @property
@@ -137,12 +144,11 @@ class Tools:
 def parts_of(settings: "Settings") -> Parts:
     """The parts of a process that was started by itself: beside a running `up`, or with all settings given."""
     found = lock.running(settings.DATA_DIR)
+    broker_url = settings.BROKER_URL or (found.broker_url if found else "redis://127.0.0.1:6379/0")
     caught = found.mail_port if found else 0
     around = Around(
-        broker_url=settings.BROKER_URL or (found.broker_url if found else "redis://127.0.0.1:6379/0"),
-        broker_options=dict(found.broker_options)
-        if found and found.broker_options and not settings.BROKER_URL
-        else None,
+        broker_url=broker_url,
+        broker_options=dict(found.broker_options) if found and found.broker_url == broker_url else None,
         public_url=settings.PUBLIC_URL or (found.url if found else "http://127.0.0.1:8000"),
         mail_server=settings.MAIL_SERVER or "127.0.0.1",
         mail_port=mail_port(settings) if settings.MAIL_SERVER else caught or mail_port(settings),

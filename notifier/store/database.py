@@ -75,22 +75,19 @@ class Database:
 
     @contextmanager
     def raw(self) -> Iterator[Any]:
-        """The driver's own connection, for the one statement that is hot. The caller begins and commits."""
-        with _away():
-            connection = self._engine(writes=True).raw_connection()
-            try:
-                yield connection
-            except BaseException:
-                connection.invalidate()
-                raise
-            finally:
-                connection.close()
+        """The driver's own connection, for the one statement that is hot. The caller begins and commits.
+
+        Raises `DatabaseAway`, also where the driver says so.
+        """
+        engine = self._engine(writes=True)
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), _borrowed(engine) as connection:
+            yield connection
 
     def close(self) -> None:
         """Let go of this process's connections."""
-        for engine in self._engines.values():
-            engine.dispose()
-        self._engines.clear()
+        here = os.getpid()
+        for key in [key for key in self._engines if key[0] == here]:
+            self._engines.pop(key).dispose()
 
     def _engine(self, *, writes: bool) -> Engine:
         # A connection must not cross a fork: two processes would read each other's answers.
@@ -119,6 +116,18 @@ class Database:
 
 
 @contextmanager
+def _borrowed(engine: Engine) -> Iterator[Any]:
+    connection = engine.raw_connection()
+    try:
+        yield connection
+    except BaseException:
+        connection.invalidate()
+        raise
+    finally:
+        connection.close()
+
+
+@contextmanager
 def _away() -> Iterator[None]:
     try:
         yield
@@ -128,6 +137,14 @@ def _away() -> Iterator[None]:
         raise DatabaseAway(_cause(error)) from error
     except PoolTimeout as error:
         raise DatabaseAway("all connections are in use") from error
+
+
+@contextmanager
+def _driver_away(driver: Any) -> Iterator[None]:
+    try:
+        yield
+    except (driver.OperationalError, driver.InterfaceError) as error:
+        raise DatabaseAway(str(error)) from error
 
 
 def _cause(error: DBAPIError) -> str:

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from notifier.store.database import Database, DatabaseAway
@@ -55,20 +56,17 @@ class Intake:
 
     def accept_all(self, events: list[NewEvent]) -> list[Accepted]:
         """Store up to `GROUP` events in one transaction, one result for each, in order. Raises `DatabaseAway`."""
+        # The same order in every process: two that take in the same keys wait for one another and do not deadlock.
+        ordered = sorted(events, key=attrgetter("app", "key"))
         with self._database.raw() as connection:
             cursor = connection.cursor()
-            try:
-                if self._database.on_sqlite:
-                    cursor.execute("BEGIN IMMEDIATE")
-                cursor.execute(
-                    _insert(self._mark, len(events)), [value for event in events for value in self._row(event)]
-                )
-                stored = {_hex(row[0]) for row in cursor.fetchall()}
-                rest = [event for event in events if event.id[4:] not in stored]
-                first = self._first(cursor, rest) if rest else {}
-                connection.commit()
-            except self._errors() as error:
-                raise DatabaseAway(str(error)) from error
+            if self._database.on_sqlite:
+                cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute(_insert(self._mark, len(events)), [value for event in ordered for value in self._row(event)])
+            stored = {_hex(row[0]) for row in cursor.fetchall()}
+            rest = [event for event in events if event.id[4:] not in stored]
+            first = self._first(cursor, rest) if rest else {}
+            connection.commit()
         return [
             Accepted(event.id) if event.id[4:] in stored else _repeated(event, first[event.app, event.key])
             for event in events
@@ -103,15 +101,6 @@ class Intake:
         if not self._database.on_sqlite:
             return moment
         return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-
-    def _errors(self) -> tuple[type[Exception], ...]:
-        import sqlite3  # only the driver in use is imported
-
-        if self._database.on_sqlite:
-            return (sqlite3.OperationalError,)
-        import psycopg
-
-        return (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def _repeated(event: NewEvent, first: tuple[str, bytes]) -> Accepted:

@@ -20,6 +20,7 @@ from notifier.web.access import needs
 from notifier.web.bodies import Moment, RetryBody, Word
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found
+from notifier.web.reading import read
 
 bp = Blueprint("deliveries", __name__, url_prefix="/v1")
 
@@ -88,10 +89,7 @@ def cancel(delivery_id: str) -> dict[str, Any]:
 @needs("operate")
 def retry_many() -> tuple[dict[str, Any], int]:
     """Send all failed deliveries of a filter again, those that were not retried yet."""
-    try:
-        body = RetryBody.model_validate_json(request.get_data(cache=False) or b"{}")
-    except ValidationError as error:
-        raise invalid(faults_of(error)) from None
+    body = read(RetryBody)
     wanted = filter_of(log_query({name: [value] for name, value in request_fields(body).items()}))
     wanted = replace(wanted, since=body.since, until=body.until)
     return {"retried": parts().again.all(wanted, who=g.app_id)}, 202

@@ -60,6 +60,19 @@ def test_every_event_that_it_names_can_be_asked_about(terminal: Terminal):
     assert event in terminal.done("why", event)
 
 
+def test_a_browser_of_an_earlier_start_at_another_port_is_replaced(service: Stack, terminal: Terminal):
+    def browsers() -> list[str]:
+        found = service.call("GET", "/v1/users/ana/push-subscriptions").json["data"]
+        return [one["endpoint_host"] for one in found if one["state"] == "active"]
+
+    terminal.done(f"{SHORT} --seed 4")
+    [here] = browsers()
+    old = service.call("POST", "/v1/users/ana/push-subscriptions", service.push.subscribe())
+    assert (old.status, len(set(browsers()))) == (201, 2)
+    terminal.done(f"{SHORT} --seed 4")
+    assert browsers() == [here]
+
+
 def test_a_seed_makes_the_same_things_happen_and_another_one_others():
     assert acts(7) == acts(7)
     assert acts(7) != acts(8)

@@ -88,7 +88,7 @@ def settle_people(upstream: Upstream, catchers: Catchers, crowd: list[Person]) -
 
 
 def _give_browser(upstream: Upstream, catchers: Catchers, person: Person) -> None:
-    """Give them a browser of this push catcher, unless they have one; that of an earlier start may be at another port."""
+    """Give them a browser of this push catcher, unless they have one; an earlier one may be at another port."""
     path, here = f"/v1/users/{person.id}/push-subscriptions", urlsplit(upstream.url).netloc
     held = [one for one in _needed(upstream.call("GET", path)).body["data"] if one["state"] == "active"]
     elsewhere = [one for one in held if one["endpoint_host"] != here]

@@ -9,7 +9,7 @@ from notifier.channels import BadAddress
 from notifier.policy.catalogue import CADENCES
 from notifier.policy.words import Cadence
 from notifier.store.people import Device, People, Profile, TakenError
-from notifier.web.access import guarded_by, needs
+from notifier.web.access import guarded_by, needs, takes
 from notifier.web.bodies import PreferencesBody, SubscriptionBody, UserBody
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, invalid, not_found, pointer
@@ -21,6 +21,7 @@ bp = Blueprint("users", __name__, url_prefix="/v1")
 
 @bp.put("/users/<user:user_id>")
 @needs("people")
+@takes(UserBody)
 def save(user_id: str) -> dict[str, Any]:
     """Make a person, or change what is given."""
     body, now = read(UserBody), parts().clock()
@@ -57,6 +58,7 @@ def preferences(user_id: str) -> dict[str, Any]:
 
 @bp.put("/users/<user:user_id>/preferences")
 @needs("people")
+@takes(PreferencesBody)
 def choose(user_id: str) -> dict[str, Any]:
     """Change some choices; `null` returns to the default."""
     chosen = _choices(read(PreferencesBody))
@@ -76,6 +78,7 @@ def choose(user_id: str) -> dict[str, Any]:
 
 @bp.post("/users/<user:user_id>/push-subscriptions")
 @needs("people")
+@takes(SubscriptionBody)
 def add_device(user_id: str) -> tuple[dict[str, Any], int]:
     """Store a browser's `PushSubscription`. The same one again answers the same."""
     body = read(SubscriptionBody)

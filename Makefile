@@ -3,6 +3,7 @@
 PYTHON ?= python3
 ARGS ?=
 T ?=
+B ?=
 
 .DEFAULT_GOAL := help
 
@@ -68,8 +69,8 @@ check: $(DEV_READY) ## all that CI asks: format, lint, types, layers, tests
 demo: $(RUN_READY) ## real signed traffic to the running service, with links to what became of it
 	@exec $(BIN)/notifier demo $(ARGS)
 
-bench: $(DEV_READY) ## the benchmarks, each a ratio measured in one run
-	@exec $(BIN)/python -m bench $(ARGS)
+bench: $(DEV_READY) ## the benchmarks, each a ratio measured in one run; B="email push" are those
+	@exec $(BIN)/python -m bench $(B) $(ARGS)
 
 lock: ## newest versions that fit the pins, into constraints.txt (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }

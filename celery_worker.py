@@ -3,4 +3,6 @@
 from config import load
 from notifier.app.tools import parts_of
 
-celery = parts_of(load()).celery
+settings = load()
+celery = parts_of(settings).celery
+celery.conf.worker_concurrency = settings.WORKER_THREADS

@@ -7,12 +7,14 @@ asks the database what is really to be done, and the sweep rings again.
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.exceptions import SecurityWarning
+from celery.signals import celeryd_init, worker_shutting_down
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
@@ -26,6 +28,8 @@ from notifier.store.database import DatabaseAway
 log = logging.getLogger(__name__)
 
 NUDGE = 0.02  # seconds; at most one nudge per queue and process in this time
+FULL = 1_000  # tickets; a queue with so many is rung for no more until the workers caught up
+PLANS = "default"  # where overdue plans are rung for
 QUIET = 5.0  # seconds without ringing after the broker did not answer
 
 
@@ -51,13 +55,14 @@ def make_celery(broker_url: str, transport_options: Mapping[str, Any] | None = N
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
+        worker_pool="threads",
         worker_prefetch_multiplier=1,
         worker_soft_shutdown_timeout=25,
         worker_hijack_root_logger=False,
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options=transport_options if transport_options is not None else _options(broker_url),
+        broker_transport_options=_options(broker_url) | dict(transport_options or {}),
     )
     return celery
 
@@ -67,25 +72,48 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
 
     @celery.task(name=PLAN)  # type: ignore[untyped-decorator]  # Celery ships no types
     def plan(event_ids: list[str]) -> None:
-        _run(lambda: ring_or_hasten(steps(), send_tickets(steps().planner.plan(event_ids))))
+        _run(lambda: plan_and_ring(steps(), event_ids))
 
     @celery.task(name=SEND)  # type: ignore[untyped-decorator]  # Celery ships no types
     def send(delivery_ids: list[str]) -> None:
         _run(lambda: steps().sender.send(delivery_ids))
+
+    @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def get_ready(**_: object) -> None:
+        # Made before there are threads that would each make their own.
+        steps()
+        # It warns root of messages that run code; ours are JSON, and nothing else is accepted.
+        warnings.simplefilter("ignore", SecurityWarning)
 
     @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def stop_sending(**_: object) -> None:
         steps().sender.stopping.set()
 
 
+def plan_and_ring(steps: Steps, event_ids: list[str]) -> None:
+    """Plan these events, and ring for each part of a large plan as soon as it is stored."""
+    for ready in steps.planner.plan(event_ids):
+        ring_or_hasten(steps, send_tickets(ready))
+
+
 def sweep(steps: Steps) -> int:
     """Ring for whatever is overdue; gives how much that was."""
-    if steps.bell.quiet:
-        return 0
-    overdue = steps.sweeper.sweep()
-    tickets = [*plan_tickets(overdue.events, "default"), *send_tickets(overdue.deliveries)]
-    ring_or_hasten(steps, tickets)
-    return len(overdue.events) + len(overdue.deliveries)
+    found = 0
+    for queue in steps.bell.roomy():
+        found += _sweep_queue(steps, queue)
+    return found
+
+
+def _sweep_queue(steps: Steps, queue: str) -> int:
+    overdue = [steps.sweeper.deliveries(queue)]
+    if queue == PLANS:
+        overdue.append(steps.sweeper.events(QUEUES[PLANS].again))
+    for each in overdue:
+        ring_or_hasten(steps, plan_tickets(each.events, PLANS))
+        ring_or_hasten(steps, send_tickets(each.deliveries))
+        # One of these may have killed its worker: it must not take the others with it again.
+        ring_or_hasten(steps, send_tickets(each.lost, alone=True))
+    return sum(len(each.events) + len(each.deliveries) + len(each.lost) for each in overdue)
 
 
 def ring_or_hasten(steps: Steps, tickets: Iterable[Ticket]) -> None:
@@ -123,11 +151,23 @@ class Bell:
             waiting.pop(0)
         return waiting
 
+    def roomy(self) -> list[str]:
+        """The queues that can take more tickets; none while the broker does not answer."""
+        if self.quiet:
+            return []
+        with self._celery.pool.acquire(block=True) as connection:
+            try:
+                return [name for name in QUEUES if self._depth(connection, name) < FULL]
+            except (OperationalError, *connection.connection_errors, *connection.channel_errors) as error:
+                self._fall_quiet(error)
+                return []
+
     def nudge(self, event_id: str, queue: str) -> None:
         """Ask for a plan of this event soon. Returns at once; many nudges become one task."""
         with self._lock:
             self._nudges.setdefault(queue, []).append(event_id)
-            if self._thread is None:
+            # After a fork the thread is the parent's and not alive here.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._nudge_for_ever, name="bell", daemon=True)
                 self._thread.start()
         self._wake.set()
@@ -146,10 +186,17 @@ class Bell:
         try:
             self._celery.send_task(ticket.step, args=[list(ticket.ids)], queue=ticket.queue, retry=False)
         except (OperationalError, OSError) as error:
-            self._quiet_until = time.monotonic() + QUIET
-            log.warning("the broker does not answer; events are kept and go out when it is back: %s", error)
+            self._fall_quiet(error)
             return False
         return True
+
+    def _depth(self, connection: Any, queue: str) -> int:
+        # Declaring is the one question about a queue's length that every broker answers.
+        return int(self._celery.amqp.queues[queue](connection.default_channel).queue_declare().message_count)
+
+    def _fall_quiet(self, error: Exception) -> None:
+        self._quiet_until = time.monotonic() + QUIET
+        log.warning("the broker does not answer; events are kept and go out when it is back: %s", error)
 
 
 def _run(step: Callable[[], object]) -> None:
@@ -160,9 +207,11 @@ def _run(step: Callable[[], object]) -> None:
 
 
 def _options(broker_url: str) -> dict[str, Any]:
+    # Whoever publishes does not wait for a broker that is down (6 s by default): the sweep rings again.
+    patience = {"max_retries": 0}
     if not broker_url.startswith("redis"):
-        return {}
-    return {
+        return patience
+    return patience | {
         "visibility_timeout": 300,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 1,

@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from notifier.web.signature import sign
+from notifier.policy.signature import sign
 from tests.push_server import PushServer
 from tests.smtp_server import SmtpServer
 
@@ -56,6 +56,7 @@ class Stack:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self.ready: dict[str, Any] = {}
+        self.database_url = settings.get("DATABASE_URL") or f"sqlite:///{self.data_dir.resolve() / 'notifier.db'}"
 
     @property
     def data_dir(self) -> Path:
@@ -99,6 +100,24 @@ class Stack:
         code = self._process.wait(timeout=60)
         self._process = None
         return code
+
+    def crash(self) -> None:
+        """Kill `up` itself with SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def signal(self, role: str, number: int) -> None:
+        """Send a signal to the processes of a role."""
+        for pid in self.pids[role]:
+            os.kill(pid, number)
+
+    def beside(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start one more process of the command line beside the service; the caller ends it."""
+        whole = [sys.executable, "-m", "notifier", *command]
+        with (self.folder / "beside.log").open("ab") as log:
+            return subprocess.Popen(whole, cwd=ROOT, env=self._environment(), stdout=log, stderr=log)
 
     def log(self) -> str:
         """What the service has printed."""

@@ -88,7 +88,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('deliveries_pkey'))
     )
     with op.batch_alter_table('deliveries', schema=None) as batch_op:
-        batch_op.create_index('deliveries_due', ['due_at'], unique=False, postgresql_where=sa.text("state IN ('waiting', 'queued', 'sending')"), sqlite_where=sa.text("state IN ('waiting', 'queued', 'sending')"))
+        batch_op.create_index('deliveries_due', ['queue', 'due_at'], unique=False, postgresql_where=sa.text("state IN ('waiting', 'queued', 'sending')"), sqlite_where=sa.text("state IN ('waiting', 'queued', 'sending')"))
         batch_op.create_index('deliveries_not_sent', ['state', 'id'], unique=False, postgresql_where=sa.text("state <> 'sent'"), sqlite_where=sa.text("state <> 'sent'"))
         batch_op.create_index(batch_op.f('deliveries_notification_id'), ['notification_id'], unique=False)
         batch_op.create_index('deliveries_retry_of', ['retry_of'], unique=True, postgresql_where=sa.text('retry_of IS NOT NULL'), sqlite_where=sa.text('retry_of IS NOT NULL'))

@@ -11,6 +11,7 @@ from notifier.store.apps import Credentials
 from notifier.supervisor.files import private_folder, write_json
 
 CATALOGUE = Path(__file__).parents[1] / "policy" / "catalogue.toml"
+VAPID = "vapid_private_key.pem"
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,17 @@ class Home:
         """Signs sessions and links."""
         return self._text("secret_key", lambda: secrets.token_urlsafe(48), "SECRET_KEY")
 
+    @property
+    def has_vapid_key(self) -> bool:
+        """Whether the first start made a Web Push identity here."""
+        return (self.folder / VAPID).exists()
+
     @cached_property
     def vapid_private_key(self) -> str:
         """The PEM of our Web Push identity."""
         from notifier.channels.push import new_private_key  # keys are made once in a lifetime
 
-        return self._text("vapid_private_key.pem", new_private_key, "VAPID_PRIVATE_KEY")
+        return self._text(VAPID, new_private_key, "VAPID_PRIVATE_KEY")
 
     @property
     def default_app(self) -> Credentials | None:

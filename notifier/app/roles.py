@@ -18,6 +18,8 @@ from notifier.catchers import smtp
 from notifier.policy.queues import QUEUES
 from notifier.supervisor.roles import Role
 
+log = logging.getLogger(__name__)
+
 URGENT_THREADS = 4
 FORMAT = "%(asctime)s %(levelname)-7s %(processName)s %(name)s: %(message)s"
 
@@ -65,6 +67,9 @@ def run_worker(parts: Parts, queues: Sequence[str], threads: int, ready: Path | 
     """Run the steps of these queues, in this order of preference, until SIGTERM."""
     if ready is not None:
         worker_ready.connect(lambda **_: ready.touch(), weak=False)
+        if not parts.broker_answers():
+            log.warning("the broker does not answer; events are kept and go out when it is back")
+            ready.touch()
     worker = parts.celery.Worker(
         pool="threads",
         concurrency=threads,

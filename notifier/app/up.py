@@ -127,6 +127,7 @@ class _Published:
         running = Running(
             url=self.url,
             admin_url=self.admin_url,
+            mail_port=self.around.mail_port if self.catches_mail else 0,
             broker_url=self.around.broker_url,
             broker_options=self.around.broker_options or {},
             started_at=now().isoformat(),

@@ -1,6 +1,7 @@
 """Planning: decide for every recipient of an event, and store each decision with its reason."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +11,10 @@ from notifier.pipeline import Clock
 from notifier.policy.catalogue import Catalogue, Kind
 from notifier.policy.decide import Recipient, decide, fold_key, recipients_of
 from notifier.policy.queues import QUEUES
-from notifier.store.database import Database
+from notifier.store.database import Database, DatabaseAway
 from notifier.store.planning import Planned, Planning, Told, Unplanned
+
+log = logging.getLogger(__name__)
 
 CHUNK = 1_000  # recipients in one transaction: some 5,000 rows
 
@@ -39,15 +42,28 @@ class Planner:
         self._gather_scale = gather_scale
         self._clock = clock
 
-    def plan(self, event_ids: Sequence[str]) -> list[Planned]:
-        """Plan what is unplanned of these events; gives the deliveries that can go out now."""
-        ready: list[Planned] = []
+    def plan(self, event_ids: Sequence[str]) -> Iterator[list[Planned]]:
+        """Plan what is unplanned of these events; gives the deliveries that can go out now, after each commit.
+
+        An event that cannot be planned stays unplanned and is logged; it does not hold up the others.
+        """
+        try:
+            yield from self._plan_all(event_ids)
+        except DatabaseAway:
+            raise
+        except Exception:
+            if len(event_ids) == 1:
+                log.exception("event %s cannot be planned; it is kept and tried again", event_ids[0])
+                return
+            for event_id in event_ids:
+                yield from self.plan([event_id])
+
+    def _plan_all(self, event_ids: Sequence[str]) -> Iterator[list[Planned]]:
         more = True
         while more:
             now = self._clock()
-            planned, more = self._database.transact(lambda tx, now=now: self._plan_chunk(tx, event_ids, now))  # type: ignore[misc]
-            ready += planned
-        return ready
+            ready, more = self._database.transact(lambda tx, now=now: self._plan_chunk(tx, event_ids, now))  # type: ignore[misc]
+            yield ready
 
     def _plan_chunk(
         self, connection: Connection, event_ids: Sequence[str], now: datetime

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
+from sqlalchemy.exc import DBAPIError
+
 from notifier.pipeline import Clock
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.outbox import Outbox, Try
@@ -19,8 +21,8 @@ from notifier.store.outbox import Outbox, Try
 log = logging.getLogger(__name__)
 
 GROUP = 200
-# A result that is not recorded is sent again, so recording outlasts a short absence of the database.
-WAITS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+SHORTEST_WAIT, LONGEST_WAIT = 0.1, 1.0  # seconds between tries to store while the database is away
+LAST_TRIES = 8  # of a process that is to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,21 @@ class Result:
 
 
 class Recorder:
-    """One thread per process that stores results and keeps the claims of living chunks from running out."""
+    """One thread per process that stores results and keeps the claims of living chunks from running out.
+
+    A result that is not recorded is sent again, so recording outlasts any absence of the database. Set `stopping`
+    where the process is to end: it then waits some seconds, not longer.
+    """
 
     def __init__(self, database: Database, *, worker: str, lease: timedelta, clock: Clock) -> None:
         self._database = database
+        self.stopping = threading.Event()
         self._worker = worker
         self._lease = lease
         self._clock = clock
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._open: Counter[str] = Counter()  # results handed in and not yet stored, by living token
+        self._held_until: dict[str, float] = {}  # monotonic seconds, by living token
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -53,7 +61,9 @@ class Recorder:
         """While inside, the token's claims are kept. Leaves when all its results are stored; gives back the rest."""
         with self._changed:
             self._open[token] = 0
-            if self._thread is None:
+            self._held_until[token] = time.monotonic() + self._lease.total_seconds()
+            # After a fork the thread is the parent's and not alive here.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
                 self._thread.start()
         try:
@@ -61,8 +71,12 @@ class Recorder:
         finally:
             with self._changed:
                 self._changed.wait_for(lambda: self._open[token] == 0)
-                del self._open[token]
+                del self._open[token], self._held_until[token]
         self._database.transact(lambda tx: Outbox(tx).release(token, self._clock()))
+
+    def holds(self, token: str) -> bool:
+        """Whether a living token's claims are surely still ours: they could be renewed in time."""
+        return time.monotonic() < self._held_until[token]
 
     def put(self, result: Result) -> None:
         """Hand in a result, from any thread."""
@@ -91,25 +105,36 @@ class Recorder:
         return group
 
     def _store(self, group: Sequence[Result]) -> None:
-        try:
-            self._write_patiently(group)
-        except Exception:  # the thread must outlive a group that cannot be stored: others wait for theirs
-            log.exception(
-                "results not recorded; their deliveries will be tried again: %s", [r.made.delivery for r in group]
-            )
+        self._keep(group)
         with self._changed:
             for result in group:
                 self._open[result.token] -= 1
             self._changed.notify_all()
 
+    def _keep(self, group: Sequence[Result]) -> None:
+        try:
+            self._write_patiently(group)
+        except DatabaseAway as error:
+            log.error("%d results not recorded, their deliveries will be tried again: %s", len(group), error)  # noqa: TRY400 (the cause says it all)
+        except Exception:  # the thread must outlive what cannot be stored: others wait for theirs
+            if len(group) == 1:
+                log.exception("result not recorded, its delivery will be tried again: %s", group[0].made)
+                return
+            for result in group:
+                self._keep([result])
+
     def _write_patiently(self, group: Sequence[Result]) -> None:
-        for wait in WAITS:
+        wait, tries_left = SHORTEST_WAIT, LAST_TRIES
+        while True:
             try:
                 return self._database.transact(lambda tx: self._write(Outbox(tx), group))
             except DatabaseAway as error:
-                log.warning("the database is away, results wait to be recorded: %s", error)
-                time.sleep(wait)
-        return self._database.transact(lambda tx: self._write(Outbox(tx), group))
+                tries_left -= self.stopping.is_set()
+                if not tries_left:
+                    raise
+                log.warning("the database is away, %d results wait to be recorded: %s", len(group), error)
+            time.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
 
     def _write(self, outbox: Outbox, group: Sequence[Result]) -> None:
         now = self._clock()
@@ -129,7 +154,11 @@ class Recorder:
             tokens = list(self._open)
         if not tokens:
             return
+        until = time.monotonic() + self._lease.total_seconds()
         try:
             self._database.transact(lambda tx: Outbox(tx).renew(tokens, self._clock() + self._lease))
-        except DatabaseAway as error:
+        except (DatabaseAway, DBAPIError) as error:
             log.warning("claims not renewed, tried again soon: %s", error)
+            return
+        with self._changed:
+            self._held_until |= {token: until for token in tokens if token in self._held_until}

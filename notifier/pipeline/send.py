@@ -2,7 +2,6 @@
 
 import logging
 import random
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -57,33 +56,33 @@ class Sender:
         self._recorder = recorder
         self._settings = settings
         self._clock = clock
-        self.stopping = threading.Event()
+        self.stopping = recorder.stopping
 
     def send(self, ids: Sequence[str]) -> int:
         """Try each of these deliveries once that is still wanted; gives how many were claimed.
 
         No transaction is open while a provider is asked.
         """
-        token, now = new_id("clm"), self._clock()
-        claimed, pauses = self._database.transact(lambda tx: self._claim(Claims(tx), Outbox(tx), ids, token, now))
+        token = new_id("clm")
+        claimed, pauses = self._database.transact(lambda tx: self._claim(Claims(tx), Outbox(tx), ids, token))
         if not claimed:
             return 0
         with self._recorder.chunk(token):
-            ready = self._still_wanted(claimed, token, pauses, now)
+            ready = self._still_wanted(claimed, token, pauses)
             for channel, group in groupby(ready, key=attrgetter("channel")):
                 self._send_group(self._channels[channel], list(group), token)
         return len(claimed)
 
     def _claim(
-        self, claims: Claims, outbox: Outbox, ids: Sequence[str], token: str, now: datetime
+        self, claims: Claims, outbox: Outbox, ids: Sequence[str], token: str
     ) -> tuple[list[Claimed], dict[str, datetime]]:
+        now = self._clock()  # in the transaction: the wait for it must not use up the lease
         claimed = claims.claim(ids, token, now=now, lease=self._settings.lease)
         return claimed, outbox.pauses(now) if claimed else {}
 
-    def _still_wanted(
-        self, claimed: Sequence[Claimed], token: str, pauses: Mapping[str, datetime], now: datetime
-    ) -> list[Claimed]:
+    def _still_wanted(self, claimed: Sequence[Claimed], token: str, pauses: Mapping[str, datetime]) -> list[Claimed]:
         """Those that are to go out; the others are settled with the reason."""
+        now = self._clock()
         decided = [(one, self._second_look(one, pauses, now)) for one in claimed]
         settled = [(one.id, verdict) for one, verdict in decided if verdict]
         if settled:
@@ -94,7 +93,7 @@ class Sender:
     def _second_look(self, one: Claimed, pauses: Mapping[str, datetime], now: datetime) -> Next | None:
         """What may have changed since the plan; None where the delivery is still wanted."""
         kind, channel = self._catalogue.find(one.type), self._channels.get(one.channel)
-        if kind is None or channel is None:
+        if kind is None or channel is None or one.channel not in kind.cadences:
             return Next(State.SKIPPED, Reason.UNKNOWN_TYPE, charged=False)
         cadence = Cadence(one.cadence) if one.cadence else kind.cadences[one.channel]
         if silence := silenced(cadence, Reach(() if one.address_gone else (one.address_id,), suppressed=True)):
@@ -114,7 +113,8 @@ class Sender:
     def _messages(self, channel: Channel[Any], group: Sequence[Claimed], token: str) -> Iterator[Message]:
         """Render one after the other, as the channel asks for them."""
         for one in group:
-            if self.stopping.is_set():
+            # Claims that could not be renewed may be another's by now.
+            if self.stopping.is_set() or not self._recorder.holds(token):
                 return
             try:
                 message = channel.render(self._notice(one), self._clock())

@@ -20,11 +20,11 @@ class Ticket:
     ids: tuple[str, ...]
 
 
-def send_tickets(deliveries: Iterable[Planned]) -> Iterator[Ticket]:
-    """Deliveries of one channel and queue in chunks of that queue's size."""
+def send_tickets(deliveries: Iterable[Planned], *, alone: bool = False) -> Iterator[Ticket]:
+    """Deliveries of one channel and queue in chunks of that queue's size, or each `alone`."""
     together = attrgetter("queue", "channel")
     for (queue, _channel), group in groupby(sorted(deliveries, key=together), key=together):
-        for chunk in chunks((delivery.id for delivery in group), QUEUES[queue].chunk):
+        for chunk in chunks((delivery.id for delivery in group), 1 if alone else QUEUES[queue].chunk):
             yield Ticket(SEND, queue, chunk)
 
 

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -40,6 +41,11 @@ class Database:
     def on_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a SQLite file that nobody made yet. To connect would make an empty one."""
+        return self.on_sqlite and not Path(self.url.database or "").exists()
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises `DatabaseAway`."""
@@ -71,24 +77,17 @@ class Database:
     def raw(self) -> Iterator[Any]:
         """The driver's own connection, for the one statement that is hot. The caller begins and commits.
 
-        Raises `DatabaseAway`, also for what the driver itself raises.
+        Raises `DatabaseAway`, also where the driver says so.
         """
         engine = self._engine(writes=True)
-        with _away(), _driver_away(engine.dialect.loaded_dbapi):
-            connection = engine.raw_connection()
-            try:
-                yield connection
-            except BaseException:
-                connection.invalidate()
-                raise
-            finally:
-                connection.close()
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), _borrowed(engine) as connection:
+            yield connection
 
     def close(self) -> None:
         """Let go of this process's connections."""
-        for engine in self._engines.values():
-            engine.dispose()
-        self._engines.clear()
+        here = os.getpid()
+        for key in [key for key in self._engines if key[0] == here]:
+            self._engines.pop(key).dispose()
 
     def _engine(self, *, writes: bool) -> Engine:
         # A connection must not cross a fork: two processes would read each other's answers.
@@ -114,6 +113,18 @@ class Database:
         # pysqlite's own BEGIN is deferred: two writers that both read first fail each other, whatever the timeout.
         event.listen(engine, "begin", _begin_immediate if writes else _begin)
         return engine
+
+
+@contextmanager
+def _borrowed(engine: Engine) -> Iterator[Any]:
+    connection = engine.raw_connection()
+    try:
+        yield connection
+    except BaseException:
+        connection.invalidate()
+        raise
+    finally:
+        connection.close()
 
 
 @contextmanager

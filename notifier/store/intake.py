@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from notifier.store.database import Database, DatabaseAway
@@ -55,11 +56,13 @@ class Intake:
 
     def accept_all(self, events: list[NewEvent]) -> list[Accepted]:
         """Store up to `GROUP` events in one transaction, one result for each, in order. Raises `DatabaseAway`."""
+        # The same order in every process: two that take in the same keys wait for one another and do not deadlock.
+        ordered = sorted(events, key=attrgetter("app", "key"))
         with self._database.raw() as connection:
             cursor = connection.cursor()
             if self._database.on_sqlite:
                 cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute(_insert(self._mark, len(events)), [value for event in events for value in self._row(event)])
+            cursor.execute(_insert(self._mark, len(events)), [value for event in ordered for value in self._row(event)])
             stored = {_hex(row[0]) for row in cursor.fetchall()}
             rest = [event for event in events if event.id[4:] not in stored]
             first = self._first(cursor, rest) if rest else {}

@@ -185,7 +185,7 @@ class Delivery(Base):
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        Index("deliveries_due", "due_at", postgresql_where=UNFINISHED, sqlite_where=UNFINISHED),
+        Index("deliveries_due", "queue", "due_at", postgresql_where=UNFINISHED, sqlite_where=UNFINISHED),
         Index(None, "user_id", "id"),
         Index(None, "notification_id"),
         # A delivery is retried once; whoever wants another try retries the retry.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import Connection, bindparam, case, select, true, update
 
 from notifier.policy.queues import QUEUES
 from notifier.policy.retry import Next
@@ -13,7 +13,7 @@ from notifier.store.models import UNFINISHED, Address, Attempt, Delivery, Event,
 from notifier.store.sql import AnyRow, insert, locked
 from notifier.store.types import new_id
 
-SWEEP = 2_000  # rows of one sweep: a short transaction, and a broker that is not flooded
+SWEEP = 2_000  # rows of one sweep and queue: a short transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class Outbox:
                     "started_at": one.started_at,
                     "ms": one.ms,
                     "outcome": one.outcome,
-                    "code": one.code[:32],
-                    "text": one.text[:512],
+                    "code": _storable(one.code, 32),
+                    "text": _storable(one.text, 512),
                     "worker": worker,
                 }
                 for one in tries
@@ -85,12 +85,12 @@ class Outbox:
         self._connection.execute(
             update(Address)
             .where(Address.id == address, Address.gone_at.is_(None))
-            .values(gone_at=now, gone_why=why[:255])
+            .values(gone_at=now, gone_why=_storable(why, 255))
         )
 
     def pause(self, origin: str, until: datetime, why: str) -> None:
         """Let everything for that origin wait; an earlier, longer pause stays."""
-        pause = insert(self._connection, Pause).values(origin=origin, until=until, why=why[:512])
+        pause = insert(self._connection, Pause).values(origin=origin, until=until, why=_storable(why, 512))
         self._connection.execute(
             pause.on_conflict_do_update(
                 index_elements=["origin"],
@@ -114,12 +114,16 @@ class Outbox:
             self._connection.execute(update(Event).where(Event.id.in_(ids)).values(due_at=now + again))
         return ids
 
-    def overdue_deliveries(self, now: datetime) -> list[AnyRow]:
-        """Unfinished deliveries whose timer has run out: (id, state, queue, tries, type, channel, wanted_at)."""
+    def overdue_deliveries(self, now: datetime, queue: str, *, lost: bool = True) -> list[AnyRow]:
+        """Unfinished deliveries of a queue whose timer has run out; without the `lost`, none that is claimed.
+
+        As (id, state, queue, tries, type, channel, claim_token).
+        """
         columns = (Delivery.id, Delivery.state, Delivery.queue, Delivery.tries, Delivery.type, Delivery.channel)
         query = (
-            select(*columns, Delivery.wanted_at, Delivery.claim_token, Delivery.notification_id)
-            .where(UNFINISHED, Delivery.due_at <= now)
+            select(*columns, Delivery.claim_token)
+            .where(UNFINISHED, Delivery.queue == queue, Delivery.due_at <= now)
+            .where(true() if lost else Delivery.state != State.SENDING)
             .order_by(Delivery.due_at)
             .limit(SWEEP)
         )
@@ -166,9 +170,14 @@ class Outbox:
                     "next_reason": next_.reason,
                     "next_due_at": next_.due_at,
                     "charged": int(next_.charged),
-                    "code": code[:32],
+                    "code": _storable(code, 32),
                     "sent": now if next_.state == State.SENT else None,
                 }
                 for delivery, next_, code, now in rows
             ],
         )
+
+
+def _storable(text: str, most: int) -> str:
+    """What a provider said, without what PostgreSQL cannot store: NUL, and halves of characters."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")[:most]

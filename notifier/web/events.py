@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, request
 
 from notifier.policy.catalogue import Kind
+from notifier.policy.signature import verify
 from notifier.store.intake import NewEvent
 from notifier.store.log import EventEntry, Log
 from notifier.store.types import new_id
@@ -20,7 +21,6 @@ from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, invalid, not_found, pointer
 from notifier.web.reading import checked, read_json, read_octets
 from notifier.web.shapes import moment
-from notifier.web.signature import verify
 
 bp = Blueprint("events", __name__, url_prefix="/v1")
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Blueprint, Response
-from sqlalchemy import Connection
 
 from notifier.channels import BadAddress
 from notifier.policy.catalogue import CADENCES
@@ -62,18 +61,10 @@ def preferences(user_id: str) -> dict[str, Any]:
 def choose(user_id: str) -> dict[str, Any]:
     """Change some choices; `null` returns to the default."""
     chosen = _choices(read(PreferencesBody))
-    keep = [(type_, channel, cadence) for (type_, channel), cadence in chosen.items() if cadence]
-    drop = [pair for pair, cadence in chosen.items() if cadence is None]
-    now = parts().clock()
-
-    def store(connection: Connection) -> dict[tuple[str, str], Cadence]:
+    with parts().database.write() as connection:
         people = People(connection)
-        people.choose(user_id, keep, by="api", now=now)
-        people.forget_choices(user_id, drop)
-        return people.choices(user_id)
-
-    # Two that choose at once touch the same rows in different order: one of them is run again.
-    return _matrix(parts().database.transact(store))
+        people.choose(user_id, chosen, by="api", now=parts().clock())
+        return _matrix(people.choices(user_id))
 
 
 @bp.post("/users/<user:user_id>/push-subscriptions")

@@ -3,8 +3,8 @@
 PYTHON ?= python3
 ARGS ?=
 T ?=
+B ?=
 
-MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -29,23 +29,29 @@ install: $(RUN_READY) ## .venv with the pinned requirements; may be interrupted 
 
 install-dev: $(DEV_READY) ## the same, with the test pins
 
-# No stamp stands while something is being installed. So where none stands, an earlier try was cut off, perhaps in the
-# middle of a package, and the folder is made anew.
+# One install at a time: the lock on the folder is held by this shell and by all that it starts, also when make itself was
+# killed. No stamp stands while something is being installed. So where none stands, an earlier try was cut off, perhaps in
+# the middle of a package, and the folder is made anew.
+LOCKED = set -e; exec 9< $(VENV); $(PYTHON) -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'; [ ! -e $@ ] || exit 0
+
 $(RUN_READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Notifier needs Python 3.11 or newer, and '$(PYTHON)' is not. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
-	@ls $(VENV)/.run-* >/dev/null 2>&1 && grep -qxF "$(CURDIR)" $(VENV)/.folder || $(PYTHON) -m venv --clear $(VENV)
-	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
-	@echo "Installing requirements.txt into $(VENV). The first time this takes a minute or two."
-	@$(PIP) -r requirements.txt
-	@$(PIP) --no-deps -e .
-	@echo "$(CURDIR)" > $(VENV)/.folder
-	@touch $@
+	@mkdir -p $(VENV)
+	@$(LOCKED); \
+	ls $(VENV)/.run-* >/dev/null 2>&1 && grep -qxF "$(CURDIR)" $(VENV)/.folder || $(PYTHON) -m venv --clear $(VENV); \
+	rm -f $(VENV)/.run-* $(VENV)/.dev-*; \
+	echo "Installing requirements.txt into $(VENV). The first time this takes a minute or two."; \
+	$(PIP) -r requirements.txt; \
+	$(PIP) --no-deps -e .; \
+	echo "$(CURDIR)" > $(VENV)/.folder; \
+	touch $@
 
 $(DEV_READY): $(RUN_READY)
-	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
-	@echo "Installing requirements-dev.txt into $(VENV)."
-	@$(PIP) -r requirements-dev.txt
-	@touch $(RUN_READY) $@
+	@$(LOCKED); \
+	rm -f $(VENV)/.run-* $(VENV)/.dev-*; \
+	echo "Installing requirements-dev.txt into $(VENV)."; \
+	$(PIP) -r requirements-dev.txt; \
+	touch $(RUN_READY) $@
 
 run: $(RUN_READY) ## the whole service; ARGS="--port 9000" are its options
 	@exec $(BIN)/notifier up $(ARGS)
@@ -63,8 +69,8 @@ check: $(DEV_READY) ## all that CI asks: format, lint, types, layers, tests
 demo: $(RUN_READY) ## real signed traffic to the running service, with links to what became of it
 	@exec $(BIN)/notifier demo $(ARGS)
 
-bench: $(DEV_READY) ## the benchmarks, each a ratio measured in one run
-	@exec $(BIN)/python -m bench $(ARGS)
+bench: $(DEV_READY) ## the benchmarks, each a ratio measured in one run; B="email push" are those
+	@exec $(BIN)/python -m bench $(B) $(ARGS)
 
 lock: ## newest versions that fit the pins, into constraints.txt (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }

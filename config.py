@@ -1,20 +1,27 @@
 """Every setting, read from the environment or `.env` once, checked at the start."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).parent
 ONE_HOUR = 3600
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*")
+_SECRET = ("SECRET", "PASSWORD", "KEY", "DATABASE_URL", "BROKER_URL")
 
 
 class Settings(BaseSettings):
     """What an operator can decide. Names are those of the environment; the README tells of each."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, case_sensitive=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, case_sensitive=True, env_ignore_empty=True
+    )
 
     DATA_DIR: Path = Path("instance")
     DATABASE_URL: str = ""
@@ -52,7 +59,14 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return tuple(host.strip() for host in value.split(",") if host.strip())
+            return tuple(host.strip().lower() for host in value.split(",") if host.strip())
+        return value
+
+    @field_validator("PUSH_ALLOWED_HOSTS")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_HOST.fullmatch(host) for host in value):
+            raise ValueError("must be host names such as fcm.googleapis.com,*.push.apple.com, or * for any public host")
         return value
 
     @field_validator("DATABASE_URL")
@@ -60,6 +74,10 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        try:
+            make_url(value or "sqlite:///")
+        except (ValueError, ArgumentError):  # its own words may repeat the password
+            raise ValueError("must look like postgresql+psycopg://user:password@host:5432/name") from None
         return value
 
     @field_validator("BROKER_URL")
@@ -73,8 +91,7 @@ class Settings(BaseSettings):
     @field_validator("PUBLIC_URL")
     @classmethod
     def _web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+        if value and not _is_web_address(value):
             raise ValueError("must be an address such as https://notify.example.com")
         return value.rstrip("/")
 
@@ -127,6 +144,21 @@ def load(**changes: Any) -> Settings:
 def _sentence(fault: Any) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
-    secret = "SECRET" in name or "PASSWORD" in name or "KEY" in name
-    given = f" is {fault['input']!r}, but" if name and not secret else ""
-    return f"{name}{given}: {message}" if name else message
+    # What may hold a password is not repeated: this goes to terminals and logs.
+    given = f" is {str(fault['input'])!r}, but it" if not any(word in name for word in _SECRET) else ""
+    return f"{name}{given} {_must(message)}." if name else f"{message}."
+
+
+def _must(message: str) -> str:
+    """The message as the end of a sentence: pydantic says "Input should be", our own checks say "must be"."""
+    return message.replace("Input should be", "must be", 1).replace("Value should have", "must have", 1)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises for what is no port
+    except ValueError:
+        return False
+    whole = text.isascii() and text.isprintable() and not {" ", "?", "#", "@"} & set(text)
+    return whole and parts.scheme in ("http", "https") and bool(parts.hostname)

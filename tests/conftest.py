@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, text
 
 from notifier.store.database import Database
 from notifier.store.schema import migrate
@@ -49,6 +49,18 @@ class Postgres:
     def migrated(self) -> str:
         """The URL of a new database with the newest schema."""
         return self._create(f" TEMPLATE {self._name(self._template)}")
+
+    def close_doors(self, url: URL) -> None:
+        """Make this database be away: let nobody in, and cut off who is."""
+        with self._admin.connect() as connection:
+            connection.execute(text(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false"))
+            cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+            connection.execute(text(cut), {"name": url.database})
+
+    def open_doors(self, url: URL) -> None:
+        """Let this database be back."""
+        with self._admin.connect() as connection:
+            connection.execute(text(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true"))
 
     def stop(self) -> None:
         self._admin.dispose()

@@ -9,9 +9,11 @@ Stages, in their order: connect, starttls, ehlo, auth, mail, rcpt, data, body (t
 final dot did not) and dot (the final dot came). At each it can answer anything, close, drop, hang or wait.
 """
 
+import atexit
 import base64
 import datetime as dt
 import ipaddress
+import shutil
 import socket
 import ssl
 import tempfile
@@ -55,6 +57,7 @@ class Fault:
     close: bool = False  # after the reply
     hang: bool = False  # say nothing until the server ends
     delay: float = 0.0  # seconds before the ordinary or given answer
+    drip: float = 0.0  # seconds between the octets of the reply
     keep: bool = False  # at "dot": the mail was taken although no good answer came
     to: str = ""  # only for this recipient ("rcpt" and later)
     times: int = -1  # how often; -1 always
@@ -111,12 +114,13 @@ class SmtpServer:
         close: bool = False,
         hang: bool = False,
         delay: float = 0.0,
+        drip: float = 0.0,
         keep: bool = False,
         to: str = "",
         times: int = -1,
     ) -> None:
         """Let `stage` go wrong from now on; several faults of a stage are tried in the order given."""
-        fault = Fault(stage, reply, close=close, hang=hang, delay=delay, keep=keep, to=to, times=times)
+        fault = Fault(stage, reply, close=close, hang=hang, delay=delay, drip=drip, keep=keep, to=to, times=times)
         with self._changed:
             self._faults.append(fault)
 
@@ -375,6 +379,7 @@ class _Session:
             self.server.keep(mail)
         if fault.reply:
             self._say(*fault.reply.split("\n"))
+            self._drip(fault.drip)
             # The way out that RFC 2920 leaves: 354 to DATA although every recipient was refused.
             if stage == "data" and fault.reply.startswith("354"):
                 self._content()
@@ -382,6 +387,12 @@ class _Session:
             self._flush()
             raise _Over
         return True
+
+    def _drip(self, pause: float) -> None:
+        while pause and self.answers:
+            self.socket.sendall(self.answers[:1])
+            del self.answers[:1]
+            self.server.wait(pause)
 
     def _asked(self, prompt: str) -> str:
         self._say("334 " + base64.b64encode(prompt.encode()).decode())
@@ -451,7 +462,9 @@ class _Authority:
 @cache
 def _folder() -> Path:
     # Kept for the process: contexts of several tests read from it.
-    return Path(tempfile.mkdtemp(prefix="smtp-server-"))
+    folder = Path(tempfile.mkdtemp(prefix="smtp-server-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from notifier.web.signature import sign
+from notifier.policy.signature import sign
 from tests.push_server import PushServer
 from tests.smtp_server import SmtpServer
 

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from notifier.store.apps import Credentials
 from notifier.supervisor.files import private_folder, write_json
 
 CATALOGUE = Path(__file__).parents[1] / "policy" / "catalogue.toml"
+VAPID = "vapid_private_key.pem"
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,17 @@ class Home:
         """Signs sessions and links."""
         return self._text("secret_key", lambda: secrets.token_urlsafe(48), "SECRET_KEY")
 
+    @property
+    def has_vapid_key(self) -> bool:
+        """Whether the first start made a Web Push identity here."""
+        return (self.folder / VAPID).exists()
+
     @cached_property
     def vapid_private_key(self) -> str:
         """The PEM of our Web Push identity."""
         from notifier.channels.push import new_private_key  # keys are made once in a lifetime
 
-        return self._text("vapid_private_key.pem", new_private_key, "VAPID_PRIVATE_KEY")
+        return self._text(VAPID, new_private_key, "VAPID_PRIVATE_KEY")
 
     @property
     def default_app(self) -> Credentials | None:
@@ -56,15 +63,18 @@ class Home:
         """Where the local catchers keep what they caught."""
         return self.folder / "dev"
 
-    def _text(self, name: str, make: object, setting: str) -> str:
+    def _text(self, name: str, make: Callable[[], str], setting: str) -> str:
         path = self.folder / name
         if path.exists():
             return path.read_text()
-        if not self.makes or not callable(make):
+        if not self.makes:
             raise SystemExit(
                 f"{setting} is not set, and {path} does not exist. Set it, or run `notifier up` once here."
             )
-        text: str = make()
-        path.touch(mode=0o600)
-        path.write_text(text)
+        text = make()
+        # Whole or not at all: a secret that was cut off by a crash would be taken for the real one.
+        unfinished = path.with_name(f"{name}.new")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(text)
+        unfinished.rename(path)
         return text

@@ -29,6 +29,7 @@ from notifier.channels.push import (
     parse_subscription,
     public_key,
 )
+from notifier.pipeline.again import Again
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
@@ -137,6 +138,18 @@ class Parts:
         return make_server(self._web_parts, self._dev_pages, exempt=receive_push)
 
     @property
+    def again(self) -> Again:
+        """Tries deliveries again at an operator's word."""
+        return Again(self.database, self._sweeper, self.clock)
+
+    def broker_answers(self) -> bool:
+        """Whether the broker can be reached now; waits no longer than a socket may be silent."""
+        with contextlib.suppress(OperationalError, OSError), self.celery.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=0)
+            return True
+        return False
+
+    @property
     def secret_key(self) -> str:
         return self.settings.SECRET_KEY.get_secret_value() or self.home.secret_key
 
@@ -148,6 +161,11 @@ class Parts:
     def mailbox(self) -> Mailbox:
         """What the mail catcher keeps."""
         return Mailbox(self.home.dev)
+
+    @property
+    def push_catcher(self) -> PushCatcher:
+        """The push service of development, under `/dev/push`."""
+        return PushCatcher(self.home.dev, f"{self.around.public_url}/dev/push/e")
 
     @property
     def faults(self) -> Faults:
@@ -186,7 +204,7 @@ class Parts:
             database=self.database,
             intake=Intake(self.database),
             catalogue=self.catalogue,
-            sweeper=self._sweeper,
+            again=self.again,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
             parse_mailbox=parse_email,
@@ -204,8 +222,7 @@ class Parts:
 
     @property
     def _dev_pages(self) -> Any:
-        push = PushCatcher(self.home.dev, f"{self.around.public_url}/dev/push/e")
-        return [dev_pages(self.mailbox, push, self.faults, self._subscribe)]
+        return [dev_pages(self.mailbox, self.push_catcher, self.faults, self._subscribe)]
 
     def _parse_device(self, raw: Mapping[str, Any]) -> NewDevice:
         found = parse_subscription(raw, self.push_settings)
@@ -224,10 +241,3 @@ class Parts:
                 user, device.value, fingerprint=device.fingerprint, key_id=device.key_id, now=self.clock()
             )
         return stored.id
-
-    def broker_answers(self) -> bool:
-        """Whether the broker can be reached now; waits no longer than a socket may be silent."""
-        with contextlib.suppress(OperationalError, OSError), self.celery.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=0)
-            return True
-        return False

@@ -1,17 +1,23 @@
 """What the command line works with: the parts of this machine, found through the data folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from notifier.app.checks import WrongSetting, bring_up_to_date, check, open_home
+from notifier.app.doctor import Patient, examine
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
 from notifier.app.roles import run_scheduler, run_web, run_worker, start_logging
 from notifier.app.up import Wish, mail_port, up
-from notifier.cli.tools import CannotRun, Service
+from notifier.catchers.faults import Faults
+from notifier.catchers.push import PushCatcher
+from notifier.cli.tools import CannotRun, Finding, Service
+from notifier.pipeline.again import Again
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
-from notifier.store.schema import migrate
 from notifier.supervisor import lock
 from notifier.supervisor.lock import AlreadyRunning
 from notifier.supervisor.loop import StartFailed
@@ -19,6 +25,27 @@ from notifier.supervisor.ports import CannotListen
 
 if TYPE_CHECKING:
     from config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCatchers:
+    """Keeps the command line's `Catchers` protocol."""
+
+    push: PushCatcher
+    faults: Faults
+
+    def browser(self, user: str) -> Mapping[str, Any]:
+        """Make a browser of this person."""
+        return self.push.subscribe(user)
+
+    def trip(self) -> None:
+        """Let one more mail and one more push fail at first."""
+        self.faults.trip()
+
+    def calm(self) -> None:
+        """Let nothing more fail."""
+        self.faults.calm()
+
 
 LoadSettings = Callable[..., "Settings"]
 
@@ -35,11 +62,23 @@ class Tools:
 
     @property
     def database(self) -> Database:
-        return self._parts().database
+        """The database. Raises `CannotRun` where it is a file that is not there yet: to look must not make it."""
+        database = self._parts.database
+        if database.is_missing:
+            raise CannotRun(f"There is no database in {self.data_dir} yet. Start the service once: make run")
+        return database
 
     @property
     def catalogue(self) -> Catalogue:
-        return self._parts().catalogue
+        return self._parts.catalogue
+
+    @property
+    def catchers(self) -> "LocalCatchers":
+        return LocalCatchers(self._parts.push_catcher, self._parts.faults)
+
+    @property
+    def again(self) -> Again:
+        return self._parts.again
 
     def service(self) -> Service:
         """The running service, as an upstream app sees it."""
@@ -51,15 +90,19 @@ class Tools:
             key=app.key if app else "",
         )
 
+    def examine(self) -> Iterator[Finding]:
+        """Look at everything that the service stands on."""
+        return examine(Patient(self._settings, self._parts, lock.running(self.data_dir)))
+
     def admin_link(self, token: str) -> str:
         """The address of a sign-in link."""
-        return f"{self._parts().around.public_url}/admin/login/once/{token}"
+        return f"{self._parts.around.public_url}/admin/login/once/{token}"
 
     def up(self, host: str, port: int, ready_file: Path | None, say: Callable[[str], None]) -> None:
         """Run everything. Raises `CannotRun`."""
         try:
             up(self._settings, Wish(host, port, ready_file), say)
-        except (AlreadyRunning, CannotListen, StartFailed) as error:
+        except (AlreadyRunning, CannotListen, StartFailed, WrongSetting) as error:
             raise CannotRun(str(error)) from error
 
     def web(self, bind: str) -> None:
@@ -75,14 +118,22 @@ class Tools:
         run_scheduler(self._started())
 
     def migrate(self) -> None:
-        """Bring the database to the newest schema."""
-        Home(self.data_dir).open()
-        migrate(self.database)
+        """Bring the database to the newest schema. Raises `CannotRun`."""
+        try:
+            open_home(self._settings)
+            bring_up_to_date(self.database)
+        except WrongSetting as error:
+            raise CannotRun(str(error)) from error
 
     def _started(self) -> Parts:
         start_logging(self._settings.LOG_LEVEL)
-        return self._parts()
+        try:
+            check(self._parts)
+        except WrongSetting as error:
+            raise CannotRun(str(error)) from error
+        return self._parts
 
+    @cached_property
     def _parts(self) -> Parts:
         return parts_of(self._settings)
 
@@ -91,11 +142,13 @@ def parts_of(settings: "Settings") -> Parts:
     """The parts of a process that was started by itself: beside a running `up`, or with all settings given."""
     found = lock.running(settings.DATA_DIR)
     broker_url = settings.BROKER_URL or (found.broker_url if found else "redis://127.0.0.1:6379/0")
+    caught = found.mail_port if found else 0
     around = Around(
         broker_url=broker_url,
         broker_options=dict(found.broker_options) if found and found.broker_url == broker_url else None,
         public_url=settings.PUBLIC_URL or (found.url if found else "http://127.0.0.1:8000"),
         mail_server=settings.MAIL_SERVER or "127.0.0.1",
-        mail_port=mail_port(settings),
+        mail_port=mail_port(settings) if settings.MAIL_SERVER else caught or mail_port(settings),
+        catches=settings.ENVIRONMENT == "development" and found is not None,
     )
     return Parts(settings, Home(settings.DATA_DIR), around)

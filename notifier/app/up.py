@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notifier.app.checks import bring_up_to_date, check, open_home
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts, now
 from notifier.app.roles import start_logging, up_roles
-from notifier.channels.push import check_vapid
 from notifier.store.admins import Admins, Role
 from notifier.store.apps import Apps
-from notifier.store.schema import migrate
 from notifier.supervisor import broker, ports
 from notifier.supervisor.files import write_json
 from notifier.supervisor.lock import Hold, Running
@@ -38,11 +37,11 @@ class Wish:
 def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
     """Start everything, in order; keep it alive; stop it, in order.
 
-    Raises `AlreadyRunning`, `CannotListen`, `StartFailed`.
+    Raises `AlreadyRunning`, `CannotListen`, `StartFailed`, `WrongSetting`.
     """
     began = time.monotonic()
     start_logging(settings.LOG_LEVEL)
-    home = Home(settings.DATA_DIR, makes=settings.ENVIRONMENT == "development").open()
+    home = open_home(settings)
     with ExitStack() as stack:
         hold = stack.enter_context(Hold(home.folder))
         hold.wait_for_orphans(ORPHANS)
@@ -63,7 +62,18 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
         )
         parts = Parts(settings, home, around)
         admin_url = prepare(parts)
-        published = _Published(hold, wish.ready_file, around, url, admin_url, home, say, began)
+        published = _Published(
+            hold=hold,
+            ready_file=wish.ready_file,
+            around=around,
+            url=url,
+            admin_url=admin_url,
+            home=home,
+            say=say,
+            began=began,
+            loopback=is_loopback(wish.host),
+            catches_mail=mail is not None,
+        )
         roles = ([plan.role] if plan.role else []) + up_roles(parts, web, mail)
         say(plan.note)
         Supervisor(roles, on_change=published.change, say=say).run()
@@ -71,12 +81,8 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
 
 def prepare(parts: Parts) -> str:
     """Check what must be right, bring the database up to date, make what the first start makes; a sign-in link."""
-    check_vapid(
-        parts.push_settings.private_key,
-        parts.push_settings.subject,
-        production=parts.settings.ENVIRONMENT == "production",
-    )
-    migrate(parts.database)
+    check(parts)
+    bring_up_to_date(parts.database)
     with parts.database.write() as connection:
         if parts.home.default_app is None:
             parts.home.keep_default_app(Apps(connection).create("default", now()))
@@ -86,6 +92,11 @@ def prepare(parts: Parts) -> str:
     parts.database.close()
     _ = parts.secret_key
     return f"{parts.around.public_url}/admin/login/once/{token}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def mail_port(settings: "Settings") -> int:
@@ -107,6 +118,8 @@ class _Published:
     home: Home
     say: Callable[[str], None]
     began: float
+    loopback: bool
+    catches_mail: bool
     told: bool = False
 
     def change(self, pids: Mapping[str, Sequence[int]]) -> None:
@@ -114,6 +127,7 @@ class _Published:
         running = Running(
             url=self.url,
             admin_url=self.admin_url,
+            mail_port=self.around.mail_port if self.catches_mail else 0,
             broker_url=self.around.broker_url,
             broker_options=self.around.broker_options or {},
             started_at=now().isoformat(),
@@ -143,10 +157,15 @@ class _Published:
             f"  Admin        {self.admin_url}",
             "               (signs you in once, within 15 minutes)",
         ]
+        if self.catches_mail:
+            lines.append(f"  Mailbox      {self.url}/dev/mail    every mail lands here; nothing leaves this machine")
+        else:
+            lines.append(f"  Mail         goes out through {self.around.mail_server}:{self.around.mail_port}")
         if self.around.catches:
             lines += [
-                f"  Mailbox      {self.url}/dev/mail    every mail lands here; nothing leaves this machine",
                 f"  Push         {self.url}/dev/push    make a subscription and see what it gets",
                 "  Try:         make demo",
             ]
+        if self.around.catches and not self.loopback:
+            lines.append("  Whoever reaches this address can read /dev; set ENVIRONMENT=production to serve others.")
         return "\n".join([*lines, ""])

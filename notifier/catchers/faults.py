@@ -96,6 +96,20 @@ class Faults:
         with self._locked():
             self._write(replace(self.switches(), push=switch))
 
+    def trip(self) -> None:
+        """Let one more mail and one more push fail, in a way that a sender tries again."""
+        with self._locked():
+            now = self.switches()
+            self._write(
+                Switches(mail=_one_more(now.mail, MailFault.GREYLISTED), push=_one_more(now.push, PushFault.BROKEN))
+            )
+
+    def calm(self) -> None:
+        """Forget the failures that are counted down; what was switched on for good stays on."""
+        with self._locked():
+            now = self.switches()
+            self._write(Switches(mail=_calmed(now.mail), push=_calmed(now.push)))
+
     def take_mail(self, among: Collection[MailFault]) -> MailFault | None:
         """The fault to commit now, counted down, if one of these is armed."""
         if not _strikes(self.switches().mail, among):
@@ -136,3 +150,13 @@ def _strikes(switch: Switch, among: Collection[MailFault]) -> bool:
 
 def _counted(switch: Switch) -> Switch:
     return switch if switch.left is None else replace(switch, left=switch.left - 1)
+
+
+def _one_more(switch: Switch, fault: str) -> Switch:
+    if not switch.armed:
+        return replace(switch, fault=fault, left=1)
+    return switch if switch.left is None else replace(switch, left=switch.left + 1)
+
+
+def _calmed(switch: Switch) -> Switch:
+    return switch if switch.left is None else replace(switch, left=0)

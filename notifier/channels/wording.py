@@ -47,7 +47,8 @@ def word(notice: Notice) -> Wording:
     }
     try:
         template = _template(notice.type)
-        blocks = {name: "".join(block(template.new_context(context))) for name, block in template.blocks.items()}
+        ready = template.new_context(context)
+        blocks = {name: "".join(block(ready)) for name, block in template.blocks.items()}
     except TemplateError as error:
         raise TemplateFault(f"{notice.type}: {error}") from error
     sentence = one_line(blocks["sentence"])

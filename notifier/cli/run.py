@@ -1,11 +1,12 @@
 """Commands that run the service or a part of it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from notifier.cli.group import with_tools
-from notifier.cli.tools import CannotRun, Tools
+from notifier.cli.tools import Tools
 from notifier.policy.queues import QUEUES
 
 
@@ -20,10 +21,13 @@ from notifier.policy.queues import QUEUES
 @with_tools
 def up(tools: Tools, host: str, port: int, ready_file: Path | None) -> None:
     """Run everything on this machine until Ctrl-C."""
-    try:
-        tools.up(host, port, ready_file, click.echo)
-    except CannotRun as error:
-        raise click.ClickException(str(error)) from None
+    tools.up(host, port, ready_file, _say)
+
+
+def _say(text: str) -> None:
+    # Whoever read our output may be gone; the service goes on.
+    with suppress(BrokenPipeError):
+        click.echo(text)
 
 
 @click.command()

@@ -1,16 +1,18 @@
 """What the commands are given to work with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from notifier.pipeline.again import Again
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
 
 
 class CannotRun(Exception):
-    """The service cannot be started. The message is a sentence for the operator."""
+    """What was asked cannot be done here. The message is a sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,37 @@ class Service:
     key: str = field(repr=False)
 
 
+class Level(StrEnum):
+    """How a finding of the doctor is meant."""
+
+    OK = "ok"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the doctor looked at, and what to do about it where something is wrong."""
+
+    name: str
+    level: Level
+    says: str
+    do: str = ""
+
+
+class Catchers(Protocol):
+    """The local catchers of development, as far as the demo needs them."""
+
+    def browser(self, user: str) -> Mapping[str, Any]:
+        """Make a browser of this person: what its `PushSubscription.toJSON()` gives."""
+
+    def trip(self) -> None:
+        """Let one more mail and one more push fail at first."""
+
+    def calm(self) -> None:
+        """Let nothing more fail, unless an operator switched that on for good."""
+
+
 class Tools(Protocol):
     """The parts of this machine, found through the data folder."""
 
@@ -32,7 +65,12 @@ class Tools(Protocol):
     def database(self) -> Database: ...
     @property
     def catalogue(self) -> Catalogue: ...
+    @property
+    def catchers(self) -> Catchers: ...
+    @property
+    def again(self) -> Again: ...
     def service(self) -> Service: ...
+    def examine(self) -> Iterator[Finding]: ...
     def admin_link(self, token: str) -> str: ...
     def up(self, host: str, port: int, ready_file: Path | None, say: Callable[[str], None]) -> None: ...
     def web(self, bind: str) -> None: ...

@@ -13,7 +13,8 @@ CREATED = ".created"
 TOLD = ("target.owner", "in_reply_to.owner", "object.owner", "object.id", "mentions")
 FOLDS = ("", "target", "object", "recipient")
 CHANNELS = ("email", "push", "feed")
-CADENCES = {"email": tuple(Cadence), "push": tuple(Cadence), "feed": (Cadence.ON, Cadence.OFF)}
+_OFTEN = (Cadence.OFF, Cadence.INSTANT, Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY)
+CADENCES = {"email": _OFTEN, "push": _OFTEN, "feed": (Cadence.ON, Cadence.OFF)}
 
 
 class CatalogueFault(ValueError):
@@ -86,7 +87,9 @@ def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
 
 def _among(where: str, value: object, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
-        raise CatalogueFault(f"{where} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
+        raise CatalogueFault(
+            f"{where} is {value!r}; it must be one of {', '.join(repr(str(word)) for word in allowed)}"
+        )
     return str(value)
 
 

@@ -57,6 +57,17 @@ class Reason(StrEnum):
     UNCONFIRMED = "unconfirmed"
 
 
+# Why a delivery failed for good.
+DEAD = (
+    Reason.REFUSED,
+    Reason.ADDRESS_GONE,
+    Reason.GAVE_UP,
+    Reason.EXPIRED,
+    Reason.TEMPLATE_ERROR,
+    Reason.UNCONFIRMED,
+)
+
+
 class Cadence(StrEnum):
     """How often a person wants to hear of a type on a channel. The feed knows only on and off."""
 

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -40,6 +41,11 @@ class Database:
     def on_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a SQLite file that nobody made yet. To connect would make an empty one."""
+        return self.on_sqlite and not Path(self.url.database or "").exists()
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises `DatabaseAway`."""
@@ -74,12 +80,8 @@ class Database:
         Raises `DatabaseAway`, also where the driver says so.
         """
         engine = self._engine(writes=True)
-        driver = engine.dialect.loaded_dbapi
-        try:
-            with _away(), _borrowed(engine) as connection:
-                yield connection
-        except (driver.OperationalError, driver.InterfaceError) as error:
-            raise DatabaseAway(str(error)) from error
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), _borrowed(engine) as connection:
+            yield connection
 
     def close(self) -> None:
         """Let go of this process's connections."""
@@ -135,6 +137,14 @@ def _away() -> Iterator[None]:
         raise DatabaseAway(_cause(error)) from error
     except PoolTimeout as error:
         raise DatabaseAway("all connections are in use") from error
+
+
+@contextmanager
+def _driver_away(driver: Any) -> Iterator[None]:
+    try:
+        yield
+    except (driver.OperationalError, driver.InterfaceError) as error:
+        raise DatabaseAway(str(error)) from error
 
 
 def _cause(error: DBAPIError) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.orm import aliased
 
 from notifier.policy.queues import QUEUES
@@ -33,14 +33,7 @@ class Operate:
 
         A final state is never overwritten: each gets a new delivery that names the old one.
         """
-        again = aliased(Delivery)
-        query = (
-            select(Delivery)
-            .where(*conditions(wanted), Delivery.state == State.FAILED)
-            .where(~select(again.id).where(again.retry_of == Delivery.id).exists())
-            .order_by(Delivery.id)
-            .limit(limit)
-        )
+        query = select(Delivery).where(*_retriable(wanted)).order_by(Delivery.id).limit(limit)
         if only:
             query = query.where(Delivery.id == only)
         failed = self._connection.execute(locked(self._connection, query, Delivery)).all()
@@ -49,6 +42,11 @@ class Operate:
             self._connection.execute(insert(self._connection, Delivery), rows)
             tally(self._connection, (row["channel"] for row in rows), now)
         return [Planned(row["id"], row["channel"], row["queue"]) for row in rows]
+
+    def count(self, wanted: Filter, most: int) -> int:
+        """How many deliveries of the filter `retry` would send again; looks at no more rows than `most`."""
+        found = select(Delivery.id).where(*_retriable(wanted)).limit(most).subquery()
+        return self._connection.scalar(select(func.count()).select_from(found)) or 0
 
     def cancel(self, delivery: str) -> bool:
         """Cancel a delivery that waits or is queued; False where it is neither."""
@@ -71,3 +69,9 @@ class Operate:
             "last_code": "",
             "created_at": now,
         }
+
+
+def _retriable(wanted: Filter) -> list[ColumnElement[bool]]:
+    again = aliased(Delivery)
+    retried = select(again.id).where(again.retry_of == Delivery.id).exists()
+    return [*conditions(wanted), Delivery.state == State.FAILED, ~retried]

@@ -18,7 +18,7 @@ def new_id(prefix: str) -> str:
 
 def id_at(prefix: str, moment: datetime) -> str:
     """The smallest id that can have been made at that moment: a time range is an id range."""
-    return f"{prefix}_{int(moment.timestamp() * 1000):012x}" + "0" * 20
+    return f"{prefix}_{max(int(moment.timestamp() * 1000), 0):012x}" + "0" * 20
 
 
 def id_octets(id: str) -> bytes:

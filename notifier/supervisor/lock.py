@@ -21,12 +21,16 @@ PATIENCE = 0.5  # seconds; `running` holds the lock for a moment too, that must 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What is known of a running `up`. `started_at` is RFC 3339 UTC; `broker_options` are kombu's transport options."""
+    """What is known of a running `up`. `started_at` is RFC 3339 UTC; `broker_options` are kombu's transport options.
+
+    `mail_port` is where the local mail catcher listens; 0 where there is none.
+    """
 
     url: str
     broker_url: str
     started_at: str
     admin_url: str = ""
+    mail_port: int = 0
     broker_options: Mapping[str, Any] = field(default_factory=dict)
     pids: Mapping[str, Sequence[int]] = field(default_factory=dict)
 

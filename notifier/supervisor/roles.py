@@ -80,7 +80,6 @@ def _part_from(parent: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in (*STOPS, signal.SIGCHLD):
         if signal.getsignal(number) is not signal.SIG_IGN:  # SIGHUP is ignored under nohup
-            signal.signal(number, signal.SIG_IGN)  # drops one that is waiting
             signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,7 +1,6 @@
 """The bodies that apps post, checked field by field. Unknown fields are refused, except inside `data`."""
 
 import re
-import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -9,23 +8,38 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
+from notifier.policy.events import one_line
+
+ID = 255
 NAME = 512
 CONTENT = 64 * 1024
 URL = 2_048
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # no half of a surrogate pair is a character
+_WEB = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
+def id_fault(text: str) -> str:
+    """Why the text cannot be an id; empty where it can."""
+    if not 1 <= len(text) <= ID:
+        return f"must have 1 to {ID} characters"
+    return "must not hold control characters" if _CONTROL.search(text) else ""
+
+
 def _without_controls(text: str) -> str:
-    if any(unicodedata.category(mark) in ("Cc", "Cs") for mark in text):
+    if _CONTROL.search(text):
         raise ValueError("must not hold control characters")
     return text
 
 
 def _web_address(text: str) -> str:
-    parts = urlsplit(_without_controls(text))
-    if text and (parts.scheme.lower() not in ("http", "https") or not parts.netloc):
-        raise ValueError("must be an http or https address")
+    try:
+        readable = bool(_WEB.match(_without_controls(text)) and urlsplit(text).netloc)
+    except ValueError:  # its own words repeat what was given
+        readable = False
+    if text and not readable:
+        raise ValueError("must be an http or https address, without control characters")
     return text
 
 
@@ -50,8 +64,8 @@ def _locale(text: str) -> str:
     return text
 
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_without_controls)]
-Word = Annotated[str, StringConstraints(max_length=255), AfterValidator(_without_controls)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=ID), AfterValidator(_without_controls)]
+Word = Annotated[str, StringConstraints(max_length=ID), AfterValidator(_without_controls)]
 Name = Annotated[str, StringConstraints(max_length=NAME)]
 Content = Annotated[str, StringConstraints(max_length=CONTENT)]
 Url = Annotated[str, StringConstraints(max_length=URL), AfterValidator(_web_address)]
@@ -109,7 +123,7 @@ class UserBody(Strict):
 
     id: Id | None = None
     email: Annotated[str, StringConstraints(max_length=320)] | None = None
-    name: Name | None = None
+    name: Annotated[Name, AfterValidator(one_line)] | None = None
     locale: Annotated[str, StringConstraints(max_length=35), AfterValidator(_locale)] | None = None
     timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)] | None = None
 

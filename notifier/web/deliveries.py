@@ -20,10 +20,9 @@ from notifier.web.access import needs
 from notifier.web.bodies import Moment, RetryBody, Word
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found
+from notifier.web.reading import read
 
 bp = Blueprint("deliveries", __name__, url_prefix="/v1")
-
-BATCH = 500
 
 
 class LogQuery(BaseModel):
@@ -90,13 +89,10 @@ def cancel(delivery_id: str) -> dict[str, Any]:
 @needs("operate")
 def retry_many() -> tuple[dict[str, Any], int]:
     """Send all failed deliveries of a filter again, those that were not retried yet."""
-    try:
-        body = RetryBody.model_validate_json(request.get_data(cache=False) or b"{}")
-    except ValidationError as error:
-        raise invalid(faults_of(error)) from None
+    body = read(RetryBody)
     wanted = filter_of(log_query({name: [value] for name, value in request_fields(body).items()}))
     wanted = replace(wanted, since=body.since, until=body.until)
-    return {"retried": retry_all(wanted, who=g.app_id)}, 202
+    return {"retried": parts().again.all(wanted, who=g.app_id)}, 202
 
 
 @bp.get("/books")
@@ -109,20 +105,13 @@ def books() -> dict[str, Any]:
 
 def retry_one(delivery_id: str, *, who: str) -> dict[str, Any]:
     """Retry one delivery for an app or an admin; gives the delivery that now stands for it."""
-    now = parts().clock()
-    with parts().database.write() as connection:
-        log, operate = Log(connection), Operate(connection)
-        entry = _known(log.delivery(delivery_id), delivery_id)
-        stands = entry.id
-        if not operate.hurry(entry.id, now):
-            made = operate.retry(Filter(), 1, now, only=entry.id)
-            if not made:
-                raise Problem(409, "conflict", _why_not(entry, log.retried_as(entry.id)))
-            stands = made[0].id
-        Admins(connection).note(who, "delivery.retry", delivery_id, now)
-        shown = _with_attempts(log, _known(log.delivery(stands), stands))
-    parts().sweeper.hasten([stands], [])
-    return shown
+    stands = parts().again.one(delivery_id, who=who)
+    with parts().database.read() as connection:
+        log = Log(connection)
+        entry = _known(log.delivery(stands or delivery_id), delivery_id)
+        if stands is None:
+            raise Problem(409, "conflict", _why_not(entry, log.retried_as(entry.id)))
+        return _with_attempts(log, entry)
 
 
 def cancel_one(delivery_id: str, *, who: str) -> dict[str, Any]:
@@ -134,20 +123,6 @@ def cancel_one(delivery_id: str, *, who: str) -> dict[str, Any]:
             raise Problem(409, "conflict", f"It is {entry.state}; only what waits or is queued can be cancelled.")
         Admins(connection).note(who, "delivery.cancel", delivery_id, parts().clock())
         return _with_attempts(log, _known(log.delivery(delivery_id), delivery_id))
-
-
-def retry_all(wanted: Filter, *, who: str) -> int:
-    """Retry every failed delivery of the filter that was not retried yet; gives how many."""
-    total, made = 0, BATCH
-    while made == BATCH:
-        now = parts().clock()
-        with parts().database.write() as connection:
-            planned = Operate(connection).retry(wanted, BATCH, now)
-            Admins(connection).note(who, "deliveries.retry", f"{len(planned)} of {wanted}", now)
-        parts().sweeper.hasten([delivery.id for delivery in planned], [])
-        made = len(planned)
-        total += made
-    return total
 
 
 def log_query(given: dict[str, list[str]]) -> LogQuery:

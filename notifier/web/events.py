@@ -1,16 +1,16 @@
 """Taking events in, signed or with a key, and telling what became of them."""
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-import pydantic_core
 from flask import Blueprint, Response, current_app, g, request
-from pydantic import ValidationError
 
 from notifier.policy.catalogue import Kind
+from notifier.policy.signature import verify
 from notifier.store.intake import NewEvent
 from notifier.store.log import EventEntry, Log
 from notifier.store.types import new_id
@@ -18,13 +18,12 @@ from notifier.web.access import Doorkeeper, guarded_by, needs
 from notifier.web.bodies import EventBody
 from notifier.web.gauge import Gauge
 from notifier.web.parts import parts
-from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found, pointer
+from notifier.web.problems import Fault, Problem, invalid, not_found, pointer
+from notifier.web.reading import checked, read_json, read_octets
 from notifier.web.shapes import moment
-from notifier.web.signature import verify
 
 bp = Blueprint("events", __name__, url_prefix="/v1")
 
-MAX_BODY = 256 * 1024
 KEY = 255
 OVERDUE = timedelta(seconds=2)  # an event without a plan for that long is rung for again
 
@@ -33,7 +32,7 @@ OVERDUE = timedelta(seconds=2)  # an event without a plan for that long is rung 
 @guarded_by("signature")
 def receive_signed(app_id: str) -> Response:
     """Take one event signed as Standard Webhooks say. 202: it is stored, not that anybody was told."""
-    body = _body()
+    body = read_octets()
     key = request.headers.get("webhook-id", "")
     if not _signed(app_id, key, body):
         raise Problem(
@@ -46,7 +45,7 @@ def receive_signed(app_id: str) -> Response:
 @needs("events")
 def receive() -> Response:
     """Take one event with an API key. 202: it is stored, not that anybody was told."""
-    return _accept(g.app_id, _key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key"), _body())
+    return _accept(g.app_id, _key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key"), read_octets())
 
 
 @bp.get("/events/<evt:event_id>")
@@ -77,13 +76,6 @@ def _links(event_id: str) -> dict[str, str]:
     return {"self": f"/v1/events/{event_id}", "deliveries": f"/v1/deliveries?event={event_id}"}
 
 
-def _body() -> bytes:
-    # The size is known before a byte is read or hashed.
-    if (request.content_length or 0) > MAX_BODY:
-        raise Problem(413, "too-large", f"An event is at most {MAX_BODY} bytes.")
-    return request.get_data(cache=False)
-
-
 def _signed(app_id: str, key: str, body: bytes) -> bool:
     doorkeeper: Doorkeeper = current_app.extensions["doorkeeper"]
     known = _is_app_id(app_id)
@@ -111,37 +103,43 @@ def _key(text: str, header: str) -> str:
 
 
 def _accept(app_id: str, key: str, raw: bytes) -> Response:
-    _check_media_type()
-    gauge: Gauge = current_app.extensions["gauge"]
-    if gauge.full:
-        raise Problem(
-            429, "too-many", "More events wait for their plan than can be taken in; try again.", retry_after=5
-        )
-    value = _json(raw)
-    body = _event_body(raw)
-    kind = _kind(body, value)
-    now = parts().clock()
-    event_id = new_id("evt")
-    accepted = parts().intake.accept(
-        NewEvent(
-            id=event_id,
-            app=app_id,
-            key=key or event_id,
-            body_hash=sha256(canonical(value)).digest(),
-            type=kind.name,
-            body=json.dumps(value["data"], ensure_ascii=False, separators=(",", ":")).encode(),
-            occurred_at=body.timestamp or now,
-            accepted_at=now,
-            due_at=now + OVERDUE,
-        )
-    )
+    _refuse_when_full()
+    event, queue = _new_event(app_id, key, raw)
+    accepted = parts().intake.accept(event)
     if accepted.reused:
         raise Problem(
             422, "idempotency-key-reused", "This key already came with another body. Give each event its own key."
         )
     if not accepted.duplicate:
-        parts().nudge(event_id, kind.queue)
+        parts().nudge(event.id, queue)
     return _accepted(accepted.id, duplicate=accepted.duplicate)
+
+
+def _refuse_when_full() -> None:
+    gauge: Gauge = current_app.extensions["gauge"]
+    if gauge.full:
+        raise Problem(
+            429, "too-many", "More events wait for their plan than can be taken in; try again.", retry_after=5
+        )
+
+
+def _new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
+    """The event of a body, and the queue of its type."""
+    value, body = read_json(raw), checked(EventBody, raw)
+    kind = _kind(body, value)
+    now, event_id = parts().clock(), new_id("evt")
+    event = NewEvent(
+        id=event_id,
+        app=app_id,
+        key=key or event_id,
+        body_hash=sha256(_canonical(value)).digest(),
+        type=kind.name,
+        body=json.dumps(value["data"], ensure_ascii=False, separators=(",", ":")).encode(),
+        occurred_at=body.timestamp or now,
+        accepted_at=now,
+        due_at=now + OVERDUE,
+    )
+    return event, kind.queue
 
 
 def _accepted(event_id: str, *, duplicate: bool) -> Response:
@@ -151,28 +149,6 @@ def _accepted(event_id: str, *, duplicate: bool) -> Response:
     if duplicate:
         response.headers["Idempotency-Replayed"] = "true"
     return response
-
-
-def _check_media_type() -> None:
-    if request.mimetype != "application/json":
-        raise Problem(415, "unsupported-media-type", "Send the event as application/json.")
-
-
-def _json(raw: bytes) -> dict[str, Any]:
-    try:
-        value = pydantic_core.from_json(raw, allow_inf_nan=False)
-    except ValueError:
-        raise Problem(400, "malformed", "The body is not JSON in UTF-8.") from None
-    if not isinstance(value, dict):
-        raise invalid([Fault("", "object_type", "The body must be a JSON object.")])
-    return value
-
-
-def _event_body(raw: bytes) -> EventBody:
-    try:
-        return EventBody.model_validate_json(raw)
-    except ValidationError as error:
-        raise invalid(faults_of(error)) from None
 
 
 def _kind(body: EventBody, value: Mapping[str, Any]) -> Kind:
@@ -195,16 +171,22 @@ def _at(data: Any, path: tuple[str, ...]) -> Any:
     return data
 
 
-def canonical(value: Any) -> bytes:
+def _canonical(value: Any) -> bytes:
     """One spelling for one JSON value: key order, white space, escapes and 1.0 for 1 make no difference."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":")).encode()
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    if isinstance(value, float):
+        return _number(value)
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
+
+
+def _number(value: float) -> int | float:
+    if math.isinf(value):
+        raise Problem(400, "malformed", "The body holds a number that is too large to be kept, such as 1e400.")
+    return int(value) if value.is_integer() else value

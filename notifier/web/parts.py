@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 
 from notifier.channels import Address
-from notifier.pipeline.sweep import Sweeper
+from notifier.pipeline.again import Again
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
 from notifier.store.intake import Intake
@@ -31,7 +31,7 @@ class WebParts:
     database: Database
     intake: Intake
     catalogue: Catalogue
-    sweeper: Sweeper
+    again: Again
     clock: Callable[[], datetime]
     nudge: Callable[[str, str], None]  # event id, queue: ask for a plan soon
     parse_mailbox: Callable[[str], str]  # raises BadAddress

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from notifier.store.database import DatabaseAway
 
 AWAY_SECONDS = 5
+SHOWN = 100  # faults of one body; an answer must not be many times larger than what it answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ TITLES = {
     "conflict": "This stands against something else",
     "too-many": "More than can be taken in now",
     "away": "Not available for a moment",
+    "method-not-allowed": "This cannot be done here",
+    "internal": "A mistake of ours",
 }
 
 
@@ -58,8 +61,10 @@ def not_found(what: str, id: str) -> Problem:
 
 def invalid(faults: Sequence[Fault]) -> Problem:
     """A body with these faults."""
-    many = f"{len(faults)} fields are wrong" if len(faults) > 1 else faults[0].detail
-    return Problem(422, "invalid", many, faults=faults)
+    if len(faults) == 1:
+        return Problem(422, "invalid", faults[0].detail, faults=faults)
+    rest = f"; the first {SHOWN} are named" if len(faults) > SHOWN else ""
+    return Problem(422, "invalid", f"{len(faults)} fields are wrong{rest}.", faults=faults[:SHOWN])
 
 
 def faults_of(error: ValidationError, below: str = "") -> list[Fault]:
@@ -102,10 +107,18 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def refuse_as_problem(error: HTTPException) -> Response | HTTPException:
-        if not request.path.startswith("/v1/"):
+        if not f"{request.path}/".startswith("/v1/"):
             return error
-        slug = {404: "not-found", 413: "too-large", 415: "unsupported-media-type"}.get(error.code or 500, "malformed")
-        return document(Problem(error.code or 500, slug, error.description or error.name))
+        response = document(_problem_of(error))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+
+def _problem_of(error: HTTPException) -> Problem:
+    status = error.code or 500
+    slugs = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 500: "internal"}
+    return Problem(status, slugs.get(status, "malformed"), error.description or error.name)
 
 
 def document(problem: Problem) -> Response:
@@ -138,10 +151,10 @@ def _code(kind: str) -> str:
 def _detail(kind: str, message: str) -> str:
     known = {
         "missing": "This field is required.",
-        "extra_forbidden": "This field is not known here; remove it, or put it into data.",
+        "extra_forbidden": "This field is not known here; remove it. An event's own fields go into data.",
         "string_type": "This must be a string.",
         "model_type": "This must be an object.",
         "dict_type": "This must be an object.",
         "list_type": "This must be a list.",
     }
-    return known.get(kind, message.removeprefix("Value error, ") + ".")
+    return known.get(kind, message.replace("Value error, ", "This ") + ".")

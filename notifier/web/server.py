@@ -6,30 +6,19 @@ from datetime import timedelta
 from flask import Blueprint, Flask, Response, redirect, url_for
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as AnyResponse
 
 from notifier.web import admin, deliveries, events, health, problems, public, users
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
+from notifier.web.paths import EncodedIds, add_converters
 
 MAX_BODY = 4 * 1024 * 1024
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-
-
-class UserId(BaseConverter):
-    """A person's id in a path: 1 to 255 characters, slashes included, no control characters."""
-
-    regex = r"[^\x00-\x1f\x7f-\x9f]{1,255}"
-    part_isolating = False
-
-
-def _ids(prefix: str) -> type[BaseConverter]:
-    return type(f"{prefix.title()}Id", (BaseConverter,), {"regex": rf"{prefix}_[0-9a-f]{{32}}"})
 
 
 def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callable[..., object] | None = None) -> Flask:
@@ -51,9 +40,9 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     app.extensions["notifier"] = parts
     app.extensions["doorkeeper"] = Doorkeeper(parts.database)
     app.extensions["gauge"] = Gauge(parts.database, parts.max_unplanned)
-    for prefix in ("evt", "dlv", "sub", "app", "ntf"):
-        app.url_map.converters[prefix] = _ids(prefix)
-    app.url_map.converters["user"] = UserId
+    app.url_map.merge_slashes = False  # an id may begin with a slash; and no post is sent elsewhere
+    add_converters(app.url_map)
+    app.wsgi_app = EncodedIds(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap it
     csrf = CSRFProtect(app)
     for blueprint in (events.bp, deliveries.bp, users.bp, public.bp, health.bp):
         # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.

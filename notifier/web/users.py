@@ -1,9 +1,9 @@
 """People: their profile, what they chose to hear, and their devices."""
 
-from typing import Any, TypeVar
+from typing import Any
 
-from flask import Blueprint, Response, request
-from pydantic import BaseModel, ValidationError
+from flask import Blueprint, Response
+from sqlalchemy import Connection
 
 from notifier.channels import BadAddress
 from notifier.policy.catalogue import CADENCES
@@ -12,20 +12,18 @@ from notifier.store.people import Device, People, Profile, TakenError
 from notifier.web.access import guarded_by, needs
 from notifier.web.bodies import PreferencesBody, SubscriptionBody, UserBody
 from notifier.web.parts import parts
-from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found, pointer
+from notifier.web.problems import Fault, Problem, invalid, not_found, pointer
+from notifier.web.reading import read
 from notifier.web.shapes import moment, moment_or_null
 
 bp = Blueprint("users", __name__, url_prefix="/v1")
-
-MAX_BODY = 256 * 1024
-B = TypeVar("B", bound=BaseModel)
 
 
 @bp.put("/users/<user:user_id>")
 @needs("people")
 def save(user_id: str) -> dict[str, Any]:
     """Make a person, or change what is given."""
-    body, now = _read(UserBody), parts().clock()
+    body, now = read(UserBody), parts().clock()
     if body.id not in (None, user_id):
         raise invalid([Fault("/id", "invalid", "This must be the id of the address, or be left out.")])
     mailbox = _mailbox(body.email) if body.email else None
@@ -61,21 +59,26 @@ def preferences(user_id: str) -> dict[str, Any]:
 @needs("people")
 def choose(user_id: str) -> dict[str, Any]:
     """Change some choices; `null` returns to the default."""
-    chosen = _choices(_read(PreferencesBody))
+    chosen = _choices(read(PreferencesBody))
     keep = [(type_, channel, cadence) for (type_, channel), cadence in chosen.items() if cadence]
     drop = [pair for pair, cadence in chosen.items() if cadence is None]
-    with parts().database.write() as connection:
+    now = parts().clock()
+
+    def store(connection: Connection) -> dict[tuple[str, str], Cadence]:
         people = People(connection)
-        people.choose(user_id, keep, by="api", now=parts().clock())
+        people.choose(user_id, keep, by="api", now=now)
         people.forget_choices(user_id, drop)
-        return _matrix(people.choices(user_id))
+        return people.choices(user_id)
+
+    # Two that choose at once touch the same rows in different order: one of them is run again.
+    return _matrix(parts().database.transact(store))
 
 
 @bp.post("/users/<user:user_id>/push-subscriptions")
 @needs("people")
 def add_device(user_id: str) -> tuple[dict[str, Any], int]:
     """Store a browser's `PushSubscription`. The same one again answers the same."""
-    body = _read(SubscriptionBody)
+    body = read(SubscriptionBody)
     try:
         device = parts().parse_device(body.model_dump(include={"endpoint", "keys"}))
     except BadAddress as error:
@@ -110,19 +113,6 @@ def drop_device(user_id: str, device_id: str) -> Response:
 def vapid_key() -> dict[str, str]:
     """The public key that a page subscribes with (applicationServerKey, base64url)."""
     return {"key": parts().vapid_key}
-
-
-def _read(model: type[B]) -> B:
-    if (request.content_length or 0) > MAX_BODY:
-        raise Problem(413, "too-large", f"A body is at most {MAX_BODY} bytes.")
-    if request.mimetype != "application/json":
-        raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
-    try:
-        return model.model_validate_json(request.get_data(cache=False))
-    except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise Problem(400, "malformed", "The body is not JSON in UTF-8.") from None
-        raise invalid(faults_of(error)) from None
 
 
 def _mailbox(text: str) -> str:

@@ -38,15 +38,11 @@ def actor(name: str, *, farewell: float = 0.0) -> Callable[[], None]:
     """A role that lives until SIGTERM, and then needs `farewell` seconds for the work under way."""
 
     def play() -> None:
-        def end(*_: object) -> None:
-            time.sleep(farewell)
-            note(f"stop {name}")
-            sys.exit(0)
-
-        signal.signal(signal.SIGTERM, end)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         note(f"start {name}")
-        while True:
-            signal.pause()
+        signal.sigwait([signal.SIGTERM])
+        time.sleep(farewell)
+        note(f"stop {name}")
 
     return play
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
+from notifier.supervisor.roles import Role, fork
 from tests.supervisor.conftest import Play, gone, until
 
 Start = Callable[..., Play]
@@ -92,6 +93,14 @@ def test_a_stop_during_the_start_is_a_stop_with_0(play: Start) -> None:
     until(lambda: service.lines("said"))
     assert service.stop(signal.SIGTERM) == 0
     assert service.lines("diary")[-2:] == ["stop web", "end"]
+
+
+def test_a_child_that_was_forked_this_moment_hears_the_stop() -> None:
+    role = Role(name="newborn", kind="worker", run=lambda: time.sleep(60))
+    for _ in range(10):
+        pid = fork(role, roles=[role])
+        os.kill(pid, signal.SIGTERM)
+        until(lambda pid=pid: os.waitpid(pid, os.WNOHANG)[0] == pid)
 
 
 def test_work_under_way_is_finished_before_the_next_role_stops(play: Start) -> None:

@@ -91,7 +91,7 @@ class EmailChannel:
         return addresses.masked(address.value)
 
     def close(self) -> None:
-        """Let go of the connections that lie idle; those in use follow when they come back worn."""
+        """Let go of the connections that lie idle. Call it when no send is under way."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
@@ -101,25 +101,23 @@ class EmailChannel:
         """Send all that is pending. Gives what keeps the rest from being tried, if anything does."""
         losses = 0
         while not pending.is_empty():
-            lost, progressed = self._send_over_one(pending, tell)
-            losses = 0 if lost is None or progressed else losses + 1
-            if lost is not None and isinstance(lost.outcome, Deferred):
-                if lost.outcome.pauses:
-                    return lost.outcome
-                if losses >= _LOSSES_IN_A_ROW:
-                    return unreachable(lost.outcome.code, lost.outcome.text)
+            lost, carried = self._send_over_one(pending, tell)
+            losses = 0 if carried else losses + 1
+            if lost is not None and lost.outcome.pauses:
+                return lost.outcome
+            if lost is not None and losses >= _LOSSES_IN_A_ROW:
+                return unreachable(lost.outcome.code, lost.outcome.text)
         return None
 
     def _send_over_one(self, pending: Pending, tell: Tell) -> tuple[Lost | None, bool]:
-        """Send over one connection. Gives what ended it, and whether it carried any mail now."""
+        """Send over one connection. Gives what ended it, and whether it ever carried a mail."""
         connection, is_whole = self._connection(), False
-        before = connection.num_emails
         try:
             lost = connection.exchange(pending, tell)
             is_whole = lost is None
         finally:
             self._give_back(connection, is_whole=is_whole)
-        return lost, connection.num_emails > before
+        return lost, connection.num_emails > 0
 
     def _connection(self) -> "HeldConnection":
         """One that lies idle and is well, else a new one. Idle and used ones together never exceed the slots."""
@@ -135,7 +133,10 @@ class EmailChannel:
             return self._idle.pop() if self._idle else None
 
     def _give_back(self, connection: "HeldConnection", *, is_whole: bool) -> None:
-        if not is_whole or connection.is_worn():
+        if not is_whole:
+            connection.hang_up()
+            return
+        if connection.is_worn():
             connection.let_go()
             return
         with self._lock:

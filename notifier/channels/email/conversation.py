@@ -14,13 +14,13 @@ from base64 import b64encode
 from notifier.channels.email.replies import (
     Reply,
     Stage,
-    classify,
+    deferred,
     misconfigured,
     read_reply,
     unreachable,
 )
 from notifier.channels.email.settings import EmailSettings
-from notifier.policy.outcomes import Deferred, Outcome
+from notifier.policy.outcomes import Deferred
 
 _REPLY_OCTETS = 65536  # no honest reply is longer
 _QUIT_PATIENCE = 1.0  # seconds; a goodbye is worth no more
@@ -29,7 +29,7 @@ _QUIT_PATIENCE = 1.0  # seconds; a goodbye is worth no more
 class Lost(Exception):
     """The connection is no more. `outcome` is what that means for a mail whose content did not go out."""
 
-    def __init__(self, outcome: Outcome, *, answered: bool = False, written: int | None = None) -> None:
+    def __init__(self, outcome: Deferred, *, answered: bool = False, written: int | None = None) -> None:
         super().__init__(outcome)
         self.outcome = outcome
         self.answered = answered  # the relay said goodbye (421)
@@ -61,7 +61,7 @@ class Conversation(smtplib.SMTP):
         reply = read_reply(number, message)
         if number == 421:
             self.close()
-            raise Lost(classify(reply, stage), answered=True)
+            raise Lost(deferred(reply, stage), answered=True)
         return reply
 
     def write(self, data: bytes, stage: Stage = Stage.SESSION) -> None:
@@ -211,7 +211,7 @@ def open_conversation(settings: EmailSettings, context: ssl.SSLContext) -> Conve
         raise Lost(misconfigured("tls" if "STARTTLS" in str(error) else "auth", str(error))) from error
     except smtplib.SMTPResponseException as error:
         message = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
-        raise Lost(classify(read_reply(error.smtp_code, message), Stage.SESSION), answered=True) from error
+        raise Lost(deferred(read_reply(error.smtp_code, message), Stage.SESSION), answered=True) from error
     except ssl.SSLCertVerificationError as error:
         raise Lost(misconfigured("certificate", f"The relay's certificate: {error.verify_message}.")) from error
     except ssl.SSLError as error:

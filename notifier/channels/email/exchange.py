@@ -6,7 +6,7 @@ read; a connection that dies leaves at most one mail unknown, the one whose cont
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifier.channels.email.conversation import Conversation, Lost
@@ -17,7 +17,7 @@ from notifier.policy.outcomes import Outcome, Refused
 
 @dataclass(slots=True)
 class InHand:
-    """A mail being sent, and since when (`started_at` aware UTC, `started` monotonic seconds)."""
+    """A mail and since when it is on its way (`started_at` aware UTC, `started` monotonic seconds)."""
 
     mail: Mail
     started_at: datetime
@@ -82,8 +82,7 @@ class Exchange:
         try:
             refusal, is_open = self._envelope(hand.mail, written=written)
         except Lost as lost:
-            self._lost_before_content(hand, lost)
-            return lost
+            return self._lost_before_content(hand, lost)
         if refusal is not None:
             self.carried += 1
             self._tell(hand, refusal)
@@ -126,8 +125,8 @@ class Exchange:
         # 354 although every recipient was refused: an empty content is the only way out (RFC 2920, section 3.1).
         way_out = b".\r\n" if is_open else b"RSET\r\n"
         try:
-            self._line.write(way_out + self._riding(following))
-            self._line.read()
+            self._line.write(way_out + self._riding(following), Stage.MAIL)
+            self._line.read(Stage.MAIL)
         except Lost as lost:
             self._pending.put_back(following)
             return lost
@@ -159,13 +158,14 @@ class Exchange:
             (Stage.DATA, b"DATA\r\n"),
         )
 
-    def _lost_before_content(self, hand: InHand, lost: Lost) -> None:
+    def _lost_before_content(self, hand: InHand, lost: Lost) -> Lost:
         # A held connection may have ended while it lay idle: that says nothing of the mail, and a new one will tell.
         if self.carried and not hand.tried_again:
             hand.tried_again = True
             self._pending.put_back(hand)
-            return
+            return Lost(replace(lost.outcome, pauses=False))
         self._tell(hand, lost.outcome)
+        return lost
 
     def _lost_with_content(self, hand: InHand, lost: Lost, length: int) -> None:
         went_out = lost.written is None or lost.written >= length

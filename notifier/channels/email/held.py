@@ -8,6 +8,7 @@ application is needed.
 import os
 import ssl
 import time
+from datetime import UTC, datetime
 from functools import cached_property
 
 from flask_mail import Connection, Message, email_dispatched
@@ -18,10 +19,6 @@ from notifier.channels.email.exchange import Exchange, InHand, Pending, Tell
 from notifier.channels.email.mime import Mail
 from notifier.channels.email.settings import EmailSettings
 from notifier.policy.outcomes import Delivered, Outcome
-
-OLDEST = 300.0  # seconds that a connection is held at most: relays move, certificates change
-LONGEST_IDLE = 30.0  # seconds; relays hang up on the idle after a minute or more
-MOST_MAILS = 100  # over one connection; many relays stop there
 
 
 class NotifyMessage(Message):
@@ -44,6 +41,14 @@ class NotifyMessage(Message):
         return self.mail.content.decode()
 
 
+class NotSent(Exception):
+    """The one mail was not taken. `outcome` says what is to be done."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"{outcome.code} {outcome.text}")
+        self.outcome = outcome
+
+
 class NotifyMail(FlaskMail):
     """Flask-Mail with our settings and connections that can be held."""
 
@@ -59,7 +64,7 @@ class NotifyMail(FlaskMail):
                 "MAIL_USE_TLS": settings.needs_starttls,
                 "MAIL_USE_SSL": settings.use_ssl,
                 "MAIL_DEFAULT_SENDER": settings.sender,
-                "MAIL_MAX_EMAILS": MOST_MAILS,
+                "MAIL_MAX_EMAILS": settings.most_mails,
                 "MAIL_SUPPRESS_SEND": settings.suppress,
             }
         )
@@ -95,15 +100,10 @@ class HeldConnection(Connection):
 
     def exchange(self, pending: Pending, tell: Tell) -> Lost | None:
         """Send what is pending until it is all sent, or the connection ended or is worn. Gives what ended it."""
-
-        def dispatched(hand: InHand, outcome: Outcome) -> None:
-            tell(hand, outcome)
-            if isinstance(outcome, Delivered) and email_dispatched.receivers:
-                email_dispatched.send(self.mail, message=NotifyMessage(hand.mail))
-
+        tell = self._announcing(tell)
         if self.mail.suppress:
             while (hand := pending.take()) is not None:
-                dispatched(hand, Delivered("250", "Not sent: MAIL_SUPPRESS_SEND is on."))
+                tell(hand, Delivered("250", "Not sent: MAIL_SUPPRESS_SEND is on."))
             return None
         try:
             self.host = self.host or self.configure_host()
@@ -111,23 +111,54 @@ class HeldConnection(Connection):
             if (hand := pending.take()) is not None:
                 tell(hand, lost.outcome)
             return lost
-        exchange = Exchange(self.host, pending, dispatched, carried=self.num_emails, limit=MOST_MAILS)
-        lost_later = exchange.run()
+        return self._run(Exchange(self.host, pending, tell, carried=self.num_emails, limit=self.mail.max_emails))
+
+    def _run(self, exchange: Exchange) -> Lost | None:
+        lost = exchange.run()
         self.num_emails, self._used = exchange.carried, time.monotonic()
-        return lost_later
+        if lost is not None:
+            self.hang_up()
+        return lost
+
+    def _announcing(self, tell: Tell) -> Tell:
+        """`tell`, with Flask-Mail's signal for each mail that was taken."""
+
+        def told(hand: InHand, outcome: Outcome) -> None:
+            tell(hand, outcome)
+            if isinstance(outcome, Delivered) and email_dispatched.receivers:
+                email_dispatched.send(self.mail, message=NotifyMessage(hand.mail))
+
+        return told
+
+    def send(self, message: Message, envelope_from: object = None) -> None:  # noqa: ARG002 (Flask-Mail's; a written mail has its own)
+        """Send one written mail, as Flask-Mail's `mail.send(message)` does. Raises `NotSent`, `TypeError`."""
+        if not isinstance(message, NotifyMessage):
+            raise TypeError(f"Only a NotifyMessage can be sent here, not {type(message).__name__}.")
+        outcomes: list[Outcome] = []
+        pending = Pending([message.mail], lambda: datetime.now(UTC))
+        while not pending.is_empty():
+            self.exchange(pending, lambda _, outcome: outcomes.append(outcome))
+        if not isinstance(outcomes[0], Delivered):
+            raise NotSent(outcomes[0])
 
     def is_worn(self) -> bool:
         """Whether to use it no more: too old, idle or busy, hung up, or inherited over a fork."""
-        now = time.monotonic()
-        if self.host is None or self.num_emails >= MOST_MAILS or self._process != os.getpid():
+        now, settings = time.monotonic(), self.mail.settings
+        if self.host is None or self.num_emails >= settings.most_mails or self._process != os.getpid():
             return True
-        return now - self._opened > OLDEST or now - self._used > LONGEST_IDLE or self.host.is_stale()
+        if now - self._opened > settings.oldest_connection or now - self._used > settings.longest_idle:
+            return True
+        return self.host.is_stale()
 
     def let_go(self) -> None:
         """Close it, with a goodbye unless it belongs to the process that forked this one."""
         if self.host is not None and self._process == os.getpid():
             self.host.say_goodbye()
-        elif self.host is not None:
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close it without a word: the relay drops what was under way."""
+        if self.host is not None:
             self.host.close()
         self.host = None
 

@@ -88,13 +88,18 @@ def classify(reply: Reply, stage: Stage) -> Outcome:
     """What the reply means for the mail in hand."""
     if reply.is_good:
         return Delivered(reply.code, reply.text)
-    if reply.number in _SETTINGS_CODES or (stage == Stage.SESSION and reply.is_permanent):
-        return misconfigured(reply.code, reply.text)
-    if not reply.is_permanent:
-        return Deferred(reply.code, reply.text, patience=_least_wait(reply, stage), pauses=stage == Stage.SESSION)
+    if stage == Stage.SESSION or reply.number in _SETTINGS_CODES or not reply.is_permanent:
+        return deferred(reply, stage)
     if _address_is_gone(reply, stage):
         return Gone(reply.code, reply.text)
     return Refused(reply.code, reply.text)
+
+
+def deferred(reply: Reply, stage: Stage) -> Deferred:
+    """What a reply means that does not speak of the mail for good: a soft one, or one to our settings."""
+    if reply.number in _SETTINGS_CODES or (stage == Stage.SESSION and reply.number // 100 == 5):
+        return misconfigured(reply.code, reply.text)
+    return Deferred(reply.code, reply.text, patience=_least_wait(reply, stage), pauses=stage == Stage.SESSION)
 
 
 def misconfigured(code: str, text: str) -> Deferred:

@@ -31,6 +31,9 @@ class EmailSettings:
     list_host: str = ""  # right side of Message-ID and List-ID; empty: the sender's domain
     suppress: bool = False  # Flask-Mail's MAIL_SUPPRESS_SEND: all but the sending
     max_connections: int = 10  # of the whole process
+    longest_idle: float = 30.0  # seconds; relays hang up on the idle after a minute or more
+    oldest_connection: float = 300.0  # seconds: relays move, certificates change
+    most_mails: int = 100  # over one connection; many relays stop there
     connect_timeout: float = 10.0  # seconds, each
     command_timeout: float = 30.0
     content_timeout: float = 120.0  # from the final dot to the answer: the relay may scan meanwhile
@@ -38,8 +41,8 @@ class EmailSettings:
     def __post_init__(self) -> None:
         if self.use_ssl and self.use_tls:
             raise ValueError("MAIL_USE_SSL is TLS from the start and MAIL_USE_TLS is STARTTLS: set one of them.")
-        if self.max_connections < 1:
-            raise ValueError(f"max_connections is {self.max_connections}; it takes at least 1 to send anything.")
+        if min(self.max_connections, self.most_mails) < 1:
+            raise ValueError("max_connections and most_mails must be at least 1, or nothing could be sent.")
         _ = self.sender_address  # a wrong sender stops the start, not the first mail
         if self.ca_file:
             _check_ca_file(self.ca_file)

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from socket import gaierror
 from time import perf_counter
@@ -23,6 +24,8 @@ from notifier.policy.outcomes import Deferred, Outcome, Refused
 
 log = logging.getLogger(__name__)
 
+IN_A_ROW = 3  # answers in a row that speak of us, after which the whole origin waits
+
 _EXPECTED = (NotPublic, BadReply, OSError, ValueError)
 
 
@@ -32,6 +35,7 @@ class _Batch:
 
     overdue_at: float
     paused: dict[str, Deferred] = field(default_factory=dict)  # by origin
+    alarmed: set[str] = field(default_factory=set)
 
 
 class Sender:
@@ -43,6 +47,9 @@ class Sender:
         self._transport = Transport(settings, resolve)
         self._signer = Signer(settings.private_key, settings.subject)
         self._key_id = key_id(settings.private_key)
+        self._in_a_row: Counter[str] = (
+            Counter()
+        )  # answers that ask an origin's pushes to wait, since the last other one
 
     async def send(self, pushes: Sequence[Push], report: Report) -> None:
         """Send each once and report each answer. Takes at most three deadlines, however slow an origin is."""
@@ -87,10 +94,20 @@ class Sender:
         except _EXPECTED as error:
             return _failure(error)
         outcome = self._classified(reply, push, target=endpoint.target)
-        if isinstance(outcome, Deferred) and outcome.pauses and endpoint.origin not in batch.paused:
-            batch.paused[endpoint.origin] = outcome
-            if blames_key(reply.status, reply.body):
-                log.error("%s refuses our VAPID key: %s %s", endpoint.origin, outcome.code, outcome.text)
+        if blames_key(reply.status, reply.body) and endpoint.origin not in batch.alarmed:
+            batch.alarmed.add(endpoint.origin)
+            log.error("%s refuses our VAPID key: %s %s", endpoint.origin, outcome.code, outcome.text)
+        if isinstance(outcome, Deferred) and outcome.pauses:
+            return self._held_back(endpoint.origin, outcome, batch)
+        self._in_a_row.pop(endpoint.origin, None)
+        return outcome
+
+    def _held_back(self, origin: str, outcome: Deferred, batch: _Batch) -> Deferred:
+        """Only several in a row hold the origin: one may be the subscription's own, made with somebody else's key."""
+        self._in_a_row[origin] += 1
+        if self._in_a_row[origin] < IN_A_ROW:
+            return replace(outcome, pauses=False)
+        batch.paused.setdefault(origin, outcome)
         return outcome
 
     def _classified(self, reply: Reply, push: Push, *, target: str) -> Outcome:

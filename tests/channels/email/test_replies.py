@@ -11,8 +11,8 @@ from tests.channels.email.conftest import NewSender, Sender
 from tests.smtp_server import SmtpServer
 
 
-def soft(code: str, text: str, **after: float) -> Deferred:
-    return Deferred(code, text, patience=timedelta(**after))
+def soft(code: str, text: str, **patience: float) -> Deferred:
+    return Deferred(code, text, patience=timedelta(**patience))
 
 
 def settings_are_wrong(code: str, text: str) -> Deferred:
@@ -60,6 +60,8 @@ ROWS: list[tuple[str, str, Outcome]] = [
     ("mail", "530 5.7.0 Must issue STARTTLS", settings_are_wrong("530 5.7.0", "Must issue STARTTLS")),
     ("mail", "535 5.7.8 Log in", settings_are_wrong("535 5.7.8", "Log in")),
     ("mail", "538 5.7.11 Encrypt", settings_are_wrong("538 5.7.11", "Encrypt")),
+    ("mail", "530 4.7.0 Log in first", settings_are_wrong("530 4.7.0", "Log in first")),
+    ("mail", "421 5.7.1 Go away", soft("421 5.7.1", "Go away")),
     ("ehlo", "550 5.7.1 Not you", settings_are_wrong("550 5.7.1", "Not you")),
     ("connect", "554 5.7.1 No service", settings_are_wrong("554 5.7.1", "No service")),
 ]

@@ -140,3 +140,5 @@ def test_settings_that_cannot_work_say_so(tmp_path: Any) -> None:
         EmailSettings("localhost", 25, "a@acme.example", ca_file=str(tmp_path / "missing.pem"))
     with pytest.raises(ValueError, match="at least 1"):
         EmailSettings("localhost", 25, "a@acme.example", max_connections=0)
+    with pytest.raises(ValueError, match="at least 1"):
+        EmailSettings("localhost", 25, "a@acme.example", most_mails=0)

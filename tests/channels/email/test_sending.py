@@ -1,12 +1,15 @@
 """Sending: held and pipelined connections, what is put back when one dies, and many threads at once."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
 import flask_mail
 import pytest
 
-from notifier.channels.email import Mail, held
+from notifier.channels.email import EmailSettings, Mail, held
 from notifier.policy.outcomes import Deferred, Delivered, Gone, Refused
 from tests.channels.email.conftest import NewSender, Sender, clock
 from tests.smtp_server import SmtpServer
@@ -88,22 +91,21 @@ def test_an_iterable_that_fails_sends_nothing_half(server: SmtpServer, sender: S
 
 def test_the_connection_is_held_between_sends(server: SmtpServer, sender: Sender) -> None:
     sender.send(sender.mail(1))
+    turns = server.turns
     sender.send(sender.mail(2))
     assert [received.connection for received in server.mails] == [1, 1]
+    assert server.turns == turns + 2  # the envelope, and the content
 
 
 def test_a_connection_that_carried_a_hundred_mails_is_renewed(server: SmtpServer, sender: Sender) -> None:
-    mail = sender.mail()
-    answers = sender.send(*[mail] * (held.MOST_MAILS + 1))
+    answers = sender.send(*sender.mails(101))
     assert all(isinstance(answer.outcome, Delivered) for answer in answers)
-    assert [received.connection for received in server.mails] == [1] * held.MOST_MAILS + [2]
+    assert [received.connection for received in server.mails] == [1] * 100 + [2]
 
 
-@pytest.mark.parametrize("limit", ["LONGEST_IDLE", "OLDEST"])
-def test_an_idle_or_old_connection_is_renewed(
-    server: SmtpServer, sender: Sender, monkeypatch: pytest.MonkeyPatch, limit: str
-) -> None:
-    monkeypatch.setattr(held, limit, 0.0)  # a constant, so that the test needs no five minutes
+@pytest.mark.parametrize("limit", ["longest_idle", "oldest_connection"])
+def test_an_idle_or_old_connection_is_renewed(server: SmtpServer, new_sender: NewSender, limit: str) -> None:
+    sender = new_sender(server, **{limit: 0.0})
     sender.send(sender.mail(1))
     sender.send(sender.mail(2))
     assert [received.connection for received in server.mails] == [1, 2]
@@ -289,3 +291,64 @@ def test_flask_mails_suppress_switch_sends_nothing_and_answers_delivered(
     assert isinstance(answer.outcome, Delivered)
     assert answer.delivery_id == sender_mail.delivery_id
     assert server.connections == 0
+
+
+def test_flask_mails_own_send_works_without_an_application(server: SmtpServer, sender: Sender) -> None:
+    settings = EmailSettings("127.0.0.1", server.port, "news@acme.example")
+    mail = held.NotifyMail(settings)
+    mail.send(held.NotifyMessage(sender.mail()))
+    assert server.mails[0].content == sender.mail().content
+    server.fail("rcpt", "550 5.1.1 No such user")
+    with pytest.raises(held.NotSent, match=r"550 5\.1\.1"):
+        mail.send(held.NotifyMessage(sender.mail()))
+    with pytest.raises(TypeError):
+        mail.send(flask_mail.Message(sender="a@b.example"))
+
+
+def test_a_held_connection_that_falls_silent_gives_its_mail_a_second_try(
+    server: SmtpServer, new_sender: NewSender
+) -> None:
+    sender = new_sender(server, command_timeout=0.2)
+    sender.send(sender.mail(1))
+    server.fail("mail", hang=True, times=1)
+    answers = sender.send(sender.mail(2), sender.mail(3))
+    assert [type(answer.outcome) for answer in answers] == [Delivered, Delivered]
+
+
+def test_a_relay_that_hangs_up_after_a_refusal_costs_no_other_mail(server: SmtpServer, sender: Sender) -> None:
+    server.fail("rcpt", "550 5.1.1 No such user", to="user2@app.example")
+    server.fail("data", "354 Go on then", times=2)
+    server.fail("dot", "250 2.0.0 Taken", keep=True, times=1)
+    server.fail("dot", "421 4.7.0 Too many errors", close=True, times=1)
+    answers = sender.send(*sender.mails(3))
+    assert [type(answer.outcome) for answer in answers] == [Delivered, Gone, Delivered]
+    assert [received.connection for received in server.mails] == [1, 2]
+
+
+def test_a_reply_that_drips_in_is_cut_off_at_the_deadline(server: SmtpServer, new_sender: NewSender) -> None:
+    sender = new_sender(server, command_timeout=0.3)
+    server.fail("rcpt", "250 " + "x" * 1000, drip=0.05)
+    (answer,) = sender.send(sender.mail())
+    assert isinstance(answer.outcome, Deferred)
+    assert answer.outcome.code == "timeout"
+    assert answer.ms < 2000
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of forking with threads, which is the point
+def test_a_forked_process_leaves_its_parents_connection_alone(server: SmtpServer, sender: Sender) -> None:
+    sender.send(sender.mail(1))
+    if (child := os.fork()) == 0:
+        sent = False
+        try:
+            sent = isinstance(sender.send(sender.mail(2))[0].outcome, Delivered)
+            sender.channel.close()
+        finally:
+            os._exit(0 if sent else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    sender.send(sender.mail(3))
+    assert [received.connection for received in server.mails] == [1, 2, 1]
+
+
+def test_rendering_needs_no_flask() -> None:
+    code = "import notifier.channels.email, sys; sys.exit('flask' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

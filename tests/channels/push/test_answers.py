@@ -56,17 +56,17 @@ def test_a_push_too_large_for_the_service_is_sent_once_more_with_less(server, ch
 
 
 @pytest.mark.parametrize(
-    ("headers", "after"),
+    ("headers", "waits"),
     [
-        ({"Retry-After": "120"}, timedelta(minutes=2)),
-        ({"Retry-After": "86400"}, HOUR),
-        ({"Retry-After": "soon"}, MINUTE),
-        ({}, MINUTE),
+        ({"Retry-After": "120"}, {"after": timedelta(minutes=2)}),
+        ({"Retry-After": "86400"}, {"after": HOUR}),
+        ({"Retry-After": "soon"}, {"patience": MINUTE}),
+        ({}, {"patience": MINUTE}),
     ],
 )
-def test_a_throttled_push_waits_as_long_as_asked(server, channel, headers, after):
+def test_a_throttled_push_waits_as_long_as_asked(server, channel, headers, waits):
     outcome = outcome_of(channel, server.subscribe(Says(429, headers)))
-    assert outcome == Deferred("429", after=after, charged=False, pauses=True)
+    assert outcome == Deferred("429", **waits, charged=False)
 
 
 def test_a_retry_after_may_be_a_date(server, channel):
@@ -76,12 +76,15 @@ def test_a_retry_after_may_be_a_date(server, channel):
 
 
 @pytest.mark.parametrize(
-    ("headers", "after"),
-    [({"Retry-After": "900"}, 15 * MINUTE), ({"X-WNS-Status": "channelthrottled"}, 15 * MINUTE)],
+    ("headers", "waits"),
+    [
+        ({"Retry-After": "900"}, {"after": 15 * MINUTE}),
+        ({"X-WNS-Status": "channelthrottled"}, {"patience": 15 * MINUTE}),
+    ],
 )
-def test_windows_throttles_with_another_status(server, channel, headers, after):
+def test_windows_throttles_with_another_status(server, channel, headers, waits):
     outcome = outcome_of(channel, server.subscribe(Says(406, headers)))
-    assert outcome == Deferred("406", after=after, charged=False, pauses=True)
+    assert outcome == Deferred("406", **waits, charged=False)
     assert outcome_of(channel, server.subscribe(Says(406))) == Refused("406")
 
 
@@ -91,9 +94,17 @@ def test_windows_throttles_with_another_status(server, channel, headers, after):
 def test_a_fault_of_our_key_alarms_and_deletes_nothing(server, channel, caplog, answer):
     outcome = outcome_of(channel, server.subscribe(answer))
     assert isinstance(outcome, Deferred)
-    assert (outcome.after, outcome.charged, outcome.pauses) == (5 * MINUTE, False, True)
+    assert (outcome.patience, outcome.charged) == (5 * MINUTE, False)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert server.origin in caplog.text
+
+
+def test_one_refusal_of_our_key_holds_nobody_else_and_the_third_in_a_row_holds_the_origin(server, channel):
+    refusing = Says(403)
+    first = outcome_of(channel, server.subscribe(refusing))
+    assert outcome_of(channel, server.subscribe()) == Delivered("201")
+    later = [outcome_of(channel, server.subscribe(refusing)) for _ in range(3)]
+    assert [outcome.pauses for outcome in (first, *later)] == [False, False, False, True]
 
 
 def test_the_rest_of_a_batch_is_held_when_its_origin_pauses(made, caplog):
@@ -102,7 +113,7 @@ def test_the_rest_of_a_batch_is_held_when_its_origin_pauses(made, caplog):
         batch = [push(channel, refusing.subscribe(), delivery_id=f"dlv_{index}") for index in range(10)]
         outcomes = send(channel, *batch, push(channel, other.subscribe(), delivery_id="other"))
     assert outcomes.pop() == Delivered("201")
-    assert len(refusing.pushes) == 1
+    assert len(refusing.pushes) == 3
     assert all(type(outcome) is Deferred and not outcome.charged for outcome in outcomes)
     assert len(caplog.records) == 1
 
@@ -119,7 +130,7 @@ def test_faults_of_the_service_pass(server, channel, status):
 
 def test_a_service_that_is_away_for_a_time_is_left_alone_as_long(server, channel):
     outcome = outcome_of(channel, server.subscribe(Says(503, {"Retry-After": "30"})))
-    assert outcome == Deferred("503", after=timedelta(seconds=30), pauses=True)
+    assert outcome == Deferred("503", after=timedelta(seconds=30))
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])

@@ -1,0 +1,1 @@
+"""The baseline: the same jobs done as tutorials for Flask, Celery, Flask-Mail and pywebpush do them."""

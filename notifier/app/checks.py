@@ -1,0 +1,70 @@
+"""Settings that are found wrong only with the parts at hand: each fault becomes a sentence that names its setting."""
+
+import ssl
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from notifier.app.home import Home
+from notifier.app.parts import Parts
+from notifier.channels import BadAddress
+from notifier.channels.push import check_vapid
+from notifier.store.database import Database, DatabaseAway
+from notifier.store.schema import migrate
+
+if TYPE_CHECKING:
+    from config import Settings
+
+
+class WrongSetting(Exception):
+    """A setting is wrong. The message is for the operator: it names the setting and says what would be right."""
+
+
+def open_home(settings: "Settings") -> Home:
+    """The data folder, made where it is missing. Raises `WrongSetting`."""
+    try:
+        return Home(settings.DATA_DIR, makes=settings.ENVIRONMENT == "development").open()
+    except OSError as error:
+        raise WrongSetting(
+            f"DATA_DIR is {str(settings.DATA_DIR)!r}, which cannot be used ({error.strerror}). "
+            "It must be a folder of this user's own, or one that can be made."
+        ) from error
+
+
+def check(parts: Parts) -> None:
+    """Check how mail and pushes go out. Raises `WrongSetting`."""
+    try:
+        _ = parts.email_settings
+    except BadAddress as error:
+        raise WrongSetting(
+            f"MAIL_DEFAULT_SENDER is {parts.settings.MAIL_DEFAULT_SENDER!r}; it must be an address with or without a "
+            f"name, such as Acme <news@acme.example>. {error}"
+        ) from error
+    except ValueError as error:
+        raise WrongSetting(str(error)) from error
+    _check_push(parts)
+
+
+def bring_up_to_date(database: Database) -> None:
+    """The newest schema. Raises `WrongSetting` where the database does not let us."""
+    try:
+        migrate(database)
+    except (DatabaseAway, DBAPIError) as error:
+        said = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        raise WrongSetting(
+            f"The database {database.url.render_as_string(hide_password=True)} cannot be used: {said}. "
+            "DATABASE_URL must name one that runs and lets us in; without it, a SQLite file in DATA_DIR is used."
+        ) from error
+
+
+def _check_push(parts: Parts) -> None:
+    settings, production = parts.push_settings, parts.settings.ENVIRONMENT == "production"
+    try:
+        check_vapid(settings.private_key, settings.subject, production=production)
+    except ValueError as error:
+        raise WrongSetting(f"{error}.") from error
+    try:
+        if settings.ca_file:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(settings.ca_file)
+    except OSError as error:
+        raise WrongSetting(f"PUSH_CA_FILE {settings.ca_file} must be a PEM file of certificates: {error}.") from error

@@ -1,0 +1,51 @@
+"""How far the service is behind: what nobody took although its time had come."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from notifier.policy.words import State
+from notifier.store.models import Delivery, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Deliveries of one queue that wait for their first try; the oldest has waited since `since` (aware UTC)."""
+
+    queue: str
+    count: int
+    since: datetime
+
+
+def overdue_since(connection: Connection, now: datetime) -> datetime | None:
+    """Since when the oldest thing has been due that the sweep did not take up; None where nothing is. Aware UTC."""
+    unfinished = Delivery.state.in_([State.WAITING, State.QUEUED, State.SENDING])
+    moments = (
+        connection.scalar(select(func.min(Delivery.due_at)).where(unfinished, Delivery.due_at <= now)),
+        connection.scalar(select(func.min(Event.due_at)).where(Event.planned_at.is_(None), Event.due_at <= now)),
+    )
+    return min((moment for moment in moments if moment), default=None)
+
+
+def backlogs(connection: Connection) -> list[Backlog]:
+    """What each queue's workers have not begun."""
+    rows = connection.execute(
+        select(Delivery.queue, func.count(), func.min(Delivery.wanted_at))
+        .where(Delivery.state == State.QUEUED, Delivery.tries == 0)
+        .group_by(Delivery.queue)
+    )
+    return [Backlog(queue, count, since) for queue, count, since in rows]
+
+
+def newest_event_at(connection: Connection) -> datetime | None:
+    """When the newest event was accepted, by the clock of the machine that took it; aware UTC."""
+    return connection.scalar(select(Event.accepted_at).order_by(Event.id.desc()).limit(1))
+
+
+def database_clock(connection: Connection) -> datetime | None:
+    """The time on the database's machine; None where that is this machine."""
+    if connection.dialect.name == "sqlite":
+        return None
+    moment: datetime | None = connection.scalar(select(func.clock_timestamp()))
+    return moment

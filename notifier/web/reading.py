@@ -1,0 +1,70 @@
+"""A request's body, from octets to a checked model. Each step refuses with a problem, before the next one begins."""
+
+from typing import Any, TypeVar
+
+import pydantic_core
+from flask import request
+from pydantic import BaseModel, ValidationError
+
+from notifier.web.problems import Problem, faults_of, invalid
+
+B = TypeVar("B", bound=BaseModel)
+
+MOST = 256 * 1024
+
+
+def read_octets(most: int = MOST) -> bytes:
+    """The raw body of at most so many bytes.
+
+    A larger one is refused by its length before a byte is read, and one without a length as soon as it is over.
+    """
+    length = request.content_length
+    if (length or 0) > most:
+        raise _too_large(most)
+    request.max_content_length = most + 1  # of a body in chunks, what comes after is cut off without a word
+    raw = request.get_data(cache=False)
+    if len(raw) > most:
+        raise _too_large(most)
+    if length not in (None, len(raw)):
+        raise Problem(400, "malformed", "The body broke off before its Content-Length was reached.")
+    return raw
+
+
+def read_json(raw: bytes) -> Any:
+    """The JSON value (RFC 8259) of a body that was sent as JSON. Of a name that stands twice, the last one counts."""
+    _check_media_type()
+    try:
+        return pydantic_core.from_json(raw, allow_inf_nan=False)
+    except ValueError:
+        raise _malformed() from None
+
+
+def checked(model: type[B], raw: bytes) -> B:
+    """The JSON text as this model."""
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        faults = faults_of(error)
+    if faults[0].code == "json_invalid":
+        raise _malformed()
+    raise invalid(faults)
+
+
+def read(model: type[B]) -> B:
+    """The request's JSON body as this model."""
+    raw = read_octets()
+    _check_media_type()
+    return checked(model, raw)
+
+
+def _check_media_type() -> None:
+    if request.mimetype != "application/json":
+        raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, "too-large", f"A body is at most {most} bytes here.")
+
+
+def _malformed() -> Problem:
+    return Problem(400, "malformed", "The body is not JSON in UTF-8.")

@@ -1,0 +1,49 @@
+"""The catalogue file, and what is said of a wrong one."""
+
+import pytest
+
+from notifier.policy.catalogue import CatalogueFault, read_catalogue
+from notifier.policy.words import Cadence
+from tests.policy.people import BUILT_IN
+
+
+@pytest.mark.parametrize(
+    ("name", "queue", "email", "push", "gather"),
+    [
+        ("mention", "urgent", "instant", "instant", 0),
+        ("comment", "default", "instant", "instant", 0),
+        ("follow", "default", "instant", "instant", 60),
+        ("like", "default", "daily", "instant", 120),
+        ("share", "default", "daily", "instant", 120),
+    ],
+)
+def test_the_defaults_are_those_that_were_promised(name, queue, email, push, gather):
+    kind = BUILT_IN.find(name)
+    assert (kind.queue, kind.cadences["email"], kind.cadences["push"]) == (queue, email, push)
+    assert kind.gather.total_seconds() == gather
+    assert kind.cadences["feed"] == Cadence.ON
+
+
+def test_the_long_and_the_short_name_are_the_same_type():
+    assert BUILT_IN.find("like") is BUILT_IN.find("like.created")
+    assert BUILT_IN.find("poke") is None
+    assert BUILT_IN.find("like.created.created") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("types.poke.queue = 'fast'", "types.poke.queue is 'fast'; it must be one of 'urgent'"),
+        ("types.poke.email = 'sometimes'", "types.poke.email is 'sometimes'"),
+        ("types.poke.feed = 'daily'", "types.poke.feed is 'daily'; it must be one of 'on', 'off'"),
+        ("types.poke.told = ['somebody']", "types.poke.told is 'somebody'"),
+        ("types.poke.gather = -1", "types.poke.gather is -1"),
+        ("types.poke.gather = true", "types.poke.gather is True"),
+        ("types.poke.colour = 'red'", "types.poke: colour is not known; we know email, feed"),
+        ("types.poke = ", "the catalogue is not TOML"),
+    ],
+)
+def test_a_wrong_entry_is_named_with_what_would_be_right(text, said):
+    with pytest.raises(CatalogueFault) as fault:
+        read_catalogue(text)
+    assert said in str(fault.value)

@@ -103,7 +103,7 @@ class Line:
     def new_sender(self, *, lease: timedelta = LEASE, clock: Callable[[], datetime] | None = None) -> Sender:
         clock = clock or self.clock
         recorder = Recorder(self.database, worker="w", lease=lease, clock=clock)
-        settings = SendSettings(lease=lease, retry_scale=1, public_url="http://x", link_secret=b"k" * 32)
+        settings = SendSettings(lease=lease, retry_scale=0.5, public_url="http://x", link_secret=b"k" * 32)
         return Sender(self.database, {"email": self.post}, self.catalogue, recorder, settings, clock)
 
     def people(self, *ids: str) -> None:

@@ -147,6 +147,7 @@ def test_a_result_that_cannot_be_recorded_does_not_undo_its_neighbours(line: Lin
 
 
 def test_ten_charged_tries_and_it_is_given_up(line: Line):
+    # The line halves all delays: with the longest jitter ten tries take more than the day that a delivery has.
     [one] = line.planned(1)
     line.post.answer = lambda _: Deferred("451")
     waits = []

@@ -15,10 +15,10 @@ from bench.load import Request, drive, post
 from bench.meter import cpu_seconds
 from bench.running import PYTHON, free_port, listens, redis, running
 from notifier.channels.push import new_private_key
+from notifier.policy.signature import sign
 from notifier.store.apps import Apps, Credentials
 from notifier.store.database import Database
 from notifier.store.schema import migrate
-from notifier.web.signature import sign
 from tests.conftest import NO_POSTGRES, Postgres
 
 CONNECTIONS = 16

@@ -121,7 +121,7 @@ class Tools:
         """Bring the database to the newest schema. Raises `CannotRun`."""
         try:
             open_home(self._settings)
-            bring_up_to_date(self.database)
+            bring_up_to_date(self._parts.database)
         except WrongSetting as error:
             raise CannotRun(str(error)) from error
 

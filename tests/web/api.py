@@ -15,9 +15,9 @@ from werkzeug.test import TestResponse
 from config import Settings
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts, now
+from notifier.policy.signature import sign
 from notifier.store.apps import SCOPES, Apps, Credentials
 from notifier.store.schema import migrate
-from notifier.web.signature import sign
 
 TABLES = ("events", "users", "addresses", "preferences", "deliveries", "audit")
 

@@ -26,7 +26,7 @@ def planned(api: Api) -> list[dict[str, Any]]:
     for number in range(3):
         target = {"id": f"p{number}", "owner": user}
         made = api.post({"type": "comment", "data": like()["data"] | {"target": target}}).get_json()
-        api.parts.steps.planner.plan([made["id"]])
+        list(api.parts.steps.planner.plan([made["id"]]))
     found: list[dict[str, Any]] = api.call("GET", f"/v1/deliveries?user={user}").get_json()["data"]
     assert len(found) == 9
     return found

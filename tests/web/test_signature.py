@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from notifier.policy.signature import sign, verify
 from notifier.store.apps import make_signing_secret
-from notifier.web.signature import sign, verify
 from tests.web.api import Api, like, problem_of
 
 SECRET, OTHER = make_signing_secret(), make_signing_secret()

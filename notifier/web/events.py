@@ -7,6 +7,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
+import pydantic_core
 from flask import Blueprint, Response, current_app, g, request
 
 from notifier.policy.catalogue import Kind
@@ -136,7 +137,7 @@ def _new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
         key=key or event_id,
         body_hash=sha256(_canonical(value)).digest(),
         type=kind.name,
-        body=json.dumps(value["data"], ensure_ascii=False, separators=(",", ":")).encode(),
+        body=pydantic_core.to_json(value["data"]),
         occurred_at=body.timestamp or now,
         accepted_at=now,
         due_at=now + OVERDUE,

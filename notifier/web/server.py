@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from flask import Blueprint, Flask, Response, redirect, url_for
+from flask import Blueprint, Flask, Request, Response, redirect, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
@@ -23,12 +24,21 @@ CSP = (
 )
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's sessions, without the cost of building a verifier for those who come without a cookie: every app."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of the cookie, or an empty one."""
+        return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else SecureCookieSession()
+
+
 def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callable[..., object] | None = None) -> Flask:
     """The web edge with its parts.
 
     `extra` blueprints are those of development; `exempt` is a view of theirs that is posted to without a form of ours.
     """
     app = Flask(__name__, static_url_path="/static", template_folder="templates")
+    app.session_interface = _Sessions()
     app.config.update(
         SECRET_KEY=parts.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY,

@@ -52,6 +52,7 @@ class Recorder:
         self._clock = clock
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._open: Counter[str] = Counter()  # results handed in and not yet stored, by living token
+        self._unrecorded: set[str] = set()  # living tokens with a result that could not be stored
         self._held_until: dict[str, float] = {}  # monotonic seconds, by living token
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -72,6 +73,10 @@ class Recorder:
             with self._changed:
                 self._changed.wait_for(lambda: self._open[token] == 0)
                 del self._open[token], self._held_until[token]
+        if token in self._unrecorded:
+            # Sent perhaps, and not to be sent again at once: the end of the lease charges it as a try.
+            self._unrecorded.discard(token)
+            return
         self._database.transact(lambda tx: Outbox(tx).release(token, self._clock()))
 
     def holds(self, token: str) -> bool:
@@ -116,9 +121,11 @@ class Recorder:
             self._write_patiently(group)
         except DatabaseAway as error:
             log.error("%d results not recorded, their deliveries will be tried again: %s", len(group), error)  # noqa: TRY400 (the cause says it all)
+            self._unrecorded |= {result.token for result in group}
         except Exception:  # the thread must outlive what cannot be stored: others wait for theirs
             if len(group) == 1:
                 log.exception("result not recorded, its delivery will be tried again: %s", group[0].made)
+                self._unrecorded.add(group[0].token)
                 return
             for result in group:
                 self._keep([result])

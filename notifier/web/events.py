@@ -15,7 +15,7 @@ from notifier.policy.signature import verify
 from notifier.store.intake import NewEvent
 from notifier.store.log import EventEntry, Log
 from notifier.store.types import new_id
-from notifier.web.access import Doorkeeper, guarded_by, needs
+from notifier.web.access import Doorkeeper, guarded_by, needs, takes
 from notifier.web.bodies import EventBody
 from notifier.web.gauge import Gauge
 from notifier.web.parts import parts
@@ -31,6 +31,7 @@ OVERDUE = timedelta(seconds=2)  # an event without a plan for that long is rung 
 
 @bp.post("/hooks/<string:app_id>")
 @guarded_by("signature")
+@takes(EventBody)
 def receive_signed(app_id: str) -> Response:
     """Take one event signed as Standard Webhooks say. 202: it is stored, not that anybody was told."""
     body = read_octets()
@@ -44,6 +45,7 @@ def receive_signed(app_id: str) -> Response:
 
 @bp.post("/events")
 @needs("events")
+@takes(EventBody)
 def receive() -> Response:
     """Take one event with an API key. 202: it is stored, not that anybody was told."""
     return _accept(g.app_id, _key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key"), read_octets())

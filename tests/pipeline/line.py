@@ -1,0 +1,174 @@
+"""The whole path of an event without processes and broker: a real database, a clock to set, and a channel to watch."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from notifier.app.home import CATALOGUE
+from notifier.channels import Address, Answer, Notice, Report
+from notifier.pipeline.plan import Planner
+from notifier.pipeline.record import Recorder
+from notifier.pipeline.send import Sender, SendSettings
+from notifier.pipeline.sweep import Overdue, Sweeper
+from notifier.policy.catalogue import read_catalogue
+from notifier.policy.outcomes import Delivered, Outcome
+from notifier.policy.queues import QUEUES
+from notifier.store.database import Database
+from notifier.store.intake import Intake, NewEvent
+from notifier.store.log import Books, Log
+from notifier.store.models import Attempt, Delivery
+from notifier.store.people import People
+from notifier.store.planning import Planned
+from notifier.store.sql import AnyRow
+from notifier.store.types import new_id
+
+START = datetime(2026, 11, 21, 10, tzinfo=UTC)
+LEASE = timedelta(seconds=60)
+APP = new_id("app")
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What the post office takes."""
+
+    delivery_id: str
+    notice: Notice
+
+
+class PostOffice:
+    """A channel whose provider is this object: it notes each letter and answers what it is told to."""
+
+    name = "email"
+    perishable = False
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.letters: list[Letter] = []
+        self.answer: Callable[[Letter], Outcome] = lambda _: Delivered("250")
+        self.between: Callable[[], object] = lambda: None  # called before each letter is taken
+
+    def render(self, notice: Notice, now: datetime) -> Letter:  # noqa: ARG002 (the protocol's)
+        return Letter(notice.delivery_id, notice)
+
+    def send(self, messages: Iterable[Letter], report: Report) -> None:
+        for letter in messages:
+            self.between()
+            self.letters.append(letter)
+            report(Answer(letter.delivery_id, self.answer(letter), self._clock(), 1))
+
+    def origin(self, address: Address) -> str:  # noqa: ARG002 (the protocol's)
+        return "post-office"
+
+    def masked(self, address: Address) -> str:  # noqa: ARG002 (the protocol's)
+        return "•"
+
+    def close(self) -> None:
+        return
+
+
+class Line:
+    """All the steps over one database. `sender()` makes one more process's worth of sending."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.clock = Clock()
+        self.post = PostOffice(self.clock)
+        self.catalogue = read_catalogue(CATALOGUE.read_text())
+        self.planner = self.planner_with(gather_scale=0)
+        self.sweeper = Sweeper(database, self.clock)
+        self.sender = self.new_sender()
+
+    def planner_with(self, gather_scale: float) -> Planner:
+        return Planner(self.database, self.catalogue, standing=("feed",), gather_scale=gather_scale, clock=self.clock)
+
+    def new_sender(self, *, lease: timedelta = LEASE, clock: Callable[[], datetime] | None = None) -> Sender:
+        clock = clock or self.clock
+        recorder = Recorder(self.database, worker="w", lease=lease, clock=clock)
+        settings = SendSettings(lease=lease, retry_scale=0.5, public_url="http://x", link_secret=b"k" * 32)
+        return Sender(self.database, {"email": self.post}, self.catalogue, recorder, settings, clock)
+
+    def people(self, *ids: str) -> None:
+        """People with a mailbox."""
+        with self.database.write() as connection:
+            for person in ids:
+                People(connection).save(person, {"name": person}, self.clock())
+                People(connection).set_mailbox(person, f"{person}@app.example", self.clock())
+
+    def accept(self, type_: str = "comment.created", **data: Any) -> str:
+        """Take an event in; its id."""
+        whole = {"actor": {"id": "ana"}, "object": {"id": "o-1"}} | data
+        return self.accept_raw(json.dumps(whole).encode(), type_)
+
+    def accept_raw(self, body: bytes, type_: str = "comment.created") -> str:
+        event, now = new_id("evt"), self.clock()
+        times = {"occurred_at": now, "accepted_at": now, "due_at": now + timedelta(seconds=2)}
+        Intake(self.database).accept(NewEvent(event, APP, event, b"h" * 32, type_, body, **times))
+        return event
+
+    def comments(self, count: int, to: str = "bob") -> list[str]:
+        return [self.accept(target={"id": "p", "owner": to}) for _ in range(count)]
+
+    def plan(self, events: Sequence[str], planner: Planner | None = None) -> list[Planned]:
+        return [one for ready in (planner or self.planner).plan(events) for one in ready]
+
+    def planned(self, count: int, to: str = "bob") -> list[str]:
+        """So many planned comments; the ids of the deliveries that can go out."""
+        self.people(to)
+        return [one.id for one in self.plan(self.comments(count, to))]
+
+    def sweep(self) -> Overdue:
+        """What a sweep over all queues takes."""
+        found = [self.sweeper.deliveries(queue) for queue in QUEUES]
+        return Overdue(
+            self.sweeper.events(QUEUES["default"].again).events,
+            tuple(one for each in found for one in each.deliveries),
+            tuple(one for each in found for one in each.lost),
+        )
+
+    def deliveries(self, channel: str = "email") -> list[AnyRow]:
+        with self.database.read() as connection:
+            return list(connection.execute(select(Delivery).where(Delivery.channel == channel).order_by(Delivery.id)))
+
+    def delivery(self, id: str) -> AnyRow:
+        return next(row for row in self.deliveries() if row.id == id)
+
+    def outcomes(self, delivery: str) -> list[str]:
+        """The outcomes of its attempts, oldest first."""
+        with self.database.read() as connection:
+            query = select(Attempt.outcome).where(Attempt.delivery_id == delivery).order_by(Attempt.id)
+            return list(connection.scalars(query))
+
+    def books(self) -> Books:
+        with self.database.read() as connection:
+            return Log(connection).books()
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Run them in threads that all start at the same moment; their results."""
+    gate = threading.Barrier(len(works))
+
+    def begin(work: Callable[[], Any]) -> Any:
+        gate.wait()
+        return work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(begin, works))

@@ -1,0 +1,212 @@
+"""Sending: one claim each, every answer recorded, and nothing taken that may be another's."""
+
+import logging
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import pairwise
+
+import pytest
+from sqlalchemy import update
+
+from notifier.channels import TemplateFault
+from notifier.pipeline.record import Recorder, Result
+from notifier.policy.outcomes import Deferred, Delivered, Gone, Refused
+from notifier.policy.retry import Next
+from notifier.policy.words import Reason, State
+from notifier.store.claims import Claims
+from notifier.store.database import Database
+from notifier.store.models import Delivery
+from notifier.store.outbox import Outbox, Try
+from notifier.store.types import new_id
+from tests.pipeline.line import LEASE, Letter, Line, at_once
+from tests.stack import eventually
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def claim(line: Line, ids: list[str], token: str) -> list[str]:
+    claimed = line.database.transact(lambda tx: Claims(tx).claim(ids, token, now=line.clock(), lease=LEASE))
+    return [one.id for one in claimed]
+
+
+def a_try(line: Line, delivery: str, state: State = State.SENT, text: str = "") -> Try:
+    return Try(delivery, line.clock(), 1, "delivered", "250", text, Next(state))
+
+
+def test_twenty_who_claim_the_same_deliveries_get_each_once(line: Line):
+    ids = line.planned(30)
+    claimed = at_once(*[lambda: claim(line, ids, new_id("clm"))] * 20)
+    assert sorted(one for some in claimed for one in some) == sorted(ids)
+
+
+def test_the_same_chunk_sent_by_many_at_once_is_sent_once(line: Line):
+    ids = line.planned(30)
+    at_once(*[partial(line.new_sender().send, ids) for _ in range(6)])
+    assert sorted(letter.delivery_id for letter in line.post.letters) == sorted(ids)
+    assert {row.state for row in line.deliveries()} == {State.SENT}
+
+
+def test_an_answer_that_comes_after_the_claim_was_lost_keeps_its_attempt_and_not_its_state(line: Line):
+    [one] = line.planned(1)
+    first, second = new_id("clm"), new_id("clm")
+    claim(line, [one], first)
+    line.clock.move(seconds=61)
+    assert [lost.id for lost in line.sweep().lost] == [one]
+    claim(line, [one], second)
+    line.database.transact(lambda tx: Outbox(tx).record([a_try(line, one)], second, now=line.clock(), worker="b"))
+    late = [a_try(line, one, State.FAILED)]
+    line.database.transact(lambda tx: Outbox(tx).record(late, first, now=line.clock(), worker="a"))
+    assert line.delivery(one).state == State.SENT
+    assert line.outcomes(one) == ["lost", "delivered", "delivered"]
+
+
+def test_what_was_claimed_and_not_tried_is_given_back_uncharged(line: Line):
+    ids = line.planned(10)
+    line.post.between = lambda: line.sender.stopping.set() if len(line.post.letters) == 3 else None
+    line.sender.send(ids)
+    assert len(line.post.letters) == 4  # the one in hand goes out
+    rest = [row for row in line.deliveries() if row.state == State.QUEUED]
+    assert [(row.tries, row.claim_token) for row in rest] == [(0, None)] * 6
+    assert {one.id for one in line.sweep().deliveries} == {row.id for row in rest}
+
+
+def test_a_chunk_slower_than_the_lease_keeps_its_claims(line: Line):
+    ids = line.planned(4)
+    sender = line.new_sender(lease=timedelta(seconds=0.6), clock=now)
+    line.clock.now = now()
+    hurried = threading.Event()
+
+    def dawdle() -> None:
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            line.clock.now = now()
+            hurried.wait(0.1)
+            assert not line.sweep().lost
+
+    line.post.between = dawdle
+    sender.send(ids)
+    assert sorted(letter.delivery_id for letter in line.post.letters) == sorted(ids)
+    assert {row.state for row in line.deliveries()} == {State.SENT}
+
+
+def test_a_chunk_whose_claims_cannot_be_renewed_takes_no_further_message(line: Line):
+    if not line.database.on_sqlite:
+        pytest.skip("held away by SQLite's one writer")
+    ids = line.planned(5)
+    sender = line.new_sender(lease=timedelta(seconds=1), clock=now)
+    writer = sqlite3.connect(line.database.url.database, isolation_level=None, check_same_thread=False)
+    sent = line.post.letters
+
+    def hold() -> None:
+        if len(sent) == 1:
+            writer.execute("BEGIN IMMEDIATE")
+        if len(sent) == 2:
+            time.sleep(1.1)
+
+    line.post.between = hold
+    thread = threading.Thread(target=sender.send, args=[ids])
+    thread.start()
+    eventually(lambda: len(sent) == 3)
+    writer.execute("ROLLBACK")
+    thread.join()
+    writer.close()
+    assert len(sent) == 3
+    states = sorted(str(row.state) for row in line.deliveries())
+    assert states == ["queued", "queued", "sent", "sent", "sent"]
+
+
+def test_a_process_that_is_to_end_does_not_wait_for_ever_for_an_absent_database(line: Line, caplog):
+    if line.database.on_sqlite:
+        pytest.skip("an address where no PostgreSQL listens answers at once; SQLite waits for its lock")
+    away = Recorder(Database("postgresql+psycopg://x@127.0.0.1:1/x"), worker="w", lease=LEASE, clock=line.clock)
+    token = new_id("clm")
+    away.stopping.set()
+    with caplog.at_level(logging.CRITICAL), away.chunk(token):
+        away.put(Result(token, a_try(line, new_id("dlv")), address=""))
+
+
+def test_an_answer_that_a_database_cannot_hold_is_recorded_without_what_it_cannot(line: Line):
+    ids = line.planned(3)
+    line.post.answer = lambda _: Delivered("250", "a\x00b\ud800c" + "x" * 1000)
+    line.sender.send(ids)
+    assert {row.state for row in line.deliveries()} == {State.SENT}
+
+
+def test_a_result_that_cannot_be_recorded_does_not_undo_its_neighbours(line: Line):
+    ids = line.planned(5)
+    line.post.answer = lambda letter: Delivered(None if letter.delivery_id == ids[2] else "250")  # type: ignore[arg-type]
+    line.sender.send(ids)
+    assert [row.state for row in line.deliveries()] == [State.SENT if one != ids[2] else State.SENDING for one in ids]
+    line.clock.move(seconds=61)
+    assert [lost.id for lost in line.sweep().lost] == [ids[2]]  # charged as a try, not sent again at once
+
+
+def test_ten_charged_tries_and_it_is_given_up(line: Line):
+    # The line halves all delays: with the longest jitter ten tries take more than the day that a delivery has.
+    [one] = line.planned(1)
+    line.post.answer = lambda _: Deferred("451")
+    waits = []
+    while line.delivery(one).state != State.FAILED:
+        line.sender.send([one])
+        row = line.delivery(one)
+        if row.due_at:
+            waits.append(row.due_at - line.clock())
+            line.clock.now = row.due_at
+            line.sweep()
+    assert (row.reason, row.tries, len(line.outcomes(one))) == (Reason.GAVE_UP, 10, 10)
+    assert all(second > first for first, second in pairwise(waits[:8]))
+    assert line.books().balanced
+
+
+def test_being_throttled_costs_no_try_and_pauses_its_origin_as_long_as_it_says(line: Line):
+    ids = line.planned(2)
+    hour = timedelta(hours=1)
+    line.post.answer = lambda _: Deferred("429", after=hour, charged=False, pauses=True)
+    line.sender.send(ids[:1])
+    row = line.delivery(ids[0])
+    assert (row.state, row.reason, row.tries, row.due_at) == (State.WAITING, Reason.PAUSED, 0, line.clock() + hour)
+    line.sender.send(ids[1:])
+    assert line.delivery(ids[1]).reason == Reason.PAUSED
+    assert len(line.post.letters) == 1  # the other was not even tried
+    line.clock.move(hours=1)
+    line.post.answer = lambda _: Delivered("250")
+    line.sender.send([one.id for one in line.sweep().deliveries])
+    assert {row.state for row in line.deliveries()} == {State.SENT}
+
+
+def test_retries_that_would_outlive_the_day_are_given_up(line: Line):
+    [one] = line.planned(1)
+    line.post.answer = lambda _: Deferred("429", after=timedelta(hours=25), charged=False)
+    line.sender.send([one])
+    assert (line.delivery(one).state, line.delivery(one).reason) == (State.FAILED, Reason.GAVE_UP)
+
+
+def test_what_is_refused_gone_or_cannot_be_rendered_fails_for_good(line: Line):
+    ids = line.planned(3)
+    answers = {ids[0]: Refused("554"), ids[1]: Gone("550")}
+    line.post.answer = lambda letter: answers[letter.delivery_id]
+    whole = line.post.render
+
+    def render(notice, now) -> Letter:
+        if notice.delivery_id == ids[2]:
+            raise TemplateFault("no")
+        return whole(notice, now)
+
+    line.post.render = render
+    line.sender.send(ids)
+    reasons = [row.reason for row in line.deliveries()]
+    assert reasons == [Reason.REFUSED, Reason.ADDRESS_GONE, Reason.TEMPLATE_ERROR]
+    assert line.books().balanced
+
+
+def test_a_type_that_lost_its_channel_since_the_plan_is_skipped(line: Line):
+    [one] = line.planned(1)
+    with line.database.write() as connection:
+        connection.execute(update(Delivery).where(Delivery.id == one).values(type="gone.created"))
+    line.sender.send([one])
+    assert line.delivery(one).reason == Reason.UNKNOWN_TYPE

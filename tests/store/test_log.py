@@ -1,0 +1,51 @@
+"""The log's pages: every delivery once, whatever is inserted meanwhile, and a time range is an id range."""
+
+from datetime import timedelta
+
+from sqlalchemy import insert
+
+from notifier.policy.words import State
+from notifier.store.database import Database
+from notifier.store.log import Filter, Log
+from notifier.store.models import Delivery
+from notifier.store.types import id_at, new_id
+from tests.pipeline.line import APP, START
+
+
+def fill(database: Database, ids: list[str]) -> None:
+    row = {
+        "notification_id": new_id("ntf"), "app_id": APP, "user_id": "u", "type": "comment.created",
+        "channel": "email", "queue": "default", "state": State.SENT, "wanted_at": START, "tries": 0,
+        "last_code": "", "created_at": START,
+    }  # fmt: skip
+    with database.write() as connection:
+        connection.execute(insert(Delivery), [row | {"id": one} for one in ids])
+
+
+def page(database: Database, limit: int = 50, **wanted: object) -> list[str]:
+    with database.read() as connection:
+        return [entry.id for entry in Log(connection).page(Filter(**wanted), limit)]
+
+
+def test_pages_show_every_delivery_once_whatever_is_inserted_meanwhile(database: Database):
+    old = [new_id("dlv") for _ in range(95)]
+    fill(database, old)
+    seen: list[str] = []
+    before = ""
+    while some := page(database, 10, before=before):
+        seen += some
+        before = some[-1]
+        fill(database, [new_id("dlv")])
+    assert seen == sorted(old, reverse=True)
+
+
+def test_a_time_range_is_an_id_range(database: Database):
+    def made_at(seconds: float) -> str:
+        return id_at("dlv", START + timedelta(seconds=seconds))[:-4] + new_id("dlv")[-4:]
+
+    ids = [made_at(seconds) for seconds in (0, 1, 1.999, 2, 3)]
+    fill(database, ids)
+    since, until = START + timedelta(seconds=1), START + timedelta(seconds=2)
+    assert page(database, since=since, until=until) == sorted(ids[1:3], reverse=True)
+    assert page(database, since=since) == sorted(ids[1:], reverse=True)
+    assert page(database, until=until) == sorted(ids[:3], reverse=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from notifier.app.checks import bring_up_to_date, check, open_home
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts, now
-from notifier.app.roles import start_logging, up_roles
+from notifier.app.roles import import_for_all, start_logging, up_roles
 from notifier.store.admins import Admins, Role
 from notifier.store.apps import Apps
 from notifier.supervisor import broker, ports
@@ -76,6 +76,7 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
         )
         roles = ([plan.role] if plan.role else []) + up_roles(parts, web, mail)
         say(plan.note)
+        import_for_all()
         Supervisor(roles, on_change=published.change, say=say).run()
 
 

@@ -62,11 +62,7 @@ class Tools:
 
     @property
     def database(self) -> Database:
-        """The database. Raises `CannotRun` where it is a file that is not there yet: to look must not make it."""
-        database = self._parts.database
-        if database.is_missing:
-            raise CannotRun(f"There is no database in {self.data_dir} yet. Start the service once: make run")
-        return database
+        return self._begun.database
 
     @property
     def catalogue(self) -> Catalogue:
@@ -78,7 +74,7 @@ class Tools:
 
     @property
     def again(self) -> Again:
-        return self._parts.again
+        return self._begun.again
 
     def service(self) -> Service:
         """The running service, as an upstream app sees it."""
@@ -131,6 +127,13 @@ class Tools:
             check(self._parts)
         except WrongSetting as error:
             raise CannotRun(str(error)) from error
+        return self._parts
+
+    @property
+    def _begun(self) -> Parts:
+        """The parts, where there is a database. Raises `CannotRun`: to look must not make one."""
+        if self._parts.database.is_missing:
+            raise CannotRun(f"There is no database in {self.data_dir} yet. Start the service once: make run")
         return self._parts
 
     @cached_property

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, Generic, TypeVar
 
 from flask import current_app, g, request
+from pydantic import BaseModel
 
 from notifier.store.apps import Access, Apps
 from notifier.store.database import Database
@@ -79,6 +80,18 @@ def guarded_by(guard: str) -> Callable[[V], V]:
 
     def mark(view: V) -> V:
         view.guard = guard  # type: ignore[attr-defined]  # functions carry attributes
+        return view
+
+    return mark
+
+
+def takes(body: type[BaseModel] | None = None, query: type[BaseModel] | None = None) -> Callable[[V], V]:
+    """Say what a view reads, for the API's description."""
+
+    def mark(view: V) -> V:
+        for name, model in (("takes", body), ("query", query)):
+            if model is not None:
+                setattr(view, name, model)
         return view
 
     return mark

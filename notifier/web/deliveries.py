@@ -16,7 +16,7 @@ from notifier.store.log import Entry, Filter, Log
 from notifier.store.operate import Operate
 from notifier.store.types import id_octets
 from notifier.web import shapes
-from notifier.web.access import needs
+from notifier.web.access import needs, takes
 from notifier.web.bodies import Moment, RetryBody, Word
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found
@@ -46,6 +46,7 @@ class LogQuery(BaseModel):
 
 @bp.get("/deliveries")
 @needs("log")
+@takes(query=LogQuery)
 def page() -> Response:
     """Deliveries, newest first, a page at a time."""
     query = log_query(request.args.to_dict(flat=False))
@@ -87,6 +88,7 @@ def cancel(delivery_id: str) -> dict[str, Any]:
 
 @bp.post("/deliveries/retry")
 @needs("operate")
+@takes(RetryBody)
 def retry_many() -> tuple[dict[str, Any], int]:
     """Send all failed deliveries of a filter again, those that were not retried yet."""
     body = read(RetryBody)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
+import pydantic_core
 from flask import Blueprint, Response, current_app, g, request
 
 from notifier.policy.catalogue import Kind
@@ -14,7 +15,7 @@ from notifier.policy.signature import verify
 from notifier.store.intake import NewEvent
 from notifier.store.log import EventEntry, Log
 from notifier.store.types import new_id
-from notifier.web.access import Doorkeeper, guarded_by, needs
+from notifier.web.access import Doorkeeper, guarded_by, needs, takes
 from notifier.web.bodies import EventBody
 from notifier.web.gauge import Gauge
 from notifier.web.parts import parts
@@ -30,6 +31,7 @@ OVERDUE = timedelta(seconds=2)  # an event without a plan for that long is rung 
 
 @bp.post("/hooks/<string:app_id>")
 @guarded_by("signature")
+@takes(EventBody)
 def receive_signed(app_id: str) -> Response:
     """Take one event signed as Standard Webhooks say. 202: it is stored, not that anybody was told."""
     body = read_octets()
@@ -43,6 +45,7 @@ def receive_signed(app_id: str) -> Response:
 
 @bp.post("/events")
 @needs("events")
+@takes(EventBody)
 def receive() -> Response:
     """Take one event with an API key. 202: it is stored, not that anybody was told."""
     return _accept(g.app_id, _key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key"), read_octets())
@@ -134,7 +137,7 @@ def _new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
         key=key or event_id,
         body_hash=sha256(_canonical(value)).digest(),
         type=kind.name,
-        body=json.dumps(value["data"], ensure_ascii=False, separators=(",", ":")).encode(),
+        body=pydantic_core.to_json(value["data"]),
         occurred_at=body.timestamp or now,
         accepted_at=now,
         due_at=now + OVERDUE,

@@ -1,7 +1,6 @@
 """Links that people click in a mail: no login, no cookie, and GET changes nothing (RFC 8058)."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 
@@ -69,10 +68,7 @@ def _subject(token: str) -> Subject | None:
 def _choose(subject: Subject, wanted: str) -> None:
     every = [kind.name for kind in parts().catalogue.kinds.values()]
     types = every if wanted == "all" else [subject.kind.name]
+    cadence = None if wanted == "undo" else Cadence.OFF
+    chosen = dict.fromkeys([(type_, CHANNEL) for type_ in types], cadence)
     with parts().database.write() as connection:
-        people = People(connection)
-        if wanted == "undo":
-            people.forget_choices(subject.user, [(type_, CHANNEL) for type_ in types])
-        else:
-            off: Any = [(type_, CHANNEL, Cadence.OFF) for type_ in types]
-            people.choose(subject.user, off, by="link", now=parts().clock())
+        People(connection).choose(subject.user, chosen, by="link", now=parts().clock())

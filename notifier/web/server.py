@@ -3,22 +3,33 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from flask import Blueprint, Flask, Response, redirect, url_for
+from flask import Blueprint, Flask, Request, Response, redirect, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
-from notifier.web import admin, deliveries, events, health, problems, public, users
+from notifier.web import admin, deliveries, events, health, openapi, problems, public, users
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
 from notifier.web.paths import EncodedIds, add_converters
 
 MAX_BODY = 4 * 1024 * 1024
+# Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
+WITHOUT_COOKIES = (events.bp, deliveries.bp, users.bp, public.bp, health.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's sessions, without the cost of building a verifier for those who come without a cookie: every app."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of the cookie, or an empty one."""
+        return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else SecureCookieSession()
 
 
 def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callable[..., object] | None = None) -> Flask:
@@ -27,6 +38,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     `extra` blueprints are those of development; `exempt` is a view of theirs that is posted to without a form of ours.
     """
     app = Flask(__name__, static_url_path="/static", template_folder="templates")
+    app.session_interface = _Sessions()
     app.config.update(
         SECRET_KEY=parts.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY,
@@ -40,15 +52,11 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     app.extensions["notifier"] = parts
     app.extensions["doorkeeper"] = Doorkeeper(parts.database)
     app.extensions["gauge"] = Gauge(parts.database, parts.max_unplanned)
-    app.url_map.merge_slashes = False  # an id may begin with a slash; and no post is sent elsewhere
-    add_converters(app.url_map)
     app.wsgi_app = EncodedIds(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap it
     csrf = CSRFProtect(app)
-    for blueprint in (events.bp, deliveries.bp, users.bp, public.bp, health.bp):
-        # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
+    for blueprint in WITHOUT_COOKIES:
         csrf.exempt(blueprint)
-        app.register_blueprint(blueprint)
-    app.register_blueprint(admin.bp)
+    routes(app)
     for blueprint in extra:
         app.register_blueprint(blueprint)
     if exempt is not None:
@@ -56,6 +64,14 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     problems.install(app)
     _pages(app)
     return app
+
+
+def routes(app: Flask) -> None:
+    """All that is served in production."""
+    app.url_map.merge_slashes = False  # an id may begin with a slash; and no post is sent elsewhere
+    add_converters(app.url_map)
+    for blueprint in (*WITHOUT_COOKIES, admin.bp):
+        app.register_blueprint(blueprint)
 
 
 def _pages(app: Flask) -> None:

@@ -3,13 +3,12 @@
 from typing import Any
 
 from flask import Blueprint, Response
-from sqlalchemy import Connection
 
 from notifier.channels import BadAddress
 from notifier.policy.catalogue import CADENCES
 from notifier.policy.words import Cadence
 from notifier.store.people import Device, People, Profile, TakenError
-from notifier.web.access import guarded_by, needs
+from notifier.web.access import guarded_by, needs, takes
 from notifier.web.bodies import PreferencesBody, SubscriptionBody, UserBody
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, invalid, not_found, pointer
@@ -21,6 +20,7 @@ bp = Blueprint("users", __name__, url_prefix="/v1")
 
 @bp.put("/users/<user:user_id>")
 @needs("people")
+@takes(UserBody)
 def save(user_id: str) -> dict[str, Any]:
     """Make a person, or change what is given."""
     body, now = read(UserBody), parts().clock()
@@ -57,25 +57,19 @@ def preferences(user_id: str) -> dict[str, Any]:
 
 @bp.put("/users/<user:user_id>/preferences")
 @needs("people")
+@takes(PreferencesBody)
 def choose(user_id: str) -> dict[str, Any]:
     """Change some choices; `null` returns to the default."""
     chosen = _choices(read(PreferencesBody))
-    keep = [(type_, channel, cadence) for (type_, channel), cadence in chosen.items() if cadence]
-    drop = [pair for pair, cadence in chosen.items() if cadence is None]
-    now = parts().clock()
-
-    def store(connection: Connection) -> dict[tuple[str, str], Cadence]:
+    with parts().database.write() as connection:
         people = People(connection)
-        people.choose(user_id, keep, by="api", now=now)
-        people.forget_choices(user_id, drop)
-        return people.choices(user_id)
-
-    # Two that choose at once touch the same rows in different order: one of them is run again.
-    return _matrix(parts().database.transact(store))
+        people.choose(user_id, chosen, by="api", now=parts().clock())
+        return _matrix(people.choices(user_id))
 
 
 @bp.post("/users/<user:user_id>/push-subscriptions")
 @needs("people")
+@takes(SubscriptionBody)
 def add_device(user_id: str) -> tuple[dict[str, Any], int]:
     """Store a browser's `PushSubscription`. The same one again answers the same."""
     body = read(SubscriptionBody)

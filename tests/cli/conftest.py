@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,6 @@ from notifier.app.tools import Tools
 from notifier.cli.main import command
 from notifier.cli.tools import CannotRun
 from notifier.store.database import Database
-from notifier.store.schema import migrate
 from tests.stack import Stack
 
 QUIET = {"GATHER_SCALE": "0", "RETRY_SCALE": "0"}
@@ -66,11 +66,20 @@ def terminal(service: Stack) -> Terminal:
     return Terminal(service.data_dir)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the newest schema, to be copied."""
+    place = Terminal(tmp_path_factory.mktemp("template") / "data")
+    place.done("migrate")
+    return place.data_dir / "notifier.db"
+
+
 @pytest.fixture
-def resting(tmp_path: Path) -> Terminal:
+def resting(tmp_path: Path, migrated: Path) -> Terminal:
     """A terminal where nothing runs, with an empty database of the newest schema."""
     place = Terminal(tmp_path / "data")
-    place.done("migrate")
+    place.data_dir.mkdir()
+    shutil.copy(migrated, place.data_dir)
     return place
 
 
@@ -84,7 +93,6 @@ def nowhere(tmp_path: Path) -> Terminal:
 def rows(resting: Terminal) -> Iterator[Database]:
     """The resting terminal's database."""
     database = Database(f"sqlite:///{resting.data_dir / 'notifier.db'}")
-    migrate(database)
     yield database
     database.close()
 

@@ -45,8 +45,7 @@ def test_an_id_that_is_unknown_fails_and_one_that_is_none_is_wrong_usage(termina
 
 def test_the_books_are_those_of_the_api(service: Stack, terminal: Terminal):
     service.post(comment(to="wim"))
-    service.at_rest()
-    assert json.loads(terminal.done("books", "--json")) == service.books()
+    eventually(lambda: json.loads(terminal.done("books --json")) == service.books())
     assert "balanced" in terminal.done("books")
 
 

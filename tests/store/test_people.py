@@ -75,8 +75,9 @@ def test_a_person_drops_only_their_own_device(people: People):
 
 def test_choices_are_kept_and_forgotten(people: People):
     people.choose(
-        "bob", [("like.created", "email", Cadence.OFF), ("like.created", "push", Cadence.DAILY)], by="api", now=NOW
+        "bob", {("like.created", "email"): Cadence.OFF, ("like.created", "push"): Cadence.DAILY}, by="api", now=NOW
     )
-    people.choose("bob", [("like.created", "email", Cadence.WEEKLY)], by="link", now=NOW)
-    people.forget_choices("bob", [("like.created", "push")])
+    people.choose(
+        "bob", {("like.created", "email"): Cadence.WEEKLY, ("like.created", "push"): None}, by="link", now=NOW
+    )
     assert people.choices("bob") == {("like.created", "email"): Cadence.WEEKLY}

@@ -2,6 +2,7 @@
 
 import base64
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -278,3 +279,14 @@ def test_the_vapid_key_is_public_and_a_point(api: Api):
     assert response.status_code == 200
     octets = base64.urlsafe_b64decode(response.get_json()["key"] + "=")
     assert ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), octets)
+
+
+def test_people_who_choose_at_once_in_another_order_both_get_their_way(api: Api):
+    path, forward = f"{path_of('torn')}/preferences", list(api.parts.catalogue.short_names)
+
+    def choose(order: list[str]) -> int:
+        body = {"types": {name: {"email": "off", "push": "off", "feed": "off"} for name in order}}
+        return api.call("PUT", path, body).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(choose, [forward, forward[::-1]] * 12)) == {200}

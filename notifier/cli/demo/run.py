@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from random import Random
+from urllib.parse import urlsplit
 
 import click
 
@@ -81,9 +82,20 @@ def settle_people(upstream: Upstream, catchers: Catchers, crowd: list[Person]) -
             path = f"/v1/users/{person.id}"
             profile = {"name": person.name, "email": person.email, "locale": person.locale, "timezone": person.timezone}
             _needed(upstream.call("PUT", path, profile))
-            if person.has_device and not _needed(upstream.call("GET", f"{path}/push-subscriptions")).body["data"]:
-                _needed(upstream.call("POST", f"{path}/push-subscriptions", catchers.browser(person.id)))
+            if person.has_device:
+                _give_browser(upstream, catchers, person)
             told(number, person.name)
+
+
+def _give_browser(upstream: Upstream, catchers: Catchers, person: Person) -> None:
+    """Give them a browser of this push catcher, unless they have one; an earlier one may be at another port."""
+    path, here = f"/v1/users/{person.id}/push-subscriptions", urlsplit(upstream.url).netloc
+    held = [one for one in _needed(upstream.call("GET", path)).body["data"] if one["state"] == "active"]
+    elsewhere = [one for one in held if one["endpoint_host"] != here]
+    for one in elsewhere:
+        _needed(upstream.call("DELETE", f"{path}/{one['id']}"))
+    if len(elsewhere) == len(held):
+        _needed(upstream.call("POST", path, catchers.browser(person.id)))
 
 
 def post(upstream: Upstream, acts: Iterator[Act], plan: Plan, run: Run, catchers: Catchers) -> None:

@@ -65,6 +65,8 @@ def run_web(parts: Parts, bind: str) -> None:
 
 def run_worker(parts: Parts, queues: Sequence[str], threads: int, ready: Path | None = None) -> None:
     """Run the steps of these queues, in this order of preference, until SIGTERM."""
+    for channel in parts.channels.values():
+        channel.warm()
     if ready is not None:
         worker_ready.connect(lambda **_: ready.touch(), weak=False)
         if not parts.broker_answers():

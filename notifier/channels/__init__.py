@@ -117,6 +117,10 @@ class Channel(Protocol[M]):
         """The address as logs and answers may show it: `b•••@app.example`."""
         ...
 
+    def warm(self) -> None:
+        """Load what the first message would wait for, as far as it is small. Called when a worker starts."""
+        ...
+
     def close(self) -> None:
         """Let go of held connections."""
         ...

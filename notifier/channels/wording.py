@@ -95,6 +95,12 @@ def _url(event: Event) -> str:
     return event.object.url or (event.target.url if event.target else "") or event.actor.url
 
 
+def load() -> None:
+    """Compile every template now, so that no first message waits for its own."""
+    for name in _environment().list_templates():
+        _environment().get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     # Plain text on purpose: these words also go where HTML entities would show.

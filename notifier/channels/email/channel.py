@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from notifier.channels import Address, Answer, BadAddress, Notice, Report, TemplateFault
-from notifier.channels.email import addresses
+from notifier.channels import Address, Answer, BadAddress, Notice, Report, TemplateFault, wording
+from notifier.channels.email import addresses, layout
 from notifier.channels.email.conversation import Lost
 from notifier.channels.email.exchange import InHand, Pending, Tell
 from notifier.channels.email.layout import lay_out, short_type
@@ -89,6 +89,11 @@ class EmailChannel:
     def masked(self, address: Address) -> str:
         """The address as logs and answers may show it."""
         return addresses.masked(address.value)
+
+    def warm(self) -> None:
+        """Load the templates."""
+        wording.load()
+        layout.load()
 
     def close(self) -> None:
         """Let go of the connections that lie idle. Call it when no send is under way."""

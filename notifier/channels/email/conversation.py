@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from base64 import b64encode
+from collections.abc import Callable
 
 from notifier.channels.email.replies import (
     Reply,
@@ -36,12 +37,16 @@ class Lost(Exception):
         self.written = written  # octets of the write that failed; None: all was written
 
 
+# Called when TLS begins: reading the system's certificates takes longer than many mails.
+NewContext = Callable[[], ssl.SSLContext]
+
+
 class Conversation(smtplib.SMTP):
     """An open connection, past EHLO, STARTTLS and AUTH. Raises `Lost`, `OSError` and `SMTPException` while opening."""
 
-    def __init__(self, settings: EmailSettings, context: ssl.SSLContext) -> None:
+    def __init__(self, settings: EmailSettings, context: NewContext) -> None:
         self._settings = settings
-        self._context = context
+        self._new_context = context
         self._unread = bytearray()
         super().__init__(settings.server, settings.port, local_hostname=settings.host, timeout=settings.connect_timeout)
         try:
@@ -127,7 +132,7 @@ class Conversation(smtplib.SMTP):
         # Groups are written whole: to hold their tail back for an acknowledgement only costs time.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._settings.use_ssl:
-            return self._context.wrap_socket(sock, server_hostname=host)
+            return self._new_context().wrap_socket(sock, server_hostname=host)
         return sock
 
     def _open(self) -> None:
@@ -147,7 +152,7 @@ class Conversation(smtplib.SMTP):
     def _secure(self) -> None:
         if self.sock is not None:
             self.sock.settimeout(self._settings.connect_timeout)
-        self.starttls(context=self._context)
+        self.starttls(context=self._new_context())
         if self._unread:
             # Said in clear, before TLS, by whoever sits in between (CVE-2011-0411).
             raise ssl.SSLError("The relay went on talking in clear after STARTTLS.")
@@ -202,8 +207,8 @@ class Conversation(smtplib.SMTP):
         return Lost(Deferred("connection", f"The connection was lost at {stage}: {error}."), written=written)
 
 
-def open_conversation(settings: EmailSettings, context: ssl.SSLContext) -> Conversation:
-    """Connect, secure and log in. Raises `Lost` whatever comes in between."""
+def open_conversation(settings: EmailSettings, context: NewContext) -> Conversation:
+    """Connect, secure and log in; `context` is asked only for TLS. Raises `Lost` whatever comes in between."""
     try:
         return Conversation(settings, context)
     except smtplib.SMTPNotSupportedError as error:

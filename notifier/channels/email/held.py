@@ -96,7 +96,7 @@ class HeldConnection(Connection):
     def configure_host(self) -> Conversation:
         """Open it. Raises `Lost`."""
         self._opened = self._used = time.monotonic()
-        return open_conversation(self.mail.settings, self.mail.context)
+        return open_conversation(self.mail.settings, lambda: self.mail.context)
 
     def exchange(self, pending: Pending, tell: Tell) -> Lost | None:
         """Send what is pending until it is all sent, or the connection ended or is worn. Gives what ended it."""

@@ -100,6 +100,12 @@ def linked(url: str) -> str:
     return url if _LINK.fullmatch(url) else ""
 
 
+def load() -> None:
+    """Compile both templates now, so that the first mail does not wait for them."""
+    for name in ("mail.txt", "mail.html"):
+        _template(name)
+
+
 class _StyledLoader(FileSystemLoader):
     """Writes each class's style into the tags that bear it, once per template instead of once per mail.
 

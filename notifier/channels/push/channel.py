@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from queue import SimpleQueue
 
-from notifier.channels import Address, Answer, Notice, Report
+from notifier.channels import Address, Answer, Notice, Report, wording
 from notifier.channels.push.addresses import Resolve, resolve
 from notifier.channels.push.endpoints import origin_of
 from notifier.channels.push.loop import LoopThread
@@ -67,6 +67,10 @@ class PushChannel:
     def masked(self, address: Address) -> str:
         """The host and a piece of the endpoint's hash: `fcm.googleapis.com/…a1b2c3d4`."""
         return masked_endpoint(read_stored(address.value).endpoint)
+
+    def warm(self) -> None:
+        """Load the templates; the encoder, with its 30 MB, waits for the first push."""
+        wording.load()
 
     def close(self) -> None:
         """Cancel what is under way in this process and close its connections. Sending again starts anew."""

@@ -20,7 +20,7 @@ def test_a_new_database_under_an_old_data_folder_gets_a_default_app_of_its_own(t
 
 
 def test_the_ready_file_tells_all_that_others_need_and_to_its_owner_alone(tmp_path: Path):
-    with Stack(tmp_path) as stack:
+    with Stack(tmp_path):
         ready = tmp_path / "ready.json"
         assert ready.stat().st_mode & 0o077 == 0
         told = json.loads(ready.read_text())

@@ -1,7 +1,7 @@
 """What the command line works with: the parts of this machine, found through the data folder."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +89,12 @@ class Tools:
     def examine(self) -> Iterator[Finding]:
         """Look at everything that the service stands on."""
         return examine(Patient(self._settings, self._parts, lock.running(self.data_dir)))
+
+    def remember_secret(self, app: str, secret: str) -> None:
+        """Keep a new signing secret beside the default app's other credentials, for the demo and the ready file."""
+        home = Home(self.data_dir)
+        if home.default_app is not None and home.default_app.app == app:
+            home.keep_default_app(replace(home.default_app, secret=secret))
 
     def admin_link(self, token: str) -> str:
         """The address of a sign-in link."""

@@ -49,6 +49,7 @@ def rotate_app(tools: Tools, id: str, overlap: float) -> None:
         secret = Apps(connection).rotate(app_id(id), overlap=timedelta(hours=max(overlap, 0)), now=datetime.now(UTC))
     if secret is None:
         raise click.ClickException(f"There is no live app {id}. See: notifier apps list")
+    tools.remember_secret(id, secret)
     click.echo(secret)
 
 

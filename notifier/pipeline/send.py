@@ -118,7 +118,8 @@ class Sender:
                 return
             try:
                 message = channel.render(self._notice(one), self._clock())
-            except TemplateFault as fault:
+            except Exception as fault:  # whatever a template does with its data, it fails this message alone
+                log.exception("delivery %s cannot be rendered", one.id)
                 self._recorder.put(self._unrendered(one, fault, token))
             else:
                 yield message
@@ -173,10 +174,10 @@ class Sender:
             pause_until=next_.due_at if pauses else None,
         )
 
-    def _unrendered(self, one: Claimed, fault: TemplateFault, token: str) -> Result:
-        log.error("delivery %s cannot be rendered: %s", one.id, fault)
+    def _unrendered(self, one: Claimed, fault: Exception, token: str) -> Result:
+        said = str(fault) if isinstance(fault, TemplateFault) else f"{type(fault).__name__}: {fault}"
         next_ = Next(State.FAILED, Reason.TEMPLATE_ERROR)
-        return Result(token, Try(one.id, self._clock(), 0, "refused", "template", str(fault), next_), one.address_id)
+        return Result(token, Try(one.id, self._clock(), 0, "refused", "template", said, next_), one.address_id)
 
 
 def _address(one: Claimed) -> Address:

@@ -187,7 +187,7 @@ def test_retries_that_would_outlive_the_day_are_given_up(line: Line):
 
 
 def test_what_is_refused_gone_or_cannot_be_rendered_fails_for_good(line: Line):
-    ids = line.planned(3)
+    ids = line.planned(4)
     answers = {ids[0]: Refused("554"), ids[1]: Gone("550")}
     line.post.answer = lambda letter: answers[letter.delivery_id]
     whole = line.post.render
@@ -195,12 +195,14 @@ def test_what_is_refused_gone_or_cannot_be_rendered_fails_for_good(line: Line):
     def render(notice, now) -> Letter:
         if notice.delivery_id == ids[2]:
             raise TemplateFault("no")
+        if notice.delivery_id == ids[3]:
+            raise TypeError("a template that adds a number to a text")
         return whole(notice, now)
 
     line.post.render = render
     line.sender.send(ids)
     reasons = [row.reason for row in line.deliveries()]
-    assert reasons == [Reason.REFUSED, Reason.ADDRESS_GONE, Reason.TEMPLATE_ERROR]
+    assert reasons == [Reason.REFUSED, Reason.ADDRESS_GONE, Reason.TEMPLATE_ERROR, Reason.TEMPLATE_ERROR]
     assert line.books().balanced
 
 

@@ -1,0 +1,30 @@
+"""What a start finds and makes: the default app, also in a database that is new to an old data folder."""
+
+import json
+from pathlib import Path
+
+from tests.stack import Stack, comment
+
+
+def test_a_new_database_under_an_old_data_folder_gets_a_default_app_of_its_own(tmp_path: Path):
+    with Stack(tmp_path) as stack:
+        first = stack.ready["app"]
+        stack.stop()
+        stack.start()
+        assert stack.ready["app"] == first
+        stack.stop()
+        (stack.data_dir / "notifier.db").unlink()
+        stack.start()
+        assert stack.ready["app"]["id"] != first["id"]
+        assert stack.post_signed(comment()).status == 202
+
+
+def test_the_ready_file_tells_all_that_others_need_and_to_its_owner_alone(tmp_path: Path):
+    with Stack(tmp_path):
+        ready = tmp_path / "ready.json"
+        assert ready.stat().st_mode & 0o077 == 0
+        told = json.loads(ready.read_text())
+        assert set(told) == {"url", "admin_url", "pids", "app"}
+        assert set(told["pids"]) == {"web", "worker", "scheduler", "broker"}
+        assert all(told["pids"].values())
+        assert set(told["app"]) == {"id", "secret", "key"}

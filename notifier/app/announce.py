@@ -78,11 +78,11 @@ class Announcement:
             )
         else:
             lines.append(f"  Mail         goes out through {self.around.mail_server}:{self.around.mail_port}")
-        if self.around.catches:
+        if self.around.catchers:
             lines += [
                 f"  Push         {self.served.url}/dev/push    make a subscription and see what it gets",
                 "  Try:         make demo",
             ]
-        if self.around.catches and not self.served.loopback:
+        if self.around.catchers and not self.served.loopback:
             lines.append("  Whoever reaches this address can read /dev; set ENVIRONMENT=production to serve others.")
         return "\n".join([*lines, ""])

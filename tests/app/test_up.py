@@ -42,3 +42,9 @@ def test_the_local_push_service_is_where_we_serve_whatever_address_the_links_car
         stack.at_rest()
         [push] = stack.deliveries(channel="push")
         assert push["state"] == "sent"
+
+
+def test_a_service_in_another_folder_names_the_demo_that_finds_it(tmp_path: Path):
+    (folder := tmp_path / "mit Umläuten").mkdir()
+    with Stack(folder) as stack:
+        assert f"make demo ARGS=\"--data-dir '{stack.data_dir}'\"" in stack.log()

@@ -73,7 +73,7 @@ def _around(settings: "Settings", plan: BrokerPlan, url: str, mail: socket.socke
         public_url=settings.PUBLIC_URL or url,
         mail_server=settings.MAIL_SERVER or "127.0.0.1",
         mail_port=mail.getsockname()[1] if mail else mail_port(settings),
-        catches=settings.ENVIRONMENT == "development",
+        catchers=url if settings.ENVIRONMENT == "development" else "",
     )
 
 

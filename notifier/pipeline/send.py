@@ -67,7 +67,7 @@ class Sender:
         claimed, pauses = self._database.transact(lambda tx: self._claim(Claims(tx), Outbox(tx), ids, token))
         if not claimed:
             return 0
-        with self._recorder.chunk(token):
+        with self._recorder.chunk(token, [one.id for one in claimed]):
             ready = self._still_wanted(claimed, token, pauses)
             for channel, group in groupby(ready, key=attrgetter("channel")):
                 self._send_group(self._channels[channel], list(group), token)

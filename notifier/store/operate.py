@@ -1,5 +1,6 @@
 """What operators do to deliveries: try them again, now, or not at all."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -74,4 +75,4 @@ class Operate:
 def _retriable(wanted: Filter) -> list[ColumnElement[bool]]:
     again = aliased(Delivery)
     retried = select(again.id).where(again.retry_of == Delivery.id).exists()
-    return [*conditions(wanted), Delivery.state == State.FAILED, ~retried]
+    return [*conditions(replace(wanted, states=(State.FAILED,))), ~retried]

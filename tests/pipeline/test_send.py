@@ -23,6 +23,7 @@ from notifier.store.outbox import Outbox, Try
 from notifier.store.types import new_id
 from tests.pipeline.line import LEASE, Letter, Line, at_once
 from tests.stack import eventually
+from tests.store.walks import walks_over_deliveries
 
 
 def now() -> datetime:
@@ -126,7 +127,7 @@ def test_a_process_that_is_to_end_does_not_wait_for_ever_for_an_absent_database(
     away = Recorder(Database("postgresql+psycopg://x@127.0.0.1:1/x"), worker="w", lease=LEASE, clock=line.clock)
     token = new_id("clm")
     away.stopping.set()
-    with caplog.at_level(logging.CRITICAL), away.chunk(token):
+    with caplog.at_level(logging.CRITICAL), away.chunk(token, []):
         away.put(Result(token, a_try(line, new_id("dlv")), address=""))
 
 
@@ -212,3 +213,15 @@ def test_a_type_that_lost_its_channel_since_the_plan_is_skipped(line: Line):
         connection.execute(update(Delivery).where(Delivery.id == one).values(type="gone.created"))
     line.sender.send([one])
     assert line.delivery(one).reason == Reason.UNKNOWN_TYPE
+
+
+def test_sending_walks_through_no_table_however_large_it_is(line: Line):
+    if not line.database.on_sqlite:
+        pytest.skip("PostgreSQL chooses anew as a table grows; SQLite shows its choice at once")
+    ids = line.planned(3)
+    line.post.answer = lambda _: Deferred("451")
+    with walks_over_deliveries(line.database) as walks:
+        line.sender.send(ids)
+        line.clock.move(hours=1)
+        line.sweep()
+    assert not walks

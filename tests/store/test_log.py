@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import insert
 
 from notifier.policy.words import State
 from notifier.store.database import Database
 from notifier.store.log import Filter, Log
 from notifier.store.models import Delivery
+from notifier.store.operate import Operate
 from notifier.store.types import id_at, new_id
 from tests.pipeline.line import APP, START
+from tests.store.walks import walks_over_deliveries
 
 
 def fill(database: Database, ids: list[str]) -> None:
@@ -49,3 +52,14 @@ def test_a_time_range_is_an_id_range(database: Database):
     assert page(database, since=since, until=until) == sorted(ids[1:3], reverse=True)
     assert page(database, since=since) == sorted(ids[1:], reverse=True)
     assert page(database, until=until) == sorted(ids[:3], reverse=True)
+
+
+def test_the_rarer_states_are_found_without_walking_over_what_was_sent(database: Database):
+    if not database.on_sqlite:
+        pytest.skip("PostgreSQL chooses anew as a table grows; SQLite shows its choice at once")
+    fill(database, [new_id("dlv")])
+    with walks_over_deliveries(database) as walks:
+        assert page(database, states=(State.FAILED,)) == []
+        with database.read() as connection:
+            assert Operate(connection).count(Filter(), 10) == 0
+    assert not walks

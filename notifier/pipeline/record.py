@@ -32,7 +32,7 @@ class Result:
     token: str
     made: Try
     address: str
-    retires: bool = False
+    retires: str = ""  # the address's value, where nothing is to be sent to it again
     origin: str = ""
     pause_until: datetime | None = None
 
@@ -157,7 +157,8 @@ class Recorder:
             outbox.touch(delivered, now)
         for result in group:
             if result.retires:
-                outbox.retire(result.address, f"{result.made.code} {result.made.text}", now)
+                why = f"{result.made.code} {result.made.text}"
+                outbox.retire(result.address, result.retires, why=why, now=now)
             if result.pause_until:
                 outbox.pause(result.origin, result.pause_until, f"{result.made.code} {result.made.text}")
 

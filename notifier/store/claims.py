@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, select, update
 
+from notifier.policy.decide import Reach
 from notifier.policy.events import Event as Happening
 from notifier.policy.words import State
 from notifier.store.models import Address, Delivery, Event, Notification, NotificationEvent, Preference, User
+from notifier.store.people import refused_for_good
 from notifier.store.planning import happening
 from notifier.store.sql import AnyRow
 
@@ -31,7 +33,7 @@ class Claimed:
     address_id: str
     address: str
     key_id: str
-    address_gone: bool
+    reach: Reach  # on this channel now, by this address alone
     cadence: str  # the person's own choice now; empty where they made none
     name: str
     locale: str
@@ -91,23 +93,32 @@ class Claims:
             Preference.type == Delivery.type,
             Preference.channel == Delivery.channel,
         )
+        # A browser may have become another person's since: what it gets is theirs alone.
+        theirs = and_(Address.id == Delivery.address_id, Address.user_id == Delivery.user_id)
         rows = self._connection.execute(
             select(
                 Delivery.id,
                 Address.value,
                 Address.key_id,
                 Address.gone_at,
+                Address.gone_why,
                 Preference.cadence,
                 User.name,
                 User.locale,
                 User.timezone,
             )
-            .join(Address, Address.id == Delivery.address_id, isouter=True)
+            .join(Address, theirs, isouter=True)
             .join(Preference, choice, isouter=True)
             .join(User, User.id == Delivery.user_id, isouter=True)
             .where(Delivery.id.in_(deliveries))
         )
         return {row.id: row for row in rows}
+
+
+def _reach(delivery: AnyRow, fact: AnyRow) -> Reach:
+    if fact.value is not None and fact.gone_at is None:
+        return Reach((delivery.address_id,))
+    return Reach(suppressed=refused_for_good(fact.gone_why))
 
 
 def _claimed(delivery: AnyRow, fact: AnyRow, fold: str, events: Sequence[Happening]) -> Claimed:
@@ -126,7 +137,7 @@ def _claimed(delivery: AnyRow, fact: AnyRow, fold: str, events: Sequence[Happeni
         address_id=delivery.address_id or "",
         address=fact.value or "",
         key_id=fact.key_id or "",
-        address_gone=fact.value is None or fact.gone_at is not None,
+        reach=_reach(delivery, fact),
         cadence=fact.cadence or "",
         name=fact.name or "",
         locale=fact.locale or "en",

@@ -72,11 +72,11 @@ class Outbox:
         ids = sorted(set(addresses))
         self._connection.execute(update(Address).where(Address.id.in_(ids)).values(last_sent_at=now))
 
-    def retire(self, address: str, why: str, now: datetime) -> None:
-        """Nothing is sent to this address again."""
+    def retire(self, address: str, value: str, *, why: str, now: datetime) -> None:
+        """Nothing is sent to this address again; one that its person changed to another value meanwhile stays."""
         self._connection.execute(
             update(Address)
-            .where(Address.id == address, Address.gone_at.is_(None))
+            .where(Address.id == address, Address.value == value, Address.gone_at.is_(None))
             .values(gone_at=now, gone_why=_storable(why, 255))
         )
 

@@ -20,6 +20,7 @@ from notifier.store.claims import Claims
 from notifier.store.database import Database
 from notifier.store.models import Delivery
 from notifier.store.outbox import Outbox, Try
+from notifier.store.people import People
 from notifier.store.types import new_id
 from tests.pipeline.line import LEASE, Letter, Line, at_once
 from tests.stack import eventually
@@ -225,3 +226,34 @@ def test_sending_walks_through_no_table_however_large_it_is(line: Line):
         line.clock.move(hours=1)
         line.sweep()
     assert not walks
+
+
+def test_a_browser_that_became_another_persons_gets_nothing_of_the_first(line: Line):
+    device = add_device(line, "bob")
+    line.plan(line.comments(1))
+    [planned] = line.deliveries("push")
+    assert (planned.state, planned.address_id) == (State.QUEUED, device)
+    assert add_device(line, "eve") == device
+    line.new_sender(channel="push").send([planned.id])
+    assert not line.post.letters
+    [row] = line.deliveries("push")
+    assert (row.state, row.reason) == (State.SKIPPED, Reason.NO_ADDRESS)
+
+
+@pytest.mark.parametrize("between", ["plan", "send"])
+def test_a_person_who_removed_their_device_has_none_and_nobody_refused_it(line: Line, between: str):
+    device = add_device(line, "bob")
+    events = line.comments(1)
+    if between == "send":
+        line.plan(events)
+    with line.database.write() as connection:
+        People(connection).drop_device("bob", device, line.clock())
+    line.plan(events)
+    line.new_sender(channel="push").send([row.id for row in line.deliveries("push")])
+    [row] = line.deliveries("push")
+    assert (row.state, row.reason) == (State.SKIPPED, Reason.NO_ADDRESS)
+
+
+def add_device(line: Line, user: str) -> str:
+    with line.database.write() as connection:
+        return People(connection).add_device(user, "v", fingerprint="f", key_id="k", now=line.clock()).id

@@ -179,7 +179,7 @@ def test_two_that_lock_each_other_out_are_told_to_come_again_and_run_again_where
 
 
 def test_a_failed_statement_is_told_without_what_was_given_to_it(database: Database):
+    insert = text("INSERT INTO users (id) SELECT 'x' WHERE :given <> ''")
     with pytest.raises(DBAPIError) as told, database.write() as connection:
-        insert = text("INSERT INTO users (id) SELECT 'x' WHERE :given <> ''")
         connection.execute(insert, {"given": "bob@app.example"})
     assert "bob@app.example" not in str(told.value)

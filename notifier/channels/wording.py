@@ -39,9 +39,9 @@ def word(notice: Notice) -> Wording:
     event = notice.events[-1]
     context = {
         "event": event,
-        "who": who(notice.events),
+        "who": who(notice),
         "actor": name_of(event.actor),
-        "count": len(_actors(notice.events)),
+        "count": len(_actors(notice.events)) + notice.earlier_actors,
         "thing": event.object.type or "post",
         # Others than the owner hear of it too, named in `to`.
         "whose": "your" if event.object.owner == notice.person.id else "a",
@@ -66,13 +66,13 @@ def word(notice: Notice) -> Wording:
     )
 
 
-def who(events: tuple[Event, ...]) -> str:
+def who(notice: Notice) -> str:
     """The actors by name, each once, the latest first: "Ana", "Ana and Ben", "Ana, Ben and 11 others"."""
-    names = [name_of(actor) for actor in _actors(events)]
-    if len(names) <= 2:
+    names = [name_of(actor) for actor in _actors(notice.events)]
+    others = max(len(names) - 2, 0) + notice.earlier_actors
+    if not others:
         return " and ".join(names)
-    others = len(names) - 2
-    return f"{names[0]}, {names[1]} and {others} other{'s' if others > 1 else ''}"
+    return f"{', '.join(names[:2])} and {others} other{'s' if others > 1 else ''}"
 
 
 def name_of(actor: Actor) -> str:

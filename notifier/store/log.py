@@ -10,7 +10,10 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, 
 from notifier.policy.words import Reason, State
 from notifier.store.models import Address, Attempt, Delivery, Event, NotificationEvent, Tally
 from notifier.store.sql import AnyRow
+from notifier.store.told import newest_events
 from notifier.store.types import id_at
+
+SHOWN = 100  # events of one entry: a notification may have gathered a hundred thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class Entry:
     address_id: str
     address: str
     retry_of: str | None
-    events: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()  # the newest `SHOWN` of its notification, oldest first
+    event_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +213,15 @@ class Log:
         return {channel: ChannelBooks(**column) for channel, column in sorted(columns.items())}
 
     def _with_events(self, rows: Sequence[AnyRow]) -> list[Entry]:
-        notifications = {row.notification_id for row in rows}
-        told = self._connection.execute(
-            select(NotificationEvent.notification_id, NotificationEvent.event_id)
-            .where(NotificationEvent.notification_id.in_(notifications))
-            .order_by(NotificationEvent.event_id)
-        )
+        newest = newest_events({row.notification_id for row in rows}, SHOWN)
         events: dict[str, list[str]] = {}
-        for notification, event in told:
+        counts: dict[str, int] = {}
+        for notification, event, count in self._connection.execute(select(newest).order_by(newest.c.event_id)):
             events.setdefault(notification, []).append(event)
-        return [_entry(row, tuple(events.get(row.notification_id, ()))) for row in rows]
+            counts[notification] = count
+        return [
+            _entry(row, tuple(events.get(row.notification_id, ())), counts.get(row.notification_id, 0)) for row in rows
+        ]
 
 
 def _entries() -> Select[*tuple[object, ...]]:
@@ -261,7 +264,7 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     return narrowed or [true()]
 
 
-def _entry(row: AnyRow, events: tuple[str, ...]) -> Entry:
+def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
     return Entry(
         id=row.id,
         notification=row.notification_id,
@@ -281,4 +284,5 @@ def _entry(row: AnyRow, events: tuple[str, ...]) -> Entry:
         address=row.address or "",
         retry_of=row.retry_of,
         events=events,
+        event_count=event_count,
     )

@@ -1,10 +1,12 @@
 """The words of a notice: what is said to whom, and where its button leads."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from notifier.channels import Address, Notice, Person
+from notifier.channels.email.layout import lay_out
 from notifier.channels.wording import word
 from notifier.policy.events import Event, read_event
 from tests.channels.email.conftest import NOW
@@ -60,3 +62,13 @@ def test_everything_else_leads_to_what_it_is_about() -> None:
     assert word(told("bob", happened("like.created"))).url == POST["url"]
     comment = {"id": "c-1", "url": "https://app.example/p/7#c-1"}
     assert word(told("bob", happened("comment.created", object=comment, target=POST))).url == comment["url"]
+
+
+def test_very_many_are_named_by_the_latest_two_and_counted() -> None:
+    likes = tuple(happened("like.created", actor={"id": name, "name": name}) for name in ("Cleo", "Ben", "Ana"))
+    many = replace(told("bob", *likes), earlier_events=99_999, earlier_actors=99_997)
+    assert word(many).sentence == "Ana, Ben and 99998 others liked your post: Sunset"
+    assert word(replace(many, events=likes[2:], earlier_actors=1)).sentence.startswith("Ana and 1 other liked")
+    page = lay_out(many, brand="App", address="bob@app.example")
+    assert "and 99999 more" in page.text
+    assert "* Ben liked your post: Sunset" in page.text

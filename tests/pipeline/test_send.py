@@ -16,9 +16,11 @@ from notifier.pipeline.record import Recorder, Result
 from notifier.policy.outcomes import Deferred, Delivered, Gone, Refused
 from notifier.policy.retry import Next
 from notifier.policy.words import Reason, State
-from notifier.store.claims import Claims
+from notifier.store.claims import NEWEST, Claims
 from notifier.store.database import Database
+from notifier.store.log import SHOWN, Log
 from notifier.store.models import Delivery
+from notifier.store.operate import Operate
 from notifier.store.outbox import Outbox, Try
 from notifier.store.people import People
 from notifier.store.types import new_id
@@ -257,3 +259,25 @@ def test_a_person_who_removed_their_device_has_none_and_nobody_refused_it(line: 
 def add_device(line: Line, user: str) -> str:
     with line.database.write() as connection:
         return People(connection).add_device(user, "v", fingerprint="f", key_id="k", now=line.clock()).id
+
+
+def test_of_very_many_events_the_newest_are_told_and_the_others_counted(line: Line):
+    line.people("bob")
+    gathering = line.planner_with(gather_scale=1)
+    post = {"id": "p", "owner": "bob"}
+    events = [
+        line.accept("like.created", actor={"id": f"fan-{number % 230}"}, object=post) for number in range(NEWEST + 60)
+    ]
+    line.plan(events, gathering)
+    [row] = line.deliveries()
+    with line.database.write() as connection:
+        assert Operate(connection).hurry(row.id, line.clock())
+    line.sweep()
+    line.sender.send([row.id])
+    [letter] = line.post.letters
+    assert [event.id for event in letter.notice.events] == events[60:]
+    # Sixty came before; those of fan-0 to fan-29 acted again later, the other thirty did not.
+    assert (letter.notice.earlier_events, letter.notice.earlier_actors) == (60, 30)
+    with line.database.read() as connection:
+        entry = Log(connection).delivery(row.id)
+    assert (entry.events, entry.event_count) == (tuple(events[-SHOWN:]), len(events))

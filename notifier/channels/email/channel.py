@@ -160,6 +160,7 @@ def _from_name(notice: Notice, brand: str) -> str:
     """ "Ann via Acme"; the brand alone where a name poses as an address, or several have acted."""
     actor = one_line(name_of(notice.events[-1].actor))
     poses = any(mark in actor for mark in ("@", "＠", "﹫", "://"))
-    if poses or len(actor) > _ACTOR_IN_FROM or len({event.actor.id for event in notice.events}) > 1:
+    actors = len({event.actor.id for event in notice.events}) + notice.earlier_actors
+    if poses or len(actor) > _ACTOR_IN_FROM or actors > 1:
         return brand
     return f"{actor} via {brand}"

@@ -40,6 +40,10 @@ def test_the_long_and_the_short_name_are_the_same_type():
         ("types.poke.gather = -1", "types.poke.gather is -1"),
         ("types.poke.gather = true", "types.poke.gather is True"),
         ("types.poke.colour = 'red'", "types.poke: colour is not known; we know email, feed"),
+        ("types.poke.relation = 'friend of'", "types.poke.relation is 'friend of'; it must be one of '', 'follow'"),
+        (f"types.{'p' * 57}.queue = 'bulk'", "1 to 64 small letters"),
+        ("types.'../poke'.queue = 'bulk'", "1 to 64 small letters"),
+        ("types.'poke me'.queue = 'bulk'", "its long name is 'poke me.created'"),
         ("types.poke = ", "the catalogue is not TOML"),
     ],
 )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from notifier.policy.words import State
 from notifier.store.database import Database
@@ -11,7 +11,7 @@ from notifier.store.log import Filter, Log
 from notifier.store.models import Delivery
 from notifier.store.operate import Operate
 from notifier.store.types import id_at, new_id
-from tests.pipeline.line import APP, START
+from tests.pipeline.line import APP, START, at_once
 from tests.store.walks import walks_over_deliveries
 
 
@@ -63,3 +63,18 @@ def test_the_rarer_states_are_found_without_walking_over_what_was_sent(database:
         with database.read() as connection:
             assert Operate(connection).count(Filter(), 10) == 0
     assert not walks
+
+
+def test_operators_who_retry_the_same_failures_at_once_send_each_once_more(database: Database):
+    failed = [new_id("dlv") for _ in range(40)]
+    fill(database, failed)
+    with database.write() as connection:
+        connection.execute(update(Delivery).values(state=State.FAILED))
+
+    def retry() -> int:
+        with database.write() as connection:
+            return len(Operate(connection).retry(Filter(), 100, START))
+
+    assert sum(at_once(*[retry] * 6)) == len(failed)
+    with database.read() as connection:
+        assert sorted(connection.scalars(select(Delivery.retry_of).where(Delivery.retry_of.is_not(None)))) == failed

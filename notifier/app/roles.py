@@ -1,6 +1,7 @@
 """What each process runs: the web server, a worker, the scheduler, the mail catcher."""
 
 import http.client
+import importlib
 import logging
 import os
 import socket
@@ -21,6 +22,18 @@ from notifier.supervisor.roles import Role
 log = logging.getLogger(__name__)
 
 URGENT_THREADS = 4
+# What celery, kombu and gunicorn import only when a role starts: imported before the fork, all roles share its pages.
+LATE = (
+    "celery.apps.worker",
+    "celery.app.events",
+    "celery.concurrency.thread",
+    "celery.events.state",
+    "celery.worker.components",
+    "celery.worker.consumer",
+    "celery.worker.strategy",
+    "gunicorn.workers.gthread",
+    "kombu.transport.redis",
+)
 FORMAT = "%(asctime)s %(levelname)-7s %(processName)s %(name)s: %(message)s"
 
 
@@ -90,6 +103,12 @@ def run_worker(parts: Parts, queues: Sequence[str], threads: int, ready: Path | 
 def run_scheduler(parts: Parts) -> None:
     """Sweep once a second until SIGTERM."""
     scheduler.run(lambda: tasks.sweep(parts.steps))
+
+
+def import_for_all() -> None:
+    """Import what the roles of `notifier up` will need, in the process that forks them."""
+    for name in LATE:
+        importlib.import_module(name)
 
 
 def up_roles(parts: Parts, web: socket.socket, mail: socket.socket | None) -> list[Role]:

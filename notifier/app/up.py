@@ -12,7 +12,7 @@ from notifier.app.announce import Announcement, Served
 from notifier.app.checks import bring_up_to_date, check, open_home
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts, now
-from notifier.app.roles import start_logging, up_roles
+from notifier.app.roles import import_for_all, start_logging, up_roles
 from notifier.store.admins import Admins, Role
 from notifier.store.apps import Apps
 from notifier.supervisor import broker, ports
@@ -59,6 +59,7 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
         announcement = Announcement(served, around, home, hold, wish.ready_file, say=say, began=began)
         roles = ([plan.role] if plan.role else []) + up_roles(parts, web, mail)
         say(plan.note)
+        import_for_all()
         Supervisor(roles, on_change=announcement.change, say=say).run()
 
 

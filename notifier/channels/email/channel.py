@@ -1,5 +1,6 @@
 """The email channel: renders notices as mails and sends them through the relay."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -73,7 +74,8 @@ class EmailChannel:
 
         def tell(hand: InHand, outcome: Outcome) -> None:
             ms = round((time.monotonic() - hand.started) * 1000)
-            report(Answer(hand.mail.delivery_id, outcome, started_at=hand.started_at, ms=ms))
+            said = replace(outcome, text=_discreet(outcome.text, hand.mail.recipient))
+            report(Answer(hand.mail.delivery_id, said, started_at=hand.started_at, ms=ms))
 
         pending = Pending(messages, self._clock)
         with self._slots:
@@ -154,6 +156,11 @@ class EmailChannel:
 
             self._mail = NotifyMail(self._settings)
         return self._mail
+
+
+def _discreet(text: str, recipient: str) -> str:
+    """What a relay said, with the address that it repeats as logs may show it."""
+    return re.sub(re.escape(recipient), lambda found: addresses.masked(found[0]), text, flags=re.IGNORECASE)
 
 
 def _from_name(notice: Notice, brand: str) -> str:

@@ -19,6 +19,7 @@ _OFTEN = (Cadence.OFF, Cadence.INSTANT, Cadence.HOURLY, Cadence.DAILY, Cadence.W
 CADENCES = {"email": _OFTEN, "push": _OFTEN, "feed": (Cadence.ON, Cadence.OFF)}
 
 
+MOST = 1_000_000  # seconds, or hours: what is more is a slip of the pen
 # It stands in columns, in headers of mails and in names of template files.
 _NAME = re.compile(r"(?=.{1,64}$)[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)+")
 
@@ -66,7 +67,7 @@ def read_catalogue(text: str) -> Catalogue:
         types = tomllib.loads(text).get("types", {})
     except tomllib.TOMLDecodeError as error:
         raise CatalogueFault(f"the catalogue is not TOML: {error}") from error
-    kinds = [_kind(name, entry) for name, entry in types.items()]
+    kinds = [_kind(name, _table(f"types.{name}", entry)) for name, entry in _table("types", types).items()]
     return Catalogue({kind.name: kind for kind in kinds})
 
 
@@ -110,6 +111,12 @@ def _among(where: str, value: object, allowed: tuple[str, ...]) -> str:
 
 
 def _amount(where: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise CatalogueFault(f"{where} is {value!r}; it must be a number, 0 or more")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+        raise CatalogueFault(f"{where} is {value!r}; it must be a number from 0 to {MOST:,}")
     return float(value)
+
+
+def _table(where: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise CatalogueFault(f"{where} is {value!r}; it must be a table such as [types.poke]")
+    return value

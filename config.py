@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     LEASE_SECONDS: Annotated[float, Field(ge=1, le=ONE_HOUR)] = 60
     MAX_UNPLANNED: Annotated[int, Field(ge=1)] = 100_000
 
-    WEB_THREADS: Annotated[int, Field(ge=1, le=256)] = 16
+    WEB_THREADS: Annotated[int, Field(ge=1, le=256)] = 8
     WORKER_THREADS: Annotated[int, Field(ge=1, le=256)] = 16
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

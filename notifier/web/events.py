@@ -1,7 +1,7 @@
 """Taking events in, signed or with a key, and telling what became of them."""
 
 import json
-import math
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
@@ -9,6 +9,7 @@ from typing import Any
 
 import pydantic_core
 from flask import Blueprint, Response, current_app, g, request
+from werkzeug.datastructures import Headers
 
 from notifier.policy.catalogue import Kind
 from notifier.policy.signature import verify
@@ -20,12 +21,14 @@ from notifier.web.bodies import EventBody
 from notifier.web.gauge import Gauge
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, invalid, not_found, pointer
-from notifier.web.reading import checked, read_json, read_octets
+from notifier.web.reading import check_media_type, checked, read_json, read_octets
 from notifier.web.shapes import moment
 
 bp = Blueprint("events", __name__, url_prefix="/v1")
 
 KEY = 255
+_KEY = re.compile(rf"[ -~]{{0,{KEY}}}")
+_APP_ID = re.compile(r"app_[0-9a-f]{32}")
 OVERDUE = timedelta(seconds=2)  # an event without a plan for that long is rung for again
 
 
@@ -96,11 +99,11 @@ def _signed(app_id: str, key: str, body: bytes) -> bool:
 
 
 def _is_app_id(text: str) -> bool:
-    return len(text) == 36 and text.startswith("app_") and all(mark in "0123456789abcdef" for mark in text[4:])
+    return _APP_ID.fullmatch(text) is not None
 
 
 def _key(text: str, header: str) -> str:
-    if len(text) > KEY or not all(" " <= mark <= "~" for mark in text):
+    if not _KEY.fullmatch(text):
         raise Problem(400, "malformed", f"{header} must be 1 to {KEY} printable ASCII characters.")
     return text
 
@@ -128,7 +131,8 @@ def _refuse_when_full() -> None:
 
 def _new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
     """The event of a body, and the queue of its type."""
-    value, body = read_json(raw), checked(EventBody, raw)
+    check_media_type()
+    body, value = checked(EventBody, raw), read_json(raw)
     kind = _kind(body, value)
     now, event_id = parts().clock(), new_id("evt")
     event = NewEvent(
@@ -145,13 +149,19 @@ def _new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
     return event, kind.queue
 
 
+class _Accepted(Response):
+    """An answer whose headers are as they go out: Werkzeug looks for nothing to correct in them."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:  # noqa: ARG002 (Werkzeug's signature)
+        return self.headers
+
+
 def _accepted(event_id: str, *, duplicate: bool) -> Response:
-    answer = {"id": event_id, "duplicate": duplicate, "links": _links(event_id)}
-    response = Response(json.dumps(answer), 202, content_type="application/json")
-    response.headers["Location"] = f"/v1/events/{event_id}"
+    answer = json.dumps({"id": event_id, "duplicate": duplicate, "links": _links(event_id)}).encode()
+    headers = {"Location": f"/v1/events/{event_id}", "Content-Length": str(len(answer))}
     if duplicate:
-        response.headers["Idempotency-Replayed"] = "true"
-    return response
+        headers["Idempotency-Replayed"] = "true"
+    return _Accepted(answer, 202, headers, content_type="application/json")
 
 
 def _kind(body: EventBody, value: Mapping[str, Any]) -> Kind:
@@ -176,20 +186,4 @@ def _at(data: Any, path: tuple[str, ...]) -> Any:
 
 def _canonical(value: Any) -> bytes:
     """One spelling for one JSON value: key order, white space, escapes and 1.0 for 1 make no difference."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":")).encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _number(value: float) -> int | float:
-    if math.isinf(value):
-        raise Problem(400, "malformed", "The body holds a number that is too large to be kept, such as 1e400.")
-    return int(value) if value.is_integer() else value
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -151,6 +151,7 @@ def _sentence(fault: Any) -> str:
 
 def _must(message: str) -> str:
     """The message as the end of a sentence: pydantic says "Input should be", our own checks say "must be"."""
+    message = message.partition(", unable to ")[0]
     return message.replace("Input should be", "must be", 1).replace("Value should have", "must have", 1)
 
 

@@ -37,8 +37,11 @@ GUARDS = {"public", "signature", "link", "development", *(f"key:{scope}" for sco
 GUARDS |= {f"admin:{role}" for role in ("viewer", "operator", "owner")}
 
 
+URL = "http://127.0.0.1:8000"
+
+
 def parts_in(folder: Path, *, catches: bool) -> Parts:
-    around = Around("memory://", "http://127.0.0.1:8000", "127.0.0.1", 25, catches=catches)
+    around = Around("memory://", URL, "127.0.0.1", 25, catchers=URL if catches else "")
     return Parts(Settings(_env_file=None, DATA_DIR=folder), Home(folder, makes=True).open(), around)
 
 

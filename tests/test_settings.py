@@ -69,7 +69,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch):
         ("ENVIRONMENT", "staging", "'development' or 'production'"),
         ("MAIL_PORT", "-1", "greater than or equal to 0"),
         ("MAIL_PORT", "65536", "less than or equal to 65535"),
-        ("MAIL_PORT", "smtp", "valid integer"),
+        ("MAIL_PORT", "smtp", "must be a valid integer."),
         ("MAIL_USE_TLS", "maybe", "valid boolean"),
         ("MAIL_USE_SSL", "2", "valid boolean"),
         ("MAIL_CA_FILE", "/nowhere.pem", "path of a PEM file"),

@@ -1,5 +1,6 @@
 """Telling that the service runs: to the terminal, to a ready file, and to the other commands on this machine."""
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from notifier.app.home import Home
 from notifier.app.parts import Around, now
 from notifier.supervisor.files import write_json
 from notifier.supervisor.lock import Hold, Running
+
+USUAL = Path("instance")  # where every command looks unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,12 @@ class Announcement:
             "app": {"id": app.app, "secret": app.secret, "key": app.key} if app else None,
         }
 
+    def _demo(self) -> str:
+        """The command that finds this service, also in a data folder that it would not look in by itself."""
+        if self.home.folder == USUAL:
+            return "make demo"
+        return f'make demo ARGS="--data-dir {shlex.quote(str(self.home.folder))}"'
+
     def _banner(self) -> str:
         took = time.monotonic() - self.began
         lines = [
@@ -78,11 +87,11 @@ class Announcement:
             )
         else:
             lines.append(f"  Mail         goes out through {self.around.mail_server}:{self.around.mail_port}")
-        if self.around.catches:
+        if self.around.catchers:
             lines += [
                 f"  Push         {self.served.url}/dev/push    make a subscription and see what it gets",
-                "  Try:         make demo",
+                f"  Try:         {self._demo()}",
             ]
-        if self.around.catches and not self.served.loopback:
+        if self.around.catchers and not self.served.loopback:
             lines.append("  Whoever reaches this address can read /dev; set ENVIRONMENT=production to serve others.")
         return "\n".join([*lines, ""])

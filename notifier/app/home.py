@@ -69,7 +69,8 @@ class Home:
             return path.read_text()
         if not self.makes:
             raise SystemExit(
-                f"{setting} is not set, and {path} does not exist. Set it, or run `notifier up` once here."
+                f"{setting} is not set, and {path} does not exist. Set it, or make one here: run `notifier up` once, "
+                "in development."
             )
         text = make()
         # Whole or not at all: a secret that was cut off by a crash would be taken for the real one.

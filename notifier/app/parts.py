@@ -64,7 +64,7 @@ class Around:
     mail_server: str
     mail_port: int
     broker_options: Mapping[str, Any] | None = None
-    catches: bool = False  # whether the local catchers of development are on
+    catchers: str = ""  # the address of the local catchers of development; empty where they are off
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Parts:
             subject=settings.VAPID_SUBJECT or f"mailto:{self.email_settings.sender_address}",
             allowed_hosts=settings.PUSH_ALLOWED_HOSTS or DEFAULT_ALLOWED_HOSTS,
             allow_loopback=settings.PUSH_ALLOW_LOOPBACK,
-            trusted_prefix=f"{self.around.public_url}/dev/push/e/" if self.around.catches else "",
+            trusted_prefix=f"{self.around.catchers}/dev/push/e/" if self.around.catchers else "",
             ca_file=settings.PUSH_CA_FILE,
         )
 
@@ -133,7 +133,7 @@ class Parts:
     @cached_property
     def server(self) -> Flask:
         """The Flask app."""
-        if not self.around.catches:
+        if not self.around.catchers:
             return make_server(self._web_parts)
         return make_server(self._web_parts, self._dev_pages, exempt=receive_push)
 
@@ -165,7 +165,7 @@ class Parts:
     @property
     def push_catcher(self) -> PushCatcher:
         """The push service of development, under `/dev/push`."""
-        return PushCatcher(self.home.dev, f"{self.around.public_url}/dev/push/e")
+        return PushCatcher(self.home.dev, f"{self.around.catchers}/dev/push/e")
 
     @property
     def faults(self) -> Faults:

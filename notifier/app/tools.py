@@ -158,6 +158,6 @@ def parts_of(settings: "Settings") -> Parts:
         public_url=settings.PUBLIC_URL or (found.url if found else "http://127.0.0.1:8000"),
         mail_server=settings.MAIL_SERVER or "127.0.0.1",
         mail_port=mail_port(settings) if settings.MAIL_SERVER else caught or mail_port(settings),
-        catches=settings.ENVIRONMENT == "development" and found is not None,
+        catchers=found.url if found and settings.ENVIRONMENT == "development" else "",
     )
     return Parts(settings, Home(settings.DATA_DIR), around)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from config import load
+from notifier.app.tools import Tools
 from tests.stack import Stack, comment
 
 
@@ -28,3 +30,21 @@ def test_the_ready_file_tells_all_that_others_need_and_to_its_owner_alone(tmp_pa
         assert set(told["pids"]) == {"web", "worker", "scheduler", "broker"}
         assert all(told["pids"].values())
         assert set(told["app"]) == {"id", "secret", "key"}
+
+
+def test_the_local_push_service_is_where_we_serve_whatever_address_the_links_carry(tmp_path: Path):
+    with Stack(tmp_path, PUBLIC_URL="https://notify.example.com", PUSH_ALLOW_LOOPBACK="") as stack:
+        stack.person("bob")
+        browser = Tools(load, stack.data_dir).catchers.browser("bob")
+        assert browser["endpoint"].startswith(f"{stack.ready['url']}/dev/push/")
+        assert stack.call("POST", "/v1/users/bob/push-subscriptions", browser).status == 201
+        stack.post(comment())
+        stack.at_rest()
+        [push] = stack.deliveries(channel="push")
+        assert push["state"] == "sent"
+
+
+def test_a_service_in_another_folder_names_the_demo_that_finds_it(tmp_path: Path):
+    (folder := tmp_path / "mit Umläuten").mkdir()
+    with Stack(folder) as stack:
+        assert f"make demo ARGS=\"--data-dir '{stack.data_dir}'\"" in stack.log()

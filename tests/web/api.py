@@ -25,9 +25,7 @@ TABLES = ("events", "users", "addresses", "preferences", "deliveries", "audit")
 def make_parts(folder: Path, database_url: str = "", **settings: Any) -> Parts:
     """The parts of a web process whose broker is a queue in memory that nobody serves."""
     made = Settings(_env_file=None, DATA_DIR=folder, DATABASE_URL=database_url, **settings)
-    around = Around(
-        broker_url="memory://", public_url="http://127.0.0.1:8000", mail_server="127.0.0.1", mail_port=1, catches=False
-    )
+    around = Around(broker_url="memory://", public_url="http://127.0.0.1:8000", mail_server="127.0.0.1", mail_port=1)
     return Parts(made, Home(folder, makes=True).open(), around)
 
 

@@ -42,6 +42,8 @@ def test_without_a_session_every_page_leads_to_the_sign_in(api: Api):
 
 def test_a_link_opens_once(api: Api):
     once = link(api)
+    looked = api.server.test_client().head(once)
+    assert (looked.status_code, "Set-Cookie" in looked.headers) == (200, False)
     assert api.server.test_client().get(once).status_code == 302
     again = api.server.test_client().get(once)
     assert (again.status_code, "Set-Cookie" in again.headers) == (401, False)

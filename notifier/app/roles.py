@@ -12,6 +12,7 @@ from typing import Any
 
 import gunicorn.app.base
 from celery.signals import worker_ready
+from sqlalchemy.orm import configure_mappers
 
 from notifier import scheduler, tasks
 from notifier.app.parts import Parts
@@ -105,10 +106,18 @@ def run_scheduler(parts: Parts) -> None:
     scheduler.run(lambda: tasks.sweep(parts.steps))
 
 
-def import_for_all() -> None:
-    """Import what the roles of `notifier up` will need, in the process that forks them."""
+def build_for_all(parts: Parts) -> None:
+    """Import and build what the roles of `notifier up` will need, in the process that forks them.
+
+    Nothing is opened, and no thread is started.
+    """
     for name in LATE:
         importlib.import_module(name)
+    configure_mappers()
+    parts.celery.finalize()
+    _ = parts.server, parts.steps
+    for channel in parts.channels.values():
+        channel.warm()
 
 
 def up_roles(parts: Parts, web: socket.socket, mail: socket.socket | None) -> list[Role]:

@@ -3,8 +3,10 @@
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +14,10 @@ from notifier.app.announce import Announcement, Served
 from notifier.app.checks import bring_up_to_date, check, open_home
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts, now
-from notifier.app.roles import import_for_all, start_logging, up_roles
+from notifier.app.roles import build_for_all, start_logging, up_roles
 from notifier.store.admins import Admins, Role
 from notifier.store.apps import Apps
+from notifier.store.database import Database
 from notifier.supervisor import broker, ports
 from notifier.supervisor.broker import BrokerPlan
 from notifier.supervisor.lock import Hold
@@ -59,7 +62,7 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
         announcement = Announcement(served, around, home, hold, wish.ready_file, say=say, began=began)
         roles = ([plan.role] if plan.role else []) + up_roles(parts, web, mail)
         say(plan.note)
-        import_for_all()
+        build_for_all(parts)
         Supervisor(roles, on_change=announcement.change, say=say).run()
 
 
@@ -82,7 +85,9 @@ def catches_mail(settings: "Settings") -> bool:
 def prepare(parts: Parts) -> str:
     """Check what must be right, bring the database up to date, make what the first start makes; a sign-in link."""
     check(parts)
-    bring_up_to_date(parts.database)
+    # In a process of its own: what a migration imports would else stay in the memory of every role.
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as apart:
+        apart.submit(_migrate, parts.database.url.render_as_string(hide_password=False)).result()
     with parts.database.write() as connection:
         _keep_default_app(Apps(connection), parts.home)
         admins = Admins(connection)
@@ -91,6 +96,10 @@ def prepare(parts: Parts) -> str:
     parts.database.close()
     _ = parts.secret_key
     return f"{parts.around.public_url}/admin/login/once/{token}"
+
+
+def _migrate(database_url: str) -> None:
+    bring_up_to_date(Database(database_url))
 
 
 def _keep_default_app(apps: Apps, home: Home) -> None:

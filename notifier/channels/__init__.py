@@ -44,13 +44,15 @@ class Notice:
     notification_id: str
     type: str  # long form, "comment.created"
     group: str  # what folds into one: "comment:post-7"; empty where nothing folds
-    events: tuple[Event, ...]  # oldest first, at least one
+    events: tuple[Event, ...]  # oldest first, at least one; of very many the newest
     person: Person
     address: Address
     created_at: datetime  # aware UTC; the same on every try
     expires_at: datetime | None = None  # no use after this moment
     urgent: bool = False
     unsubscribe_url: str = ""  # RFC 8058 one-click; empty on mail that cannot be turned off
+    earlier_events: int = 0  # before `events`, too many to be handed over
+    earlier_actors: int = 0  # people who acted in those alone
     last_code: str = ""  # the provider's code of the try before; empty on the first
 
 

@@ -2,8 +2,8 @@
 
 A template is `templates/<type>.jinja` (`comment.created` → `comment.jinja`; without one: `fallback.jinja`) with
 the blocks `sentence` (one line that stands alone), `subject` (of a mail; the same for all mails of one thread),
-`excerpt` (the content that the event is about, may be empty) and `action` (what the button says). It is plain
-text: whoever puts it into HTML escapes it there.
+`excerpt` (the content that the event is about, may be empty), `action` (what the button says) and `url` (where it
+leads; without one, to the object). It is plain text: whoever puts it into HTML escapes it there.
 """
 
 from dataclasses import dataclass
@@ -39,10 +39,12 @@ def word(notice: Notice) -> Wording:
     event = notice.events[-1]
     context = {
         "event": event,
-        "who": who(notice.events),
+        "who": who(notice),
         "actor": name_of(event.actor),
-        "count": len(_actors(notice.events)),
+        "count": len(_actors(notice.events)) + notice.earlier_actors,
         "thing": event.object.type or "post",
+        # Others than the owner hear of it too, named in `to`.
+        "whose": "your" if event.object.owner == notice.person.id else "a",
         "person": notice.person,
     }
     try:
@@ -57,20 +59,20 @@ def word(notice: Notice) -> Wording:
         subject=one_line(blocks.get("subject")) or sentence,
         excerpt=shortened(text_block(blocks.get("excerpt")), EXCERPT),
         action=one_line(blocks.get("action")) or "Open",
-        url=_url(event),
+        url=one_line(blocks.get("url")) or _url(event),
         image=(event.target.image if event.target else "") or event.object.image,
         avatar=event.actor.avatar,
         lang=notice.person.locale,
     )
 
 
-def who(events: tuple[Event, ...]) -> str:
+def who(notice: Notice) -> str:
     """The actors by name, each once, the latest first: "Ana", "Ana and Ben", "Ana, Ben and 11 others"."""
-    names = [name_of(actor) for actor in _actors(events)]
-    if len(names) <= 2:
+    names = [name_of(actor) for actor in _actors(notice.events)]
+    others = max(len(names) - 2, 0) + notice.earlier_actors
+    if not others:
         return " and ".join(names)
-    others = len(names) - 2
-    return f"{names[0]}, {names[1]} and {others} other{'s' if others > 1 else ''}"
+    return f"{', '.join(names[:2])} and {others} other{'s' if others > 1 else ''}"
 
 
 def name_of(actor: Actor) -> str:

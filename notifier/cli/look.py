@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from notifier.cli.group import with_tools
+from notifier.cli.group import to_type, with_tools
 from notifier.cli.people import checked_id
 from notifier.cli.tools import Tools
 from notifier.policy.words import SENTENCES, State
@@ -26,13 +26,16 @@ def why(tools: Tools, event_id: str, user: str) -> None:
         event = log.event(event_id)
         if event is None:
             raise click.ClickException(f"There is no event {event_id} in {tools.data_dir}.")
-        entries = log.page(Filter(event=event_id, user=user), MANY)
+        entries = log.page(Filter(event=event_id, user=user), MANY + 1)
+        more, entries = len(entries) > MANY, entries[:MANY]
         attempts = {entry.id: log.attempts(entry.id) for entry in entries}
     click.echo(_headline(event))
     for entry in sorted(entries, key=lambda entry: (entry.user, entry.channel, entry.id)):
         click.echo(_line(entry))
         for attempt in attempts[entry.id]:
             click.echo(_attempt(attempt))
+    if more:
+        click.echo(f"  The newest {MANY:,} of more. For one person: {to_type('why', event_id, '--user', 'ID')}")
     if not entries:
         click.echo(_nobody(event, user))
 

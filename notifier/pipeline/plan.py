@@ -102,13 +102,16 @@ class Planner:
         return [self._told(part, recipients[user, part.kind.name], now) for part in parts for user in part.users]
 
     def _told(self, part: Part, recipient: Recipient, now: datetime) -> Told:
-        event, gather = part.event.event, part.kind.gather * self._gather_scale
+        event, fold = part.event.event, fold_key(part.event.event, part.kind)
+        # What folds with nothing has nothing to wait for, and must not join others of no fold.
+        scale = self._gather_scale if fold else 0
+        gather = part.kind.gather * scale
         return Told(
             event,
             recipient.id,
-            fold=fold_key(event, part.kind),
+            fold=fold,
             closes_at=now + gather if gather else None,
-            plans=tuple(decide(part.kind, recipient, now, self._gather_scale)),
+            plans=tuple(decide(part.kind, recipient, now, scale)),
         )
 
     def _kind(self, type_: str) -> Kind:

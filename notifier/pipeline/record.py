@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ class Result:
     token: str
     made: Try
     address: str
-    retires: bool = False
+    retires: str = ""  # the address's value, where nothing is to be sent to it again
     origin: str = ""
     pause_until: datetime | None = None
 
@@ -53,15 +53,20 @@ class Recorder:
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._open: Counter[str] = Counter()  # results handed in and not yet stored, by living token
         self._unrecorded: set[str] = set()  # living tokens with a result that could not be stored
+        self._claims: dict[str, Sequence[str]] = {}  # the deliveries claimed by each living token
         self._held_until: dict[str, float] = {}  # monotonic seconds, by living token
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def chunk(self, token: str) -> Iterator[None]:
-        """While inside, the token's claims are kept. Leaves when all its results are stored; gives back the rest."""
+    def chunk(self, token: str, ids: Sequence[str]) -> Iterator[None]:
+        """While inside, the token's claims on these deliveries are kept.
+
+        Leaves when all its results are stored; gives back the rest.
+        """
         with self._changed:
             self._open[token] = 0
+            self._claims[token] = ids
             self._held_until[token] = time.monotonic() + self._lease.total_seconds()
             # After a fork the thread is the parent's and not alive here.
             if self._thread is None or not self._thread.is_alive():
@@ -72,12 +77,12 @@ class Recorder:
         finally:
             with self._changed:
                 self._changed.wait_for(lambda: self._open[token] == 0)
-                del self._open[token], self._held_until[token]
+                del self._open[token], self._claims[token], self._held_until[token]
         if token in self._unrecorded:
             # Sent perhaps, and not to be sent again at once: the end of the lease charges it as a try.
             self._unrecorded.discard(token)
             return
-        self._database.transact(lambda tx: Outbox(tx).release(token, self._clock()))
+        self._database.transact(lambda tx: Outbox(tx).release(ids, token, self._clock()))
 
     def holds(self, token: str) -> bool:
         """Whether a living token's claims are surely still ours: they could be renewed in time."""
@@ -152,20 +157,26 @@ class Recorder:
             outbox.touch(delivered, now)
         for result in group:
             if result.retires:
-                outbox.retire(result.address, f"{result.made.code} {result.made.text}", now)
+                why = f"{result.made.code} {result.made.text}"
+                outbox.retire(result.address, result.retires, why=why, now=now)
             if result.pause_until:
                 outbox.pause(result.origin, result.pause_until, f"{result.made.code} {result.made.text}")
 
     def _renew(self) -> None:
         with self._changed:
-            tokens = list(self._open)
-        if not tokens:
+            claims = dict(self._claims)
+        if not claims:
             return
         until = time.monotonic() + self._lease.total_seconds()
         try:
-            self._database.transact(lambda tx: Outbox(tx).renew(tokens, self._clock() + self._lease))
+            self._database.transact(lambda tx: self._renew_all(Outbox(tx), claims))
         except (DatabaseAway, DBAPIError) as error:
             log.warning("claims not renewed, tried again soon: %s", error)
             return
         with self._changed:
-            self._held_until |= {token: until for token in tokens if token in self._held_until}
+            self._held_until |= {token: until for token in claims if token in self._held_until}
+
+    def _renew_all(self, outbox: Outbox, claims: Mapping[str, Sequence[str]]) -> None:
+        due_at = self._clock() + self._lease
+        for token, ids in sorted(claims.items()):
+            outbox.renew(ids, token, due_at)

@@ -13,7 +13,7 @@ from notifier.channels import Address, Answer, Channel, Message, Notice, Person,
 from notifier.pipeline import Clock
 from notifier.pipeline.record import Recorder, Result
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.decide import Reach, silenced
+from notifier.policy.decide import silenced
 from notifier.policy.links import Link, make_token, type_mark
 from notifier.policy.outcomes import Deferred, Gone
 from notifier.policy.retry import Next, after, policy_for
@@ -67,7 +67,7 @@ class Sender:
         claimed, pauses = self._database.transact(lambda tx: self._claim(Claims(tx), Outbox(tx), ids, token))
         if not claimed:
             return 0
-        with self._recorder.chunk(token):
+        with self._recorder.chunk(token, [one.id for one in claimed]):
             ready = self._still_wanted(claimed, token, pauses)
             for channel, group in groupby(ready, key=attrgetter("channel")):
                 self._send_group(self._channels[channel], list(group), token)
@@ -96,7 +96,7 @@ class Sender:
         if kind is None or channel is None or one.channel not in kind.cadences:
             return Next(State.SKIPPED, Reason.UNKNOWN_TYPE, charged=False)
         cadence = Cadence(one.cadence) if one.cadence else kind.cadences[one.channel]
-        if silence := silenced(cadence, Reach(() if one.address_gone else (one.address_id,), suppressed=True)):
+        if silence := silenced(cadence, one.reach):
             return Next(State.SKIPPED, silence, charged=False)
         if channel.perishable and one.wanted_at + kind.ttl <= now:
             return Next(State.FAILED, Reason.EXPIRED, charged=False)
@@ -131,7 +131,9 @@ class Sender:
             notification_id=one.notification,
             type=one.type,
             group=one.fold,
-            events=one.events,
+            events=one.told.events,
+            earlier_events=one.told.earlier_events,
+            earlier_actors=one.told.earlier_actors,
             person=Person(one.user, one.name, one.locale, one.timezone),
             address=_address(one),
             created_at=one.wanted_at,
@@ -169,7 +171,7 @@ class Sender:
                 one.id, answer.started_at, answer.ms, type(outcome).__name__.lower(), outcome.code, outcome.text, next_
             ),
             address=one.address_id,
-            retires=isinstance(outcome, Gone),
+            retires=one.address if isinstance(outcome, Gone) else "",
             origin=channel.origin(_address(one)) if pauses else "",
             pause_until=next_.due_at if pauses else None,
         )

@@ -1,5 +1,6 @@
 """The catalogue of event types, read from one TOML file and checked before anything starts."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,15 @@ from notifier.policy.words import Cadence
 CREATED = ".created"
 TOLD = ("target.owner", "in_reply_to.owner", "object.owner", "object.id", "mentions")
 FOLDS = ("", "target", "object", "recipient")
+RELATIONS = ("", "follow")
 CHANNELS = ("email", "push", "feed")
 _OFTEN = (Cadence.OFF, Cadence.INSTANT, Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY)
 CADENCES = {"email": _OFTEN, "push": _OFTEN, "feed": (Cadence.ON, Cadence.OFF)}
+
+
+MOST = 1_000_000  # seconds, or hours: what is more is a slip of the pen
+# It stands in columns, in headers of mails and in names of template files.
+_NAME = re.compile(r"(?=.{1,64}$)[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)+")
 
 
 class CatalogueFault(ValueError):
@@ -60,7 +67,7 @@ def read_catalogue(text: str) -> Catalogue:
         types = tomllib.loads(text).get("types", {})
     except tomllib.TOMLDecodeError as error:
         raise CatalogueFault(f"the catalogue is not TOML: {error}") from error
-    kinds = [_kind(name, entry) for name, entry in types.items()]
+    kinds = [_kind(name, _table(f"types.{name}", entry)) for name, entry in _table("types", types).items()]
     return Catalogue({kind.name: kind for kind in kinds})
 
 
@@ -71,7 +78,7 @@ def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
     for path in entry.get("told", ()):
         _among(f"types.{name}.told", path, TOLD)
     return Kind(
-        name=name if "." in name else name + CREATED,
+        name=_long(name),
         told=tuple(entry.get("told", ())),
         queue=_among(f"types.{name}.queue", entry.get("queue", "default"), tuple(QUEUES)),
         cadences={
@@ -80,9 +87,19 @@ def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
         },
         gather=timedelta(seconds=_amount(f"types.{name}.gather", entry.get("gather", 0))),
         fold=_among(f"types.{name}.fold", entry.get("fold", ""), FOLDS),
-        relation=str(entry.get("relation", "")),
+        relation=_among(f"types.{name}.relation", entry.get("relation", ""), RELATIONS),
         ttl=timedelta(hours=_amount(f"types.{name}.ttl_hours", entry.get("ttl_hours", 24))),
     )
+
+
+def _long(name: str) -> str:
+    long = name if "." in name else name + CREATED
+    if not _NAME.fullmatch(long):
+        raise CatalogueFault(
+            f"types.{name}: its long name is {long!r}; it must be 1 to 64 small letters, digits, - and _, in parts "
+            "with a dot between them"
+        )
+    return long
 
 
 def _among(where: str, value: object, allowed: tuple[str, ...]) -> str:
@@ -94,6 +111,12 @@ def _among(where: str, value: object, allowed: tuple[str, ...]) -> str:
 
 
 def _amount(where: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise CatalogueFault(f"{where} is {value!r}; it must be a number, 0 or more")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+        raise CatalogueFault(f"{where} is {value!r}; it must be a number from 0 to {MOST:,}")
     return float(value)
+
+
+def _table(where: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise CatalogueFault(f"{where} is {value!r}; it must be a table such as [types.poke]")
+    return value

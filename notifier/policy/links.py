@@ -42,5 +42,17 @@ def read_token(secret: bytes, purpose: str, token: str) -> Link | None:
     return Link(body[:_ID], body[_ID:])
 
 
+def sealed(secret: bytes, purpose: str, text: str) -> str:
+    """The text as it may be handed out and taken back: readable, and not to be changed."""
+    return f"{_seal(secret, purpose, text.encode()).hex()}.{text}"
+
+
+def unsealed(secret: bytes, purpose: str, handed_back: str) -> str | None:
+    """The text of `sealed` for this purpose, or None; compared in constant time."""
+    seal, _, text = handed_back.partition(".")
+    right = _seal(secret, purpose, text.encode("utf-8", "replace")).hex()
+    return text if hmac.compare_digest(seal.encode("utf-8", "replace"), right.encode()) else None
+
+
 def _seal(secret: bytes, purpose: str, body: bytes) -> bytes:
     return hmac.digest(secret, purpose.encode() + b"\0" + body, "sha256")[:_SEAL]

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,10 @@ RUNS = 4
 
 class DatabaseAway(Exception):
     """The database does not answer, or not in time. Nothing was stored; the caller may try again later."""
+
+
+class _Collided(DatabaseAway):
+    """Two transactions got in each other's way, and the database ended this one: to be run again."""
 
 
 class Database:
@@ -48,9 +52,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads. Raises `DatabaseAway`."""
-        with _away(), self._engine(writes=not self.on_sqlite).begin() as connection:
-            yield connection
+        """A transaction that only reads, all of it as of one moment. Raises `DatabaseAway`."""
+        with _away(), self._engine(writes=not self.on_sqlite).connect() as connection:
+            if not self.on_sqlite:
+                # Otherwise each statement would see what was committed before it, and no books would balance.
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -64,12 +72,8 @@ class Database:
         `work` must have no effect besides the transaction. Raises `DatabaseAway`.
         """
         for _ in range(RUNS - 1):
-            try:
-                with self.write() as connection:
-                    return work(connection)
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in AGAIN:
-                    raise
+            with suppress(_Collided), self.write() as connection:
+                return work(connection)
         with self.write() as connection:
             return work(connection)
 
@@ -99,16 +103,21 @@ class Database:
         return self._engines[key]
 
     def _make_engine(self, *, writes: bool) -> Engine:
+        # Errors go to logs, and parameters are people's names, addresses and keys.
+        common: dict[str, Any] = {
+            "pool_size": self.threads,
+            "max_overflow": 0,
+            "pool_timeout": 5,
+            "hide_parameters": True,
+        }
         if not self.on_sqlite:
             return create_engine(
                 self.url,
-                pool_size=self.threads,
-                max_overflow=0,
                 pool_pre_ping=True,
-                pool_timeout=5,
                 connect_args={"connect_timeout": 3, "options": "-c statement_timeout=30000 -c timezone=UTC"},
+                **common,
             )
-        engine = create_engine(self.url, pool_size=self.threads, max_overflow=0, pool_timeout=5)
+        engine = create_engine(self.url, **common)
         event.listen(engine, "connect", _pragmas_of_a_writer if writes else _pragmas_of_a_reader)
         # pysqlite's own BEGIN is deferred: two writers that both read first fail each other, whatever the timeout.
         event.listen(engine, "begin", _begin_immediate if writes else _begin)
@@ -132,9 +141,8 @@ def _away() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        if getattr(error.orig, "sqlstate", None) in AGAIN:
-            raise
-        raise DatabaseAway(_cause(error)) from error
+        kind = _Collided if getattr(error.orig, "sqlstate", None) in AGAIN else DatabaseAway
+        raise kind(_cause(error)) from error
     except PoolTimeout as error:
         raise DatabaseAway("all connections are in use") from error
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from notifier.policy.words import State
-from notifier.store.models import Delivery, Event
+from notifier.store.models import UNFINISHED, Delivery, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,8 @@ class Backlog:
 
 def overdue_since(connection: Connection, now: datetime) -> datetime | None:
     """Since when the oldest thing has been due that the sweep did not take up; None where nothing is. Aware UTC."""
-    unfinished = Delivery.state.in_([State.WAITING, State.QUEUED, State.SENDING])
     moments = (
-        connection.scalar(select(func.min(Delivery.due_at)).where(unfinished, Delivery.due_at <= now)),
+        connection.scalar(select(func.min(Delivery.due_at)).where(UNFINISHED, Delivery.due_at <= now)),
         connection.scalar(select(func.min(Event.due_at)).where(Event.planned_at.is_(None), Event.due_at <= now)),
     )
     return min((moment for moment in moments if moment), default=None)

@@ -1,5 +1,6 @@
 """What operators do to deliveries: try them again, now, or not at all."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -37,11 +38,15 @@ class Operate:
         if only:
             query = query.where(Delivery.id == only)
         failed = self._connection.execute(locked(self._connection, query, Delivery)).all()
-        rows = [self._copy(row, now) for row in failed]
-        if rows:
-            self._connection.execute(insert(self._connection, Delivery), rows)
-            tally(self._connection, (row["channel"] for row in rows), now)
-        return [Planned(row["id"], row["channel"], row["queue"]) for row in rows]
+        if not failed:
+            return []
+        copies = insert(self._connection, Delivery).values([self._copy(row, now) for row in failed])
+        # Another operator may have retried some since we looked.
+        made = self._connection.execute(
+            copies.on_conflict_do_nothing().returning(Delivery.id, Delivery.channel, Delivery.queue)
+        ).all()
+        tally(self._connection, (row.channel for row in made), now)
+        return [Planned(row.id, row.channel, row.queue) for row in made]
 
     def count(self, wanted: Filter, most: int) -> int:
         """How many deliveries of the filter `retry` would send again; looks at no more rows than `most`."""
@@ -74,4 +79,4 @@ class Operate:
 def _retriable(wanted: Filter) -> list[ColumnElement[bool]]:
     again = aliased(Delivery)
     retried = select(again.id).where(again.retry_of == Delivery.id).exists()
-    return [*conditions(wanted), Delivery.state == State.FAILED, ~retried]
+    return [*conditions(replace(wanted, states=(State.FAILED,))), ~retried]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, case, select, true, update
+from sqlalchemy import Connection, Update, bindparam, case, select, true, update
 
 from notifier.policy.queues import QUEUES
 from notifier.policy.retry import Next
@@ -35,13 +35,9 @@ class Outbox:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def renew(self, tokens: Iterable[str], due_at: datetime) -> None:
-        """Keep the claims of these tokens while their chunks are under way."""
-        self._connection.execute(
-            update(Delivery)
-            .where(Delivery.claim_token.in_(list(tokens)), Delivery.state == State.SENDING)
-            .values(due_at=due_at)
-        )
+    def renew(self, ids: Sequence[str], token: str, due_at: datetime) -> None:
+        """Keep the claims of this token while its chunk is under way."""
+        self._connection.execute(self._claimed(ids, token).values(due_at=due_at))
 
     def record(self, tries: Sequence[Try], token: str, *, now: datetime, worker: str) -> None:
         """Record tries and what follows. A claim that was lost meanwhile keeps its attempt, not its state."""
@@ -67,24 +63,20 @@ class Outbox:
         """Store what was decided about claimed deliveries without a try."""
         self._settle([(delivery, next_, "", now) for delivery, next_ in decided], token)
 
-    def release(self, token: str, now: datetime) -> None:
+    def release(self, ids: Sequence[str], token: str, now: datetime) -> None:
         """Give back what was claimed and not tried; the sweep rings for it at once."""
-        self._connection.execute(
-            update(Delivery)
-            .where(Delivery.claim_token == token, Delivery.state == State.SENDING)
-            .values(state=State.QUEUED, due_at=now, claim_token=None)
-        )
+        self._connection.execute(self._claimed(ids, token).values(state=State.QUEUED, due_at=now, claim_token=None))
 
     def touch(self, addresses: Iterable[str], now: datetime) -> None:
         """Remember that these addresses took a message."""
         ids = sorted(set(addresses))
         self._connection.execute(update(Address).where(Address.id.in_(ids)).values(last_sent_at=now))
 
-    def retire(self, address: str, why: str, now: datetime) -> None:
-        """Nothing is sent to this address again."""
+    def retire(self, address: str, value: str, *, why: str, now: datetime) -> None:
+        """Nothing is sent to this address again; one that its person changed to another value meanwhile stays."""
         self._connection.execute(
             update(Address)
-            .where(Address.id == address, Address.gone_at.is_(None))
+            .where(Address.id == address, Address.value == value, Address.gone_at.is_(None))
             .values(gone_at=now, gone_why=_storable(why, 255))
         )
 
@@ -145,6 +137,12 @@ class Outbox:
         )
         self._connection.execute(
             update(Event).where(Event.id.in_(events), Event.planned_at.is_(None)).values(due_at=now)
+        )
+
+    def _claimed(self, ids: Sequence[str], token: str) -> Update:
+        # By their ids: no index leads from a token to its deliveries, and a large table takes long to walk through.
+        return update(Delivery).where(
+            Delivery.id.in_(ids), Delivery.claim_token == token, Delivery.state == State.SENDING
         )
 
     def _settle(self, rows: Sequence[tuple[str, Next, str, datetime]], token: str) -> None:

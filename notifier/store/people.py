@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from notifier.policy.words import Cadence
 from notifier.store.models import Address, Preference, User
@@ -13,6 +13,8 @@ from notifier.store.sql import AnyRow, insert
 from notifier.store.types import new_id
 
 MOST_DEVICES = 20
+# Why an address is gone that its person, not its provider, gave up.
+REMOVED, CROWDED_OUT = "removed", f"more than {MOST_DEVICES} devices"
 
 
 class TakenError(Exception):
@@ -89,7 +91,7 @@ class People:
         self._connection.execute(
             update(Address)
             .where(Address.channel == "email", Address.fingerprint == _one_each(user))
-            .values(value="", gone_at=now, gone_why="removed")
+            .values(value="", gone_at=now, gone_why=REMOVED)
         )
 
     def add_device(self, user: str, value: str, *, fingerprint: str, key_id: str, now: datetime) -> Device:
@@ -97,9 +99,6 @@ class People:
 
         It moves to another person only with the same keys (the same browser, another login). Raises `TakenError`.
         """
-        found = self._device(fingerprint)
-        if found is not None and found.user_id != user and found.value != value:
-            raise TakenError
         row = insert(self._connection, Address).values(
             id=new_id("sub"),
             user_id=user,
@@ -110,15 +109,16 @@ class People:
             created_at=now,
             gone_why="",
         )
-        self._connection.execute(
+        stored = self._connection.execute(
             row.on_conflict_do_update(
                 index_elements=["channel", "fingerprint"],
                 set_={"user_id": user, "value": value, "key_id": key_id, "gone_at": None, "gone_why": ""},
-            )
-        )
-        self._retire_oldest(user, now)
-        stored = self._device(fingerprint)
-        assert stored is not None  # noqa: S101 (written two statements ago, in this transaction)
+                where=or_(Address.user_id == user, Address.value == value),
+            ).returning(Address)
+        ).one_or_none()
+        if stored is None:
+            raise TakenError
+        self._retire_oldest(user, stored.id, now)
         return _device(stored)
 
     def devices(self, user: str) -> list[Device]:
@@ -133,7 +133,7 @@ class People:
         dropped = self._connection.execute(
             update(Address)
             .where(Address.id == device, Address.user_id == user, Address.channel == "push")
-            .values(gone_at=now, gone_why="removed")
+            .values(gone_at=now, gone_why=REMOVED)
         )
         return dropped.rowcount == 1
 
@@ -171,24 +171,21 @@ class People:
             )
         )
 
-    def _device(self, fingerprint: str) -> AnyRow | None:
-        return self._connection.execute(
-            select(Address).where(Address.channel == "push", Address.fingerprint == fingerprint)
-        ).one_or_none()
-
-    def _retire_oldest(self, user: str, now: datetime) -> None:
-        live = list(
-            self._connection.scalars(
-                select(Address.id)
-                .where(Address.user_id == user, Address.channel == "push", Address.gone_at.is_(None))
-                .order_by(Address.id.desc())
-            )
-        )
+    def _retire_oldest(self, user: str, used: str, now: datetime) -> None:
+        """Make room for the device that is `used` now, however old it is."""
+        others = self._connection.scalars(
+            select(Address.id)
+            .where(Address.user_id == user, Address.channel == "push", Address.gone_at.is_(None), Address.id != used)
+            .order_by(Address.id.desc())
+        ).all()
         self._connection.execute(
-            update(Address)
-            .where(Address.id.in_(live[MOST_DEVICES:]))
-            .values(gone_at=now, gone_why=f"more than {MOST_DEVICES} devices")
+            update(Address).where(Address.id.in_(others[MOST_DEVICES - 1 :])).values(gone_at=now, gone_why=CROWDED_OUT)
         )
+
+
+def refused_for_good(gone_why: str | None) -> bool:
+    """Whether an address that is gone for this reason was given up by its provider."""
+    return (gone_why or REMOVED) not in (REMOVED, CROWDED_OUT)
 
 
 def _one_each(user: str) -> str:

@@ -26,6 +26,7 @@ from notifier.store.models import (
     Tally,
     User,
 )
+from notifier.store.people import refused_for_good
 from notifier.store.sql import AnyRow, insert, locked
 from notifier.store.types import new_id
 
@@ -150,7 +151,7 @@ class Planning:
 
     def _reach(self, users: list[str]) -> dict[str, dict[str, Reach]]:
         rows = self._connection.execute(
-            select(Address.user_id, Address.channel, Address.id, Address.gone_at)
+            select(Address.user_id, Address.channel, Address.id, Address.gone_at, Address.gone_why)
             .where(Address.user_id.in_(users))
             .order_by(Address.user_id, Address.channel, Address.id)
         ).all()
@@ -158,7 +159,8 @@ class Planning:
         for (user, channel), group in groupby(rows, key=itemgetter(0, 1)):
             addresses = list(group)
             live = tuple(row.id for row in addresses if row.gone_at is None)
-            found.setdefault(user, {})[channel] = Reach(live, suppressed=not live)
+            suppressed = not live and any(refused_for_good(row.gone_why) for row in addresses)
+            found.setdefault(user, {})[channel] = Reach(live, suppressed=suppressed)
         return found
 
     def _notifications(self, told: Sequence[Told], now: datetime) -> list[tuple[str, bool]]:

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 REMEMBERED = 2.0  # seconds; a revoked key or secret works at most this much longer
 MOST = 10_000
+LONGEST_KEY = 100  # characters; ours have 46
 
 
 class Remembered(Generic[T]):
@@ -100,7 +101,9 @@ def takes(body: type[BaseModel] | None = None, query: type[BaseModel] | None = N
 def _by_key(scope: str) -> Access:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     doorkeeper: Doorkeeper = current_app.extensions["doorkeeper"]
-    access = doorkeeper.keys.get(key.strip()) if scheme.lower() == "bearer" and key.strip() else None
+    key = key.strip()
+    # Whatever was asked for is remembered for a while: strangers must not fill the memory with long ones.
+    access = doorkeeper.keys.get(key) if scheme.lower() == "bearer" and 0 < len(key) <= LONGEST_KEY else None
     if access is None:
         raise Problem(401, "unauthorized", "Send a live API key: Authorization: Bearer nk_…")
     if scope not in access.scopes:

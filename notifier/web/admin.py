@@ -12,7 +12,7 @@ from notifier.policy.words import SENTENCES, State
 from notifier.store.admins import Account, Admins, Role
 from notifier.store.log import Log
 from notifier.web.access import guarded_by
-from notifier.web.deliveries import cancel_one, cursor_of, filter_of, log_query, retry_one
+from notifier.web.deliveries import LogQuery, cancel_one, cursor_of, filter_of, log_query, retry_one
 from notifier.web.parts import parts
 from notifier.web.problems import Problem
 from notifier.web.shapes import masked_address
@@ -40,7 +40,7 @@ def admins_only(role: Role) -> Callable[[V], V]:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             account = _account()
             if account is None:
-                return redirect(url_for("admin.login", next=request.full_path.rstrip("?")))
+                return redirect(url_for("admin.login"))
             if not account.role.includes(role):
                 abort(403, f"This needs the role {role}; yours is {account.role}.")
             g.admin = account
@@ -100,7 +100,7 @@ def deliveries() -> str | tuple[str, int]:
         query = log_query(given)
     except Problem as problem:
         return render_template(
-            "deliveries.html", problem=problem, rows=[], given=request.args, cursor=None, states=State
+            "deliveries.html", problem=problem, rows=[], given=request.args, older=None, states=State
         ), 422
     with parts().database.read() as connection:
         found = Log(connection).page(filter_of(query), PAGE + 1)
@@ -109,7 +109,7 @@ def deliveries() -> str | tuple[str, int]:
         "deliveries.html",
         rows=rows,
         given=request.args,
-        cursor=cursor_of(found[PAGE - 1]) if len(found) > PAGE else None,
+        older=_older(cursor_of(found[PAGE - 1])) if len(found) > PAGE else None,
         states=State,
         problem=None,
     )
@@ -166,6 +166,12 @@ def _account() -> Account | None:
         return None
     with parts().database.read() as connection:
         return Admins(connection).find(admin)
+
+
+def _older(cursor: str) -> str:
+    """The address of the next page, with the filters of this one: of all that was given, only those that we know."""
+    kept = {name: values for name, values in request.args.lists() if name in LogQuery.model_fields}
+    return url_for("admin.deliveries", **kept | {"cursor": [cursor]})  # type: ignore[arg-type]  # a value may be several
 
 
 def _row(entry: Any) -> Row:

@@ -1,12 +1,14 @@
 """Links that people click in a mail: no login, no cookie, and GET changes nothing (RFC 8058)."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template, request
 
 from notifier.channels import Address
 from notifier.policy.catalogue import Kind
-from notifier.policy.links import read_token, type_mark
+from notifier.policy.links import read_token, sealed, type_mark, unsealed
 from notifier.policy.words import Cadence
 from notifier.store.people import People
 from notifier.web.access import guarded_by
@@ -44,11 +46,14 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
     subject = _subject(token)
     if subject is None:
         return render_template("link_unknown.html"), 404
-    wanted = request.form.get("stop", "type")
-    _choose(subject, wanted)
+    if "undo" in request.form:
+        return _undo(subject, token, request.form["undo"])
+    stop = request.form.get("stop", "")
+    done = stop if stop in ("all", "daily") else "type"
+    undo = _stop(subject, token, done)
     if request.form.get("List-Unsubscribe") == "One-Click":
         return Response("Unsubscribed.\n", content_type="text/plain; charset=utf-8")
-    return render_template("unsubscribe.html", subject=subject, done=wanted)
+    return render_template("unsubscribe.html", subject=subject, done=done, undo=undo)
 
 
 def _subject(token: str) -> Subject | None:
@@ -65,10 +70,32 @@ def _subject(token: str) -> Subject | None:
     return Subject(user, kinds[0], parts().masked(CHANNEL, Address(address_id, value)))
 
 
-def _choose(subject: Subject, wanted: str) -> None:
+def _stop(subject: Subject, token: str, done: str) -> str:
+    """Stop what was chosen; gives what undoes it: the choices that stood before, sealed."""
     every = [kind.name for kind in parts().catalogue.kinds.values()]
-    types = every if wanted == "all" else [subject.kind.name]
-    cadence = None if wanted == "undo" else Cadence.OFF
-    chosen = dict.fromkeys([(type_, CHANNEL) for type_ in types], cadence)
+    types = every if done == "all" else [subject.kind.name]
     with parts().database.write() as connection:
-        People(connection).choose(subject.user, chosen, by="link", now=parts().clock())
+        people = People(connection)
+        choices = people.choices(subject.user)
+        _choose(people, subject, dict.fromkeys(types, Cadence.DAILY if done == "daily" else Cadence.OFF))
+    before = {type_: choices.get((type_, CHANNEL)) for type_ in types}
+    return sealed(parts().link_secret, _undo_purpose(token), json.dumps(before))
+
+
+def _undo(subject: Subject, token: str, given: str) -> str | tuple[str, int]:
+    """Put the choices back that stood before, the person's own and the catalogue's alike."""
+    before = unsealed(parts().link_secret, _undo_purpose(token), given)
+    if before is None:
+        return render_template("link_unknown.html"), 404
+    with parts().database.write() as connection:
+        _choose(People(connection), subject, json.loads(before))
+    return render_template("unsubscribe.html", subject=subject, done="undo")
+
+
+def _choose(people: People, subject: Subject, cadences: Mapping[str, str | None]) -> None:
+    chosen = {(type_, CHANNEL): Cadence(cadence) if cadence else None for type_, cadence in cadences.items()}
+    people.choose(subject.user, chosen, by="link", now=parts().clock())
+
+
+def _undo_purpose(token: str) -> str:
+    return f"undo {token}"

@@ -27,11 +27,15 @@ def masked_address(entry: Entry) -> str | None:
 
 
 def delivery(entry: Entry) -> dict[str, Any]:
-    """One delivery. `due_at` is told where it waits: elsewhere it is our own timer."""
+    """One delivery. `due_at` is told where it waits: elsewhere it is our own timer.
+
+    Of very many events the newest are named; `event_count` counts all.
+    """
     return {
         "id": entry.id,
         "notification": entry.notification,
         "events": list(entry.events),
+        "event_count": entry.event_count,
         "user": entry.user,
         "channel": entry.channel,
         "address": masked_address(entry),

@@ -100,11 +100,13 @@ class Line:
     def planner_with(self, gather_scale: float) -> Planner:
         return Planner(self.database, self.catalogue, standing=("feed",), gather_scale=gather_scale, clock=self.clock)
 
-    def new_sender(self, *, lease: timedelta = LEASE, clock: Callable[[], datetime] | None = None) -> Sender:
+    def new_sender(
+        self, *, lease: timedelta = LEASE, clock: Callable[[], datetime] | None = None, channel: str = "email"
+    ) -> Sender:
         clock = clock or self.clock
         recorder = Recorder(self.database, worker="w", lease=lease, clock=clock)
         settings = SendSettings(lease=lease, retry_scale=0.5, public_url="http://x", link_secret=b"k" * 32)
-        return Sender(self.database, {"email": self.post}, self.catalogue, recorder, settings, clock)
+        return Sender(self.database, {channel: self.post}, self.catalogue, recorder, settings, clock)
 
     def people(self, *ids: str) -> None:
         """People with a mailbox."""

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from notifier.pipeline import plan as planning_step
+from notifier.pipeline.plan import Planner
+from notifier.policy.catalogue import read_catalogue
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.models import Notification, NotificationEvent
 from notifier.store.planning import Planning
@@ -185,3 +187,16 @@ def test_a_database_that_is_away_is_said_to_be(line: Line):
         away.plan(["evt_" + "0" * 32])
     with pytest.raises(DatabaseAway):
         away.accept()
+
+
+def test_what_folds_with_nothing_is_not_gathered_with_others_of_no_fold(line: Line):
+    line.people("bob")
+    text = """
+    types.poke = {email = "instant", gather = 60}
+    types.wave = {email = "instant", gather = 60, fold = "target"}
+    """
+    planner = Planner(line.database, read_catalogue(text), standing=("feed",), gather_scale=1, clock=line.clock)
+    ready = line.plan([line.accept(f"{type_}.created", to=["bob"]) for type_ in ("poke", "poke", "wave")], planner)
+    rows = line.deliveries()
+    assert sorted(row.type for row in rows) == ["poke.created", "poke.created", "wave.created"]
+    assert {one.id for one in ready} == {row.id for row in rows}

@@ -16,13 +16,17 @@ from notifier.pipeline.record import Recorder, Result
 from notifier.policy.outcomes import Deferred, Delivered, Gone, Refused
 from notifier.policy.retry import Next
 from notifier.policy.words import Reason, State
-from notifier.store.claims import Claims
+from notifier.store.claims import NEWEST, Claims
 from notifier.store.database import Database
+from notifier.store.log import SHOWN, Log
 from notifier.store.models import Delivery
+from notifier.store.operate import Operate
 from notifier.store.outbox import Outbox, Try
+from notifier.store.people import People
 from notifier.store.types import new_id
 from tests.pipeline.line import LEASE, Letter, Line, at_once
 from tests.stack import eventually
+from tests.store.walks import walks_over_deliveries
 
 
 def now() -> datetime:
@@ -126,7 +130,7 @@ def test_a_process_that_is_to_end_does_not_wait_for_ever_for_an_absent_database(
     away = Recorder(Database("postgresql+psycopg://x@127.0.0.1:1/x"), worker="w", lease=LEASE, clock=line.clock)
     token = new_id("clm")
     away.stopping.set()
-    with caplog.at_level(logging.CRITICAL), away.chunk(token):
+    with caplog.at_level(logging.CRITICAL), away.chunk(token, []):
         away.put(Result(token, a_try(line, new_id("dlv")), address=""))
 
 
@@ -212,3 +216,68 @@ def test_a_type_that_lost_its_channel_since_the_plan_is_skipped(line: Line):
         connection.execute(update(Delivery).where(Delivery.id == one).values(type="gone.created"))
     line.sender.send([one])
     assert line.delivery(one).reason == Reason.UNKNOWN_TYPE
+
+
+def test_sending_walks_through_no_table_however_large_it_is(line: Line):
+    if not line.database.on_sqlite:
+        pytest.skip("PostgreSQL chooses anew as a table grows; SQLite shows its choice at once")
+    ids = line.planned(3)
+    line.post.answer = lambda _: Deferred("451")
+    with walks_over_deliveries(line.database) as walks:
+        line.sender.send(ids)
+        line.clock.move(hours=1)
+        line.sweep()
+    assert not walks
+
+
+def test_a_browser_that_became_another_persons_gets_nothing_of_the_first(line: Line):
+    device = add_device(line, "bob")
+    line.plan(line.comments(1))
+    [planned] = line.deliveries("push")
+    assert (planned.state, planned.address_id) == (State.QUEUED, device)
+    assert add_device(line, "eve") == device
+    line.new_sender(channel="push").send([planned.id])
+    assert not line.post.letters
+    [row] = line.deliveries("push")
+    assert (row.state, row.reason) == (State.SKIPPED, Reason.NO_ADDRESS)
+
+
+@pytest.mark.parametrize("between", ["plan", "send"])
+def test_a_person_who_removed_their_device_has_none_and_nobody_refused_it(line: Line, between: str):
+    device = add_device(line, "bob")
+    events = line.comments(1)
+    if between == "send":
+        line.plan(events)
+    with line.database.write() as connection:
+        People(connection).drop_device("bob", device, line.clock())
+    line.plan(events)
+    line.new_sender(channel="push").send([row.id for row in line.deliveries("push")])
+    [row] = line.deliveries("push")
+    assert (row.state, row.reason) == (State.SKIPPED, Reason.NO_ADDRESS)
+
+
+def add_device(line: Line, user: str) -> str:
+    with line.database.write() as connection:
+        return People(connection).add_device(user, "v", fingerprint="f", key_id="k", now=line.clock()).id
+
+
+def test_of_very_many_events_the_newest_are_told_and_the_others_counted(line: Line):
+    line.people("bob")
+    gathering = line.planner_with(gather_scale=1)
+    post = {"id": "p", "owner": "bob"}
+    events = [
+        line.accept("like.created", actor={"id": f"fan-{number % 230}"}, object=post) for number in range(NEWEST + 60)
+    ]
+    line.plan(events, gathering)
+    [row] = line.deliveries()
+    with line.database.write() as connection:
+        assert Operate(connection).hurry(row.id, line.clock())
+    line.sweep()
+    line.sender.send([row.id])
+    [letter] = line.post.letters
+    assert [event.id for event in letter.notice.events] == events[60:]
+    # Sixty came before; those of fan-0 to fan-29 acted again later, the other thirty did not.
+    assert (letter.notice.earlier_events, letter.notice.earlier_actors) == (60, 30)
+    with line.database.read() as connection:
+        entry = Log(connection).delivery(row.id)
+    assert (entry.events, entry.event_count) == (tuple(events[-SHOWN:]), len(events))

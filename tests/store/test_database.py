@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.intake import Intake, NewEvent
@@ -129,3 +131,55 @@ def test_threads_that_come_first_at_once_share_one_engine(database_url: str):
     at_once(*[note] * 4)
     assert len(engines) == 1
     database.close()
+
+
+def test_what_is_read_together_is_of_one_moment_and_reading_changes_nothing(database: Database):
+    line = Line(database)
+    line.accept()
+    count = text("SELECT count(*) FROM events")
+    with database.read() as connection:
+        before = connection.scalar(count)
+        line.accept()
+        assert connection.scalar(count) == before == 1
+    with database.read() as connection:
+        assert connection.scalar(count) == 2
+    with pytest.raises((DatabaseAway, DBAPIError)), database.read() as connection:
+        connection.execute(text("DELETE FROM events"))
+    assert line.books().accepted == 2
+
+
+def test_two_that_lock_each_other_out_are_told_to_come_again_and_run_again_where_they_can(database: Database):
+    if database.on_sqlite:
+        pytest.skip("SQLite has one writer at a time: nobody can lock another out")
+    Line(database).people("ana", "bob")
+    met = threading.Barrier(2)
+
+    def rename(connection, first: str, second: str) -> None:
+        update = text("UPDATE users SET name = 'x' WHERE id = :id")
+        connection.execute(update, {"id": first})
+        with suppress(threading.BrokenBarrierError):
+            met.wait(timeout=5)
+        met.abort()  # who comes again does not wait for the other
+        connection.execute(update, {"id": second})
+
+    def plainly(first: str, second: str) -> str:
+        try:
+            with database.write() as connection:
+                rename(connection, first, second)
+        except DatabaseAway:
+            return "away"
+        return "done"
+
+    assert sorted(at_once(lambda: plainly("ana", "bob"), lambda: plainly("bob", "ana"))) == ["away", "done"]
+    met.reset()
+    at_once(
+        lambda: database.transact(lambda tx: rename(tx, "ana", "bob")),
+        lambda: database.transact(lambda tx: rename(tx, "bob", "ana")),
+    )
+
+
+def test_a_failed_statement_is_told_without_what_was_given_to_it(database: Database):
+    insert = text("INSERT INTO users (id) SELECT 'x' WHERE :given <> ''")
+    with pytest.raises(DBAPIError) as told, database.write() as connection:
+        connection.execute(insert, {"given": "bob@app.example"})
+    assert "bob@app.example" not in str(told.value)

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from notifier.policy.words import Cadence
 from notifier.store.database import Database
+from notifier.store.models import Address
 from notifier.store.outbox import Outbox
 from notifier.store.people import MOST_DEVICES, People, TakenError
 
@@ -38,7 +40,7 @@ def test_a_mailbox_that_is_gone_stays_gone_until_another_address_comes(database:
         people.save("bob", {}, NOW)
         people.set_mailbox("bob", "bob@app.example", NOW)
         address = people.add_device("bob", "v", fingerprint="f", key_id="k", now=NOW).id
-        Outbox(connection).retire(address, "410", NOW)
+        Outbox(connection).retire(address, "v", why="410", now=NOW)
         assert [device.state for device in people.devices("bob")] == ["gone"]
         people.set_mailbox("bob", "bob@new.example", NOW)
         profile = people.profile("bob")
@@ -81,3 +83,23 @@ def test_choices_are_kept_and_forgotten(people: People):
         "bob", {("like.created", "email"): Cadence.WEEKLY, ("like.created", "push"): None}, by="link", now=NOW
     )
     assert people.choices("bob") == {("like.created", "email"): Cadence.WEEKLY}
+
+
+def test_a_device_that_comes_back_is_in_use_and_not_the_oldest_of_too_many(people: People):
+    first, *_, last = [add(people, "bob", f"browser {number}") for number in range(MOST_DEVICES + 1)]
+    assert add(people, "bob", "browser 0") == first
+    states = {device.id: device.state for device in people.devices("bob")}
+    assert (states[first], states[last], list(states.values()).count("active")) == ("active", "active", MOST_DEVICES)
+
+
+def test_an_answer_about_an_address_that_was_changed_meanwhile_does_not_retire_the_new_one(database: Database):
+    with database.write() as connection:
+        people = People(connection)
+        people.save("bob", {}, NOW)
+        people.set_mailbox("bob", "bob@old.example", NOW)
+        address = connection.scalar(select(Address.id))
+        people.set_mailbox("bob", "bob@new.example", NOW)
+        Outbox(connection).retire(address, "bob@old.example", why="550 5.1.1", now=NOW)
+        assert connection.scalar(select(Address.gone_at)) is None
+        Outbox(connection).retire(address, "bob@new.example", why="550 5.1.1", now=NOW)
+        assert connection.scalar(select(Address.gone_at)) == NOW

@@ -1,5 +1,6 @@
 """The email channel: renders notices as mails and sends them through the relay."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -73,7 +74,8 @@ class EmailChannel:
 
         def tell(hand: InHand, outcome: Outcome) -> None:
             ms = round((time.monotonic() - hand.started) * 1000)
-            report(Answer(hand.mail.delivery_id, outcome, started_at=hand.started_at, ms=ms))
+            said = replace(outcome, text=_discreet(outcome.text, hand.mail.recipient))
+            report(Answer(hand.mail.delivery_id, said, started_at=hand.started_at, ms=ms))
 
         pending = Pending(messages, self._clock)
         with self._slots:
@@ -156,10 +158,16 @@ class EmailChannel:
         return self._mail
 
 
+def _discreet(text: str, recipient: str) -> str:
+    """What a relay said, with the address that it repeats as logs may show it."""
+    return re.sub(re.escape(recipient), lambda found: addresses.masked(found[0]), text, flags=re.IGNORECASE)
+
+
 def _from_name(notice: Notice, brand: str) -> str:
     """ "Ann via Acme"; the brand alone where a name poses as an address, or several have acted."""
     actor = one_line(name_of(notice.events[-1].actor))
     poses = any(mark in actor for mark in ("@", "＠", "﹫", "://"))
-    if poses or len(actor) > _ACTOR_IN_FROM or len({event.actor.id for event in notice.events}) > 1:
+    actors = len({event.actor.id for event in notice.events}) + notice.earlier_actors
+    if poses or len(actor) > _ACTOR_IN_FROM or actors > 1:
         return brand
     return f"{actor} via {brand}"

@@ -72,7 +72,7 @@ def _context(notice: Notice, wording: Wording, *, brand: str, address: str) -> d
         "avatar": linked(wording.avatar),
         "actor": name_of(notice.events[-1].actor),
         "lines": _lines(notice),
-        "more": max(len(notice.events) - LISTED, 0),
+        "more": max(len(notice.events) - LISTED, 0) + notice.earlier_events,
         "language": language,
         "direction": "rtl" if language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr",
         "kind": short_type(notice.type).replace(".", " ").replace("_", " "),
@@ -90,7 +90,7 @@ def _lines(notice: Notice) -> list[Line]:
 
 
 def _line(notice: Notice, event: Event) -> Line:
-    wording = word(replace(notice, events=(event,)))
+    wording = word(replace(notice, events=(event,), earlier_events=0, earlier_actors=0))
     excerpt = shortened(" ".join(wording.excerpt.split()), _LISTED_EXCERPT)
     return Line(wording.sentence, excerpt, linked(wording.url))
 

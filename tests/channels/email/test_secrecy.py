@@ -142,3 +142,11 @@ def test_settings_that_cannot_work_say_so(tmp_path: Any) -> None:
         EmailSettings("localhost", 25, "a@acme.example", max_connections=0)
     with pytest.raises(ValueError, match="at least 1"):
         EmailSettings("localhost", 25, "a@acme.example", most_mails=0)
+
+
+def test_an_answer_that_repeats_the_address_is_kept_with_the_address_shortened(new_sender: NewSender) -> None:
+    with SmtpServer() as server:
+        server.fail("rcpt", "550 5.1.1 <BOB+x@app.example>: no such user bob+x@app.example")
+        sender = new_sender(server)
+        (answer,) = sender.send(sender.mail(to="bob+x@app.example"))
+        assert answer.outcome.text == "<B•••@app.example>: no such user b•••@app.example"

@@ -1,0 +1,112 @@
+"""The admin pages' doors: who gets in, how often, and what no other site can do in their name."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from notifier.app.parts import now
+from notifier.store.admins import Admins, Role
+from notifier.store.types import new_id
+from tests.web.api import Api, like
+
+NOWHERE = f"/admin/deliveries/{new_id('dlv')}"
+
+
+def link(api: Api, role: Role = Role.OWNER) -> str:
+    """The path of a one-time link."""
+    with api.parts.database.write() as connection:
+        admins = Admins(connection)
+        token = admins.link(admins.save(f"{role}@app.example", role, now()).id, now())
+    return f"/admin/login/once/{token}"
+
+
+def signed_in(api: Api, role: Role = Role.OWNER) -> FlaskClient:
+    browser = api.server.test_client()
+    assert browser.get(link(api, role)).status_code == 302
+    return browser
+
+
+def token_of(browser: FlaskClient) -> str:
+    return re.findall(r'name="csrf_token" value="([^"]+)"', browser.get("/admin/deliveries").text)[0]
+
+
+def test_without_a_session_every_page_leads_to_the_sign_in(api: Api):
+    browser = api.server.test_client()
+    for path in ("/admin", "/admin/deliveries?next=//evil.example", NOWHERE):
+        answer = browser.get(path)
+        assert (answer.status_code, answer.location) == (302, "/admin/login")
+
+
+def test_a_link_opens_once(api: Api):
+    once = link(api)
+    assert api.server.test_client().get(once).status_code == 302
+    again = api.server.test_client().get(once)
+    assert (again.status_code, "Set-Cookie" in again.headers) == (401, False)
+    assert api.server.test_client().get("/admin/login/once/none").status_code == 401
+
+
+def test_the_cookie_is_kept_from_scripts_and_from_other_sites(api: Api):
+    cookie = api.server.test_client().get(link(api)).headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
+
+
+def test_an_admin_who_was_removed_is_out_at_once_and_one_whose_role_shrank_has_the_smaller(api: Api):
+    browser = signed_in(api, Role.OPERATOR)
+    form = {"csrf_token": token_of(browser)}
+    with api.parts.database.write() as connection:
+        connection.execute(text("UPDATE admins SET role = 'viewer' WHERE email = 'operator@app.example'"))
+    assert browser.post(f"{NOWHERE}/cancel", data=form).status_code == 403
+    with api.parts.database.write() as connection:
+        connection.execute(text("DELETE FROM login_links"))
+        connection.execute(text("DELETE FROM admins WHERE email = 'operator@app.example'"))
+    assert browser.get("/admin/deliveries").location == "/admin/login"
+
+
+def test_every_form_demands_its_token(api: Api):
+    browser = signed_in(api)
+    rules = [rule for rule in api.server.url_map.iter_rules() if rule.rule.startswith("/admin")]
+    posts = [rule.rule.replace("<dlv:delivery_id>", new_id("dlv")) for rule in rules if "POST" in rule.methods]
+    assert len(posts) >= 3
+    for path in posts:
+        assert browser.post(path).status_code == 400, path
+    assert browser.get("/admin/deliveries").status_code == 200  # still signed in
+
+
+@pytest.mark.parametrize(("role", "status"), [(Role.VIEWER, 403), (Role.OPERATOR, 302), (Role.OWNER, 302)])
+def test_a_viewer_looks_and_an_operator_acts(api: Api, role: Role, status: int):
+    browser = signed_in(api, role)
+    assert browser.get("/admin/deliveries").status_code == 200
+    form = {"csrf_token": token_of(browser)}
+    assert browser.post(f"{NOWHERE}/cancel", data=form).status_code == status
+
+
+def test_signing_out_ends_the_session(api: Api):
+    browser = signed_in(api)
+    assert browser.post("/admin/logout", data={"csrf_token": token_of(browser)}).location == "/admin/login"
+    assert browser.get("/admin/deliveries").status_code == 302
+
+
+def pages(api: Api, query: str) -> TestResponse:
+    """The log with so many deliveries that there is another page."""
+    events = [api.post(like(of=f"reader-{number}")).json["id"] for number in range(60)]
+    for _ in api.parts.steps.planner.plan(events):
+        pass
+    return signed_in(api).get(f"/admin/deliveries?{query}")
+
+
+@pytest.mark.parametrize("name", ["endpoint", "_external", "_scheme", "_anchor", "nothing"])
+def test_a_name_that_is_no_filter_is_not_taken_along_to_the_next_page(api: Api, name: str):
+    page = pages(api, f"{name}=")
+    assert page.status_code == 200
+    assert re.findall(r'rel="next" href="/admin/deliveries[?]cursor=([^"&]+)"', page.text)
+
+
+def test_the_link_to_older_ones_keeps_the_filter(api: Api):
+    page = pages(api, "channel=feed&channel=email&state=")
+    assert page.status_code == 200
+    [older] = re.findall(r'rel="next" href="([^"]+)"', page.text)
+    assert older.count("channel=") == 2
+    assert signed_in(api).get(older.replace("&amp;", "&")).status_code == 200

@@ -1,0 +1,113 @@
+"""The links in mails: GET changes nothing, POST acts at once, and undo puts back exactly what stood before."""
+
+import html
+import re
+import uuid
+
+import pytest
+from werkzeug.test import TestResponse
+
+from notifier.policy.links import Link, make_token, type_mark
+from notifier.store.people import People
+from tests.web.api import Api
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class Reader:
+    """A person with a mailbox and choices of their own, who holds the link of a mail about comments."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.user = f"u-{uuid.uuid4().hex}"
+        self.api.call("PUT", f"/v1/users/{self.user}", {"email": "bob@app.example"})
+        own = {"comment": {"email": "weekly", "push": "off"}, "like": {"email": "off"}}
+        self.api.call("PUT", f"/v1/users/{self.user}/preferences", {"types": own})
+        self.before = self.mails()
+        self.token = make_token(self.secret, "unsubscribe", Link(self.address, type_mark("comment.created")))
+
+    @property
+    def secret(self) -> bytes:
+        return self.api.parts.secret_key.encode()
+
+    @property
+    def address(self) -> bytes:
+        with self.api.parts.database.read() as connection:
+            [found] = connection.exec_driver_sql(
+                f"SELECT id FROM addresses WHERE user_id = '{self.user}'"  # noqa: S608 (made here)
+            ).scalars()
+        return getattr(found, "bytes", found)
+
+    def mails(self) -> dict[str, str]:
+        types = self.api.call("GET", f"/v1/users/{self.user}/preferences").json["types"]
+        return {name: channels["email"] for name, channels in types.items()}
+
+    def own(self) -> dict[tuple[str, str], str]:
+        with self.api.parts.database.read() as connection:
+            return dict(People(connection).choices(self.user))
+
+    def post(self, body: bytes, content_type: str = FORM) -> TestResponse:
+        return self.api.call("POST", f"/u/{self.token}", body, content_type=content_type, authorization="")
+
+    def undo(self, page: TestResponse) -> TestResponse:
+        [value] = re.findall(r'name="undo" value="([^"]+)"', page.text)
+        form = {"undo": html.unescape(value)}
+        return self.api.server.test_client().post(f"/u/{self.token}", data=form)
+
+
+@pytest.fixture
+def reader(api: Api) -> Reader:
+    return Reader(api)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_opening_the_link_changes_nothing(reader: Reader, method: str):
+    assert reader.api.call(method, f"/u/{reader.token}", authorization="").status_code == 200
+    assert reader.mails() == reader.before
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"List-Unsubscribe=One-Click", FORM),
+        (b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n',
+         "multipart/form-data; boundary=b"),
+        (b"", FORM),
+        (b"{}", "application/json"),
+        (b"stop=nonsense", FORM),
+    ],
+)  # fmt: skip
+def test_a_post_stops_mail_of_that_type_and_nothing_else(reader: Reader, body: bytes, content_type: str):
+    assert reader.post(body, content_type).status_code == 200
+    assert reader.mails() == reader.before | {"comment": "off"}
+
+
+def test_a_one_click_post_is_answered_without_a_page(reader: Reader):
+    answer = reader.post(b"List-Unsubscribe=One-Click")
+    assert (answer.status_code, answer.mimetype, answer.text) == (200, "text/plain", "Unsubscribed.\n")
+
+
+@pytest.mark.parametrize("stop", ["type", "daily", "all"])
+def test_undo_puts_back_what_stood_before_a_persons_own_choices_included(reader: Reader, stop: str):
+    own = reader.own()
+    page = reader.post(f"stop={stop}".encode())
+    stopped = {"type": {"comment": "off"}, "daily": {"comment": "daily"}, "all": dict.fromkeys(reader.before, "off")}
+    assert reader.mails() == reader.before | stopped[stop]
+    assert "Undone" in reader.undo(page).text
+    assert (reader.mails(), reader.own()) == (reader.before, own)
+
+
+@pytest.mark.parametrize("undo", ["", "x", "😀.{}", '00.{"comment.created": "instant"}'])
+def test_an_undo_that_was_not_handed_out_changes_nothing(reader: Reader, undo: str):
+    answer = reader.api.server.test_client().post(f"/u/{reader.token}", data={"undo": undo})
+    assert answer.status_code == 404
+    assert reader.mails() == reader.before
+
+
+def test_an_undo_is_good_for_its_own_link_alone(reader: Reader, api: Api):
+    page, other = reader.post(b"stop=type"), Reader(api)
+    other.post(b"stop=all")
+    [value] = re.findall(r'name="undo" value="([^"]+)"', page.text)
+    answer = api.server.test_client().post(f"/u/{other.token}", data={"undo": html.unescape(value)})
+    assert answer.status_code == 404
+    assert set(other.mails().values()) == {"off"}

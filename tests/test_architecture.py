@@ -145,6 +145,13 @@ def tables(database: Database) -> set[str]:
         return set(inspect(connection).get_table_names())
 
 
+def test_a_developer_who_changed_nothing_is_given_an_empty_migration(database: Database):
+    command = [sys.executable, "-m", "alembic", "-c", "migrations/alembic.ini", "check"]
+    settings = {"DATABASE_URL": database.url.render_as_string(hide_password=False)}
+    ended = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 def test_migrating_again_changes_nothing(empty: Database):
     migrate(empty)
     before = tables(empty)

@@ -19,7 +19,7 @@ DEV_READY := $(VENV)/.dev-$(call key,$(RUNS) requirements-dev.txt)
 # uv where there is one, since it is faster; pip installs the same pins.
 PIP = $(if $(shell command -v uv),uv pip install --python $(BIN)/python --compile-bytecode,$(BIN)/python -m pip install --disable-pip-version-check) -q
 
-.PHONY: help install install-dev run test check demo bench lock clean
+.PHONY: start-alone help install install-dev run test check demo bench lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -59,12 +59,16 @@ run: $(RUN_READY) ## the whole service; ARGS="--port 9000" are its options
 test: $(DEV_READY) ## every test, or those of T=path
 	@$(BIN)/python -m pytest $(T)
 
-check: $(DEV_READY) ## all that CI asks: format, lint, types, layers, tests
+check: start-alone $(DEV_READY) ## all that CI asks: start, format, lint, types, layers, tests
 	@echo "== format" && $(BIN)/ruff format --check .
 	@echo "== lint" && $(BIN)/ruff check .
 	@echo "== types" && $(BIN)/mypy
 	@echo "== layers" && $(BIN)/lint-imports
 	@echo "== tests" && $(BIN)/python -m pytest
+
+# Before the test pins come: what they bring along may hide what requirements.txt lacks.
+start-alone: $(RUN_READY)
+	@echo "== start, with the pinned requirements alone" && $(BIN)/python tests/start_alone.py
 
 demo: $(RUN_READY) ## real signed traffic to the running service, with links to what became of it
 	@exec $(BIN)/notifier demo $(ARGS)

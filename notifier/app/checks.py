@@ -1,5 +1,6 @@
 """Settings that are found wrong only with the parts at hand: each fault becomes a sentence that names its setting."""
 
+import logging
 import ssl
 from typing import TYPE_CHECKING
 
@@ -8,12 +9,14 @@ from sqlalchemy.exc import DBAPIError
 from notifier.app.home import Home
 from notifier.app.parts import Parts
 from notifier.channels import BadAddress
-from notifier.channels.push import check_vapid
+from notifier.channels.push import PushSettings, check_vapid
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.schema import migrate
 
 if TYPE_CHECKING:
     from config import Settings
+
+log = logging.getLogger(__name__)
 
 
 class WrongSetting(Exception):
@@ -23,7 +26,7 @@ class WrongSetting(Exception):
 def open_home(settings: "Settings") -> Home:
     """The data folder, made where it is missing. Raises `WrongSetting`."""
     try:
-        return Home(settings.DATA_DIR, makes=settings.ENVIRONMENT == "development").open()
+        return Home(settings.DATA_DIR, makes=True).open()
     except OSError as error:
         raise WrongSetting(
             f"DATA_DIR is {str(settings.DATA_DIR)!r}, which cannot be used ({error.strerror}). "
@@ -60,11 +63,23 @@ def bring_up_to_date(database: Database) -> None:
 def _check_push(parts: Parts) -> None:
     settings, production = parts.push_settings, parts.settings.ENVIRONMENT == "production"
     try:
-        check_vapid(settings.private_key, settings.subject, production=production)
+        # A subject that nobody chose only warns: some push services take it, and mail does not wait for it.
+        check_vapid(
+            settings.private_key, settings.subject, production=production and bool(parts.settings.VAPID_SUBJECT)
+        )
     except ValueError as error:
         raise WrongSetting(f"{error}.") from error
+    if production and not parts.settings.VAPID_SUBJECT:
+        _warn_of_subject(settings)
     try:
         if settings.ca_file:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(settings.ca_file)
     except OSError as error:
         raise WrongSetting(f"PUSH_CA_FILE {settings.ca_file} must be a PEM file of certificates: {error}.") from error
+
+
+def _warn_of_subject(settings: PushSettings) -> None:
+    try:
+        check_vapid(settings.private_key, settings.subject, production=True)
+    except ValueError as error:
+        log.warning("some push services will refuse us: %s", error)

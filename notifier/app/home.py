@@ -16,7 +16,7 @@ VAPID = "vapid_private_key.pem"
 
 @dataclass(frozen=True)
 class Home:
-    """The data folder. Only `notifier up` in development makes what is missing; others say what to do."""
+    """The data folder. Only `notifier up` makes what is missing; others say what to do."""
 
     folder: Path
     makes: bool = False
@@ -69,8 +69,7 @@ class Home:
             return path.read_text()
         if not self.makes:
             raise SystemExit(
-                f"{setting} is not set, and {path} does not exist. Set it, or make one here: run `notifier up` once, "
-                "in development."
+                f"{setting} is not set, and {path} does not exist. Set it, or make one here: run `notifier up` once."
             )
         text = make()
         # Whole or not at all: a secret that was cut off by a crash would be taken for the real one.

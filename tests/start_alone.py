@@ -1,4 +1,4 @@
-"""Starts the service from the installed requirements alone, sends one event through it, and stops it. No test pins needed."""
+"""Starts the service from the installed requirements alone, sends one event through it, and stops it."""
 
 import json
 import signal

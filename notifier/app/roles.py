@@ -60,7 +60,7 @@ def start_logging(level: str) -> None:
 
 
 def run_web(parts: Parts, bind: str) -> None:
-    """Serve the Flask app on `bind` (`host:port` or `fd://N`) until SIGTERM."""
+    """Serve the Flask app on `bind` (`fd://N`) until SIGTERM, within `notifier up`: it forks from what is imported."""
     _Gunicorn(
         lambda: parts.server,
         {
@@ -75,6 +75,28 @@ def run_web(parts: Parts, bind: str) -> None:
             "control_socket_disable": True,
         },
     ).run()
+
+
+def serve_web(parts: Parts, bind: str) -> None:
+    """Serve on `host:port` until SIGTERM, on a machine for the web alone: what takes least CPU there.
+
+    The server imports `wsgi` in a process of its own, which reads the same settings.
+    """
+    from granian import Granian  # imported here: `notifier up` has no use for it
+    from granian.constants import Interfaces
+
+    os.environ["DATA_DIR"] = str(parts.home.folder.resolve())
+    host, _, port = bind.rpartition(":")
+    Granian(
+        "wsgi:app",
+        address=host.strip("[]") or "127.0.0.1",
+        port=int(port),
+        interface=Interfaces.WSGI,
+        blocking_threads=parts.settings.WEB_THREADS,
+        websockets=False,
+        workers_kill_timeout=10,
+        respawn_failed_workers=True,
+    ).serve()
 
 
 def run_worker(parts: Parts, queues: Sequence[str], threads: int, ready: Path | None = None) -> None:

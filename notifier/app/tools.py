@@ -10,7 +10,7 @@ from notifier.app.checks import WrongSetting, bring_up_to_date, check, open_home
 from notifier.app.doctor import Patient, examine
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
-from notifier.app.roles import run_scheduler, run_web, run_worker, start_logging
+from notifier.app.roles import run_scheduler, run_worker, serve_web, start_logging
 from notifier.app.up import Wish, mail_port, up
 from notifier.catchers.faults import Faults
 from notifier.catchers.push import PushCatcher
@@ -109,7 +109,7 @@ class Tools:
 
     def web(self, bind: str) -> None:
         """Run the web role."""
-        run_web(self._started(), bind)
+        serve_web(self._started(), bind)
 
     def worker(self, queues: Sequence[str]) -> None:
         """Run a worker."""

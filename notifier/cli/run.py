@@ -35,6 +35,8 @@ def _say(text: str) -> None:
 @with_tools
 def web(tools: Tools, bind: str) -> None:
     """Run the web role alone."""
+    if not bind.rpartition(":")[2].isdigit():
+        raise click.BadParameter("it must be host:port, such as 127.0.0.1:8000", param_hint="--bind")
     tools.web(bind)
 
 

@@ -105,3 +105,9 @@ def test_as_a_real_process_it_ends_with_its_code_and_says_why_on_stderr(tmp_path
         _, complaints = child.communicate(timeout=30)
     assert child.returncode == 1
     assert complaints == f"Error: Nothing runs with the data in {tmp_path / 'none'}. Start it with: make run\n"
+
+
+def test_a_web_role_without_a_port_says_what_would_be_right(nowhere: Terminal):
+    ended = nowhere.type("web", "--bind", "localhost")
+    assert ended.exit_code == 2
+    assert "it must be host:port, such as 127.0.0.1:8000" in ended.stderr

@@ -132,7 +132,7 @@ def _refuse_when_full() -> None:
 def _new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
     """The event of a body, and the queue of its type."""
     check_media_type()
-    body, value = checked(EventBody, raw), read_json(raw)
+    value, body = read_json(raw), checked(EventBody, raw)
     kind = _kind(body, value)
     now, event_id = parts().clock(), new_id("evt")
     event = NewEvent(

@@ -1,6 +1,7 @@
 """Supervisors as real processes, and what is left of them cleared away."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -56,6 +57,11 @@ class Play:
         return self.process.wait(15)
 
 
+def _hear_hangups() -> None:
+    """Under nohup the tests ignore SIGHUP, and the service would inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture
 def play(tmp_path: Path) -> Iterator[Callable[..., Play]]:
     plays: list[Play] = []
@@ -65,7 +71,13 @@ def play(tmp_path: Path) -> Iterator[Callable[..., Play]]:
         (folder / "pids.json").unlink(missing_ok=True)
         command = [sys.executable, "-m", "tests.supervisor.stage", scene, str(folder)]
         with (folder / "stderr").open("w") as stderr:
-            process = subprocess.Popen(command, cwd=ROOT, stderr=stderr, start_new_session=True)
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stderr=stderr,
+                start_new_session=True,
+                preexec_fn=_hear_hangups,  # noqa: PLW1509 (no threads here)
+            )
         plays.append(Play(process, folder))
         if ready:
             until(lambda: plays[-1].pids() or process.poll() is not None)

@@ -19,7 +19,7 @@ from tests.web.api import Api, like, make_parts
 
 @dataclass(frozen=True)
 class Wire:
-    """`notifier web` on a port of its own, and a socket to it."""
+    """A web server on a port of its own, and a socket to it."""
 
     port: int
     api: Api
@@ -46,14 +46,27 @@ class Wire:
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
+GUNICORN = ("gunicorn", "--worker-class", "gthread", "--threads", "4", "--no-control-socket", "wsgi:app")
+
+
 @pytest.fixture(scope="module")
 def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    folder = tmp_path_factory.mktemp("data")
+    """The server of `notifier up`."""
+    yield from _serving(tmp_path_factory.mktemp("data"), *GUNICORN)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """The server of `notifier web`."""
+    yield from _serving(tmp_path_factory.mktemp("data"), "notifier", "web")
+
+
+def _serving(folder: Path, *module: str) -> Iterator[Wire]:
     api = Api(make_parts(folder)).migrate()
     with ports.listen("127.0.0.1", 0) as found:
         port = found.getsockname()[1]
     settings = {"DATA_DIR": str(folder), "SECRET_KEY": "x" * 48, "VAPID_PRIVATE_KEY": new_private_key()}
-    command = [sys.executable, "-m", "notifier", "web", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", *module, "--bind", f"127.0.0.1:{port}"]
     with (folder / "web.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=log, stderr=log)
     eventually(lambda: _listens(port) or process.poll() is not None)
@@ -144,3 +157,25 @@ def test_the_longest_id_comes_through_the_real_server(wire: Wire):
 def test_an_absolute_address_in_the_request_line_is_understood(wire: Wire):
     status, _ = wire.say(wire.head("GET", "http://x/v1/users/nobody/preferences"))
     assert status == 200
+
+
+def test_a_body_in_chunks_is_read_by_a_web_role_alone(alone: Wire):
+    body = json.dumps(like()).encode()
+    status, answer = alone.say(
+        alone.head("POST", "/v1/events", Transfer_Encoding="chunked"), chunked(body, 7), more=True
+    )
+    assert (status, answer["duplicate"]) == (202, False)
+
+
+def test_a_large_body_is_refused_by_a_web_role_alone(alone: Wire):
+    head = alone.head("POST", "/v1/events", Transfer_Encoding="chunked")
+    status, answer = alone.say(head, chunked(b" " * 300_000), more=True)
+    assert (status, answer["type"]) == (413, "/problems/too-large")
+
+
+def test_a_person_is_made_and_shown_by_a_web_role_alone(alone: Wire):
+    body = json.dumps({"name": "Bob"}).encode()
+    head = alone.head("PUT", "/v1/users/b%C3%B6b", Content_Length=str(len(body)))
+    assert alone.say(head, body, more=True)[0] == 200
+    status, shown = alone.say(alone.head("GET", "/v1/users/b%C3%B6b"), more=True)
+    assert (status, shown["id"]) == (200, "böb")

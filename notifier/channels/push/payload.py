@@ -18,7 +18,7 @@ from notifier.channels.wording import Wording, word
 
 AIM = 2048  # octets: Mozilla's Android bridge may hold only 2,744 of ciphertext
 BODY, TITLE = 600, 300  # octets, more than a phone shows
-LONGEST_ESCAPE = 6  # octets that one character takes at most in JSON, "\\u0000"
+LONGEST_ESCAPE = 6  # octets that one character takes at most in JSON, "\u0000"
 LEAST_BODY = 150  # octets; rather than less text, no picture
 DAY = 86_400  # seconds: how long a push service keeps the message for a browser that is away
 LONGEST_TTL = 28 * DAY  # what FCM keeps at most

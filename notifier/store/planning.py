@@ -140,21 +140,28 @@ class Planning:
             .on_conflict_do_nothing()
             .returning(NotificationEvent.event_id, NotificationEvent.user_id),
             [
-                {"event_id": event, "user_id": user, "notification_id": notification, "round": 1}
-                for (event, user), (_, notification) in named.items()
+                {
+                    "event_id": event,
+                    "user_id": user,
+                    "notification_id": notification,
+                    "round": 1,
+                    "undone_at": self._now if one.undone else None,
+                }
+                for (event, user), (one, notification) in named.items()
             ],
         )
         fresh = [named[event, user] for event, user in new]
         if fresh:
             self._connection.execute(
-                insert(self._connection, Notification), [self._notification(one, id) for one, id in fresh]
+                insert(self._connection, Notification),
+                [self._notification(one, notification) for one, notification in fresh],
             )
-        return [(one, plan, id, 1) for one, id in fresh for plan in one.plans]
+        return [(one, plan, notification, 1) for one, notification in fresh for plan in one.plans]
 
-    def _notification(self, one: Told, id: str) -> dict[str, Any]:
+    def _notification(self, one: Told, notification: str) -> dict[str, Any]:
         stands = any(plan.state == "sent" for plan in one.plans)
         return {
-            "id": id,
+            "id": notification,
             "user_id": one.user,
             "type": one.event.type,
             "fold": one.fold,
@@ -164,6 +171,7 @@ class Planning:
             "total": 1,
             "feed_at": self._now if stands else None,
             "changed_at": self._now,
+            "undone_at": self._now if one.undone else None,
         }
 
     def _delivery(self, one: Told, plan: Plan, notification: str, round_: int) -> dict[str, Any]:

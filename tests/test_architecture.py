@@ -4,7 +4,6 @@ import ast
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ from notifier.store.log import COLUMNS
 from notifier.store.models import Base
 from notifier.store.schema import migrate
 from notifier.store.types import Key
-from tests.conftest import KINDS
 from tests.stack import ROOT
 
 GUARDS = {"public", "signature", "link", "development", *(f"key:{scope}" for scope in SCOPES)}

@@ -29,10 +29,19 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Which app a key belongs to, and what it may do."""
+    """Which app it is that came in, and what its key may do. Of a `lenient` one unknown types are stored too."""
 
     app: str
-    scopes: frozenset[str]
+    scopes: frozenset[str] = frozenset()
+    lenient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """An app that signs: its live secrets, newest first; none where it is unknown or revoked."""
+
+    access: Access
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +93,15 @@ class Apps:
         rows = self._connection.execute(select(App).order_by(App.id))
         return [Sender(row.id, row.name, row.created_at, row.revoked_at) for row in rows]
 
-    def signing_secrets(self, app: str, now: datetime) -> list[str]:
-        """The app's live signing secrets, newest first; none where the app is unknown or revoked."""
+    def signer(self, app: str, now: datetime) -> Signer:
+        """The app with its live signing secrets, newest first; without any where it is unknown or revoked."""
         query = (
             select(AppSecret.value)
             .join(App, App.id == AppSecret.app_id)
             .where(App.id == app, App.revoked_at.is_(None), AppSecret.kind == SIGNING, _live(now))
             .order_by(AppSecret.id.desc())
         )
-        return list(self._connection.scalars(query))
+        return Signer(Access(app), tuple(self._connection.scalars(query)))
 
     def by_key(self, key: str, now: datetime) -> Access | None:
         """What the live API key opens. Found by its SHA-256, so that no comparison tells about the key."""

@@ -1,6 +1,7 @@
 """Taking events in: one statement stores them, and a repeated key meets the row that is already there."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -54,16 +55,16 @@ class Intake:
         """Store the event durably; returns after the commit. Raises `DatabaseAway`."""
         return self._group.submit(event)
 
-    def accept_all(self, events: list[NewEvent]) -> list[Accepted]:
-        """Store up to `GROUP` events in one transaction, one result for each, in order. Raises `DatabaseAway`."""
+    def accept_all(self, events: Sequence[NewEvent]) -> list[Accepted]:
+        """Store the events in one transaction, one result for each, in order. Raises `DatabaseAway`."""
         # The same order in every process: two that take in the same keys wait for one another and do not deadlock.
         ordered = sorted(events, key=attrgetter("app", "key"))
         with self._database.raw() as connection:
             cursor = connection.cursor()
             if self._database.on_sqlite:
                 cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute(_insert(self._mark, len(events)), [value for event in ordered for value in self._row(event)])
-            stored = {_hex(row[0]) for row in cursor.fetchall()}
+            groups = [ordered[start : start + GROUP] for start in range(0, len(ordered), GROUP)]
+            stored = {id for group in groups for id in self._store(cursor, group)}
             rest = [event for event in events if event.id[4:] not in stored]
             first = self._first(cursor, rest) if rest else {}
             connection.commit()
@@ -71,6 +72,11 @@ class Intake:
             Accepted(event.id) if event.id[4:] in stored else _repeated(event, first[event.app, event.key])
             for event in events
         ]
+
+    def _store(self, cursor: Any, events: Sequence[NewEvent]) -> list[str]:
+        """Insert what is new; gives the ids of that, without their prefix."""
+        cursor.execute(_insert(self._mark, len(events)), [value for event in events for value in self._row(event)])
+        return [_hex(row[0]) for row in cursor.fetchall()]
 
     def _first(self, cursor: Any, events: list[NewEvent]) -> dict[tuple[str, str], tuple[str, bytes]]:
         """The event and body hash that stand under each of these keys."""

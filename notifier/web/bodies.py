@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, StringConstraints
 
 from notifier.policy.events import one_line
 
 ID = 255
+KEY = 255
+ITEMS = 1_000
 NAME = 512
 CONTENT = 64 * 1024
 URL = 2_048
@@ -64,12 +66,20 @@ def _locale(text: str) -> str:
     return text
 
 
+def _printable(text: str) -> str:
+    if not 1 <= len(text) <= KEY or not (text.isascii() and text.isprintable()):
+        raise ValueError(f"must be 1 to {KEY} printable ASCII characters")
+    return text
+
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=ID), AfterValidator(_without_controls)]
 Word = Annotated[str, StringConstraints(max_length=ID), AfterValidator(_without_controls)]
 Name = Annotated[str, StringConstraints(max_length=NAME)]
 Content = Annotated[str, StringConstraints(max_length=CONTENT)]
 Url = Annotated[str, StringConstraints(max_length=URL), AfterValidator(_web_address)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
+TypeName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+ItemKey = Annotated[str, AfterValidator(_printable)]
 
 
 class Strict(BaseModel):
@@ -108,14 +118,27 @@ class EventData(Open):
     in_reply_to: ThingBody | None = None
     mentions: list[Id] | None = None
     to: list[Id] | None = None
+    followers_of: Id | None = None
 
 
 class EventBody(Strict):
     """One event as an app posts it."""
 
-    type: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    type: TypeName
     timestamp: Moment | None = None
     data: EventData
+
+
+class BatchItem(EventBody):
+    """One event of a batch. Its `id` is its idempotency key."""
+
+    id: ItemKey | None = None
+
+
+class BatchBody(Strict):
+    """Many events at once. Each is checked by itself, so that a bad one does not stop the others."""
+
+    events: Annotated[list[SkipValidation[BatchItem]], Field(min_length=1)]
 
 
 class UserBody(Strict):

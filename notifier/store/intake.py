@@ -8,9 +8,11 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+import psycopg
+
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.group import GroupCommit
-from notifier.store.types import id_octets
+from notifier.store.types import PREFIX, id_octets
 
 COLUMNS = ("id", "app_id", "key", "body_hash", "type", "body", "occurred_at", "accepted_at", "due_at")
 GROUP = 200  # rows in one statement; SQLite allows 32,766 parameters
@@ -49,7 +51,7 @@ class Intake:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._group = GroupCommit(self.accept_all, most=GROUP, fatal=(DatabaseAway,))
-        self._mark = "?" if database.on_sqlite else "%s"
+        self._dialect: type[_Sqlite] | type[_Postgres] = _Sqlite if database.on_sqlite else _Postgres
 
     def accept(self, event: NewEvent) -> Accepted:
         """Store the event durably; returns after the commit. Raises `DatabaseAway`."""
@@ -60,9 +62,7 @@ class Intake:
         # The same order in every process: two that take in the same keys wait for one another and do not deadlock.
         ordered = sorted(events, key=attrgetter("app", "key"))
         with self._database.raw() as connection:
-            cursor = connection.cursor()
-            if self._database.on_sqlite:
-                cursor.execute("BEGIN IMMEDIATE")
+            cursor = self._dialect.begin(connection)
             groups = [ordered[start : start + GROUP] for start in range(0, len(ordered), GROUP)]
             stored = {id for group in groups for id in self._store(cursor, group)}
             rest = [event for event in events if event.id[4:] not in stored]
@@ -75,38 +75,73 @@ class Intake:
 
     def _store(self, cursor: Any, events: Sequence[NewEvent]) -> list[str]:
         """Insert what is new; gives the ids of that, without their prefix."""
-        cursor.execute(_insert(self._mark, len(events)), [value for event in events for value in self._row(event)])
+        cursor.execute(_insert(self._dialect, len(events)), [value for event in events for value in self._row(event)])
         return [_hex(row[0]) for row in cursor.fetchall()]
 
-    def _first(self, cursor: Any, events: list[NewEvent]) -> dict[tuple[str, str], tuple[str, bytes]]:
+    def _first(self, cursor: Any, events: Sequence[NewEvent]) -> dict[tuple[str, str], tuple[str, bytes]]:
         """The event and body hash that stand under each of these keys."""
-        pairs = ", ".join([f"({self._mark}, {self._mark})"] * len(events))
         cursor.execute(
-            f"SELECT app_id, key, id, body_hash FROM events WHERE (app_id, key) IN (VALUES {pairs})",  # noqa: S608 (marks only)
-            [value for event in events for value in (self._id(event.app), event.key)],
+            _find(self._dialect, len(events)),
+            [value for event in events for value in (self._dialect.id(event.app), event.key)],
         )
         return {(f"app_{_hex(row[0])}", row[1]): (f"evt_{_hex(row[2])}", bytes(row[3])) for row in cursor.fetchall()}
 
     def _row(self, event: NewEvent) -> tuple[Any, ...]:
+        to_id, to_time = self._dialect.id, self._dialect.time
         return (
-            self._id(event.id),
-            self._id(event.app),
+            to_id(event.id),
+            to_id(event.app),
             event.key,
             event.body_hash,
             event.type,
             event.body,
-            self._time(event.occurred_at),
-            self._time(event.accepted_at),
-            self._time(event.due_at),
+            to_time(event.occurred_at),
+            to_time(event.accepted_at),
+            to_time(event.due_at),
         )
 
-    def _id(self, id: str) -> Any:
-        return id_octets(id) if self._database.on_sqlite else uuid.UUID(hex=id[4:])
 
-    def _time(self, moment: datetime) -> Any:
-        if not self._database.on_sqlite:
-            return moment
+class _Sqlite:
+    """How the driver of SQLite is spoken to, without SQLAlchemy in between."""
+
+    @staticmethod
+    def begin(connection: Any) -> Any:
+        cursor = connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        return cursor
+
+    @staticmethod
+    def mark(_number: int) -> str:
+        return "?"
+
+    @staticmethod
+    def id(id: str) -> bytes:
+        return id_octets(id)
+
+    @staticmethod
+    @lru_cache(maxsize=GROUP)
+    def time(moment: datetime) -> str:
         return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+class _Postgres:
+    """How psycopg is spoken to: with the server's own marks, because it takes longer to find those of Python."""
+
+    @staticmethod
+    def begin(connection: Any) -> Any:
+        return psycopg.RawCursor(connection.driver_connection)
+
+    @staticmethod
+    def mark(number: int) -> str:
+        return f"${number}"
+
+    @staticmethod
+    def id(id: str) -> str:
+        return id[PREFIX:]
+
+    @staticmethod
+    def time(moment: datetime) -> datetime:
+        return moment
 
 
 def _repeated(event: NewEvent, first: tuple[str, bytes]) -> Accepted:
@@ -119,10 +154,23 @@ def _hex(value: Any) -> str:
     return hexed
 
 
-@lru_cache(maxsize=GROUP)
-def _insert(mark: str, rows: int) -> str:
-    row = f"({', '.join([mark] * len(COLUMNS))}, 0)"
+@lru_cache(maxsize=2 * GROUP)
+def _insert(dialect: type[_Sqlite] | type[_Postgres], rows: int) -> str:
     return (
-        f"INSERT INTO events ({', '.join(COLUMNS)}, plan_cursor) VALUES {', '.join([row] * rows)} "  # noqa: S608 (marks only)
-        "ON CONFLICT (app_id, key) DO NOTHING RETURNING id"
+        f"INSERT INTO events ({', '.join(COLUMNS)}, plan_cursor) "  # noqa: S608 (marks only)
+        f"VALUES {_marks(dialect, rows, len(COLUMNS), ', 0')} ON CONFLICT (app_id, key) DO NOTHING RETURNING id"
     )
+
+
+def _find(dialect: type[_Sqlite] | type[_Postgres], keys: int) -> str:
+    return (
+        "SELECT app_id, key, id, body_hash FROM events "  # noqa: S608 (marks only)
+        f"WHERE (app_id, key) IN (VALUES {_marks(dialect, keys, 2)})"
+    )
+
+
+def _marks(dialect: type[_Sqlite] | type[_Postgres], rows: int, columns: int, rest: str = "") -> str:
+    """Marks for so many rows, each in its brackets."""
+    numbers = range(rows * columns)
+    marks = [dialect.mark(number + 1) for number in numbers]
+    return ", ".join(f"({', '.join(marks[start : start + columns])}{rest})" for start in numbers[::columns])

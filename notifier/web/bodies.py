@@ -30,19 +30,24 @@ def id_fault(text: str) -> str:
 
 
 def _without_controls(text: str) -> str:
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise ValueError("must not hold control characters")
     return text
 
 
 def _web_address(text: str) -> str:
-    try:
-        readable = bool(_WEB.match(_without_controls(text)) and urlsplit(text).netloc)
-    except ValueError:  # its own words repeat what was given
-        readable = False
-    if text and not readable:
+    if text and not (_without_controls(text) and _WEB.match(text) and _splits(text)):
         raise ValueError("must be an http or https address, without control characters")
     return text
+
+
+def _splits(text: str) -> bool:
+    if text.isascii() and "[" not in text and "]" not in text:
+        return True  # what else could be wrong with its host, the pattern has seen
+    try:
+        return bool(urlsplit(text).netloc)
+    except ValueError:  # its own words repeat what was given
+        return False
 
 
 def _moment(text: str) -> datetime:

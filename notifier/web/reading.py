@@ -102,4 +102,5 @@ def malformed() -> Problem:
 
 
 _JSON = json.JSONDecoder(parse_float=_number, parse_constant=_no_number)
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+# What was just read from JSON holds no circles.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False)

@@ -30,7 +30,7 @@ from notifier.channels.push import (
     public_key,
 )
 from notifier.pipeline.again import Again
-from notifier.pipeline.plan import Planner
+from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Sweeper
@@ -177,9 +177,12 @@ class Parts:
         return Planner(
             self.database,
             self.catalogue,
-            standing=STANDING,
-            gather_scale=self.settings.GATHER_SCALE,
-            clock=self.clock,
+            PlanSettings(
+                standing=STANDING,
+                replacing=tuple(name for name, channel in self.channels.items() if channel.replaces),
+                gather_scale=self.settings.GATHER_SCALE,
+            ),
+            self.clock,
         )
 
     @property

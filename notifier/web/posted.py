@@ -10,7 +10,7 @@ from typing import Any
 
 import pydantic_core
 
-from notifier.policy.catalogue import Kind
+from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.store.apps import Access
 from notifier.store.intake import NewEvent
 from notifier.store.types import new_id
@@ -21,6 +21,7 @@ from notifier.web.reading import canonical, malformed
 
 OVERDUE = timedelta(seconds=2)  # an event without a plan for that long is rung for again
 
+_NOTHING: Mapping[str, str] = {}
 _PRINTABLE = re.compile(r"[ -~]*")
 
 
@@ -47,6 +48,9 @@ def new_event(sender: Access, posted: Posted, now: datetime) -> tuple[NewEvent, 
         key=posted.key or event_id,
         body_hash=sha256(canonical(posted.value)).digest(),
         type=kind.name,
+        actor=data["actor"]["id"],
+        object=data["object"]["id"],
+        target=(data.get("target") or _NOTHING).get("id", ""),
         body=_octets(data),
         occurred_at=posted.at or now,
         accepted_at=now,
@@ -76,6 +80,8 @@ def _kind(type_: str, data: Mapping[str, Any]) -> Kind:
     if kind is None:
         known = ", ".join(catalogue.short_names)
         raise invalid([Fault("/type", "unknown_type", f"This type is not in the catalogue; we know {known}.")])
+    if not kind.cadences or FOLLOWERS in kind.told:
+        return kind
     paths = _paths(kind.told)
     if not any(_at(data, path) for path in paths):
         named = " or ".join(".".join(("data", *path)) for path in paths)
@@ -86,7 +92,7 @@ def _kind(type_: str, data: Mapping[str, Any]) -> Kind:
 @lru_cache
 def _paths(told: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Where an event of a type can name whom to tell."""
-    return [tuple(path.split(".")) for path in (*told, "to")]
+    return [tuple(path.split(".")) for path in (*told, "to", "followers_of")]
 
 
 def _at(data: Any, path: tuple[str, ...]) -> Any:

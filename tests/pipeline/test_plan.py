@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from notifier.pipeline import plan as planning_step
-from notifier.pipeline.plan import Planner
+from notifier.pipeline.plan import PlanSettings
 from notifier.policy.catalogue import read_catalogue
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.models import Notification, NotificationEvent
@@ -195,7 +195,7 @@ def test_what_folds_with_nothing_is_not_gathered_with_others_of_no_fold(line: Li
     types.poke = {email = "instant", gather = 60}
     types.wave = {email = "instant", gather = 60, fold = "target"}
     """
-    planner = Planner(line.database, read_catalogue(text), standing=("feed",), gather_scale=1, clock=line.clock)
+    planner = Planner(line.database, read_catalogue(text), PlanSettings(("feed",), ("push",), 1), line.clock)
     ready = line.plan([line.accept(f"{type_}.created", to=["bob"]) for type_ in ("poke", "poke", "wave")], planner)
     rows = line.deliveries()
     assert sorted(row.type for row in rows) == ["poke.created", "poke.created", "wave.created"]

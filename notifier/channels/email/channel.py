@@ -32,6 +32,7 @@ class EmailChannel:
 
     name = "email"
     perishable = False
+    replaces = False
 
     def __init__(self, settings: EmailSettings, clock: Callable[[], datetime]) -> None:
         self._settings = settings

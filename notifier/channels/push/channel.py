@@ -31,6 +31,7 @@ class PushChannel:
 
     name = "push"
     perishable = True
+    replaces = True
 
     def __init__(self, settings: PushSettings, clock: Callable[[], datetime], resolve: Resolve = resolve) -> None:
         self._settings = settings

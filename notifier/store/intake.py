@@ -113,6 +113,8 @@ class Intake:
 class _Sqlite:
     """How the driver of SQLite is spoken to, without SQLAlchemy in between."""
 
+    ID = "BLOB"
+
     @staticmethod
     def begin(connection: Any) -> Any:
         cursor = connection.cursor()
@@ -135,6 +137,8 @@ class _Sqlite:
 
 class _Postgres:
     """How psycopg is spoken to: with the server's own marks, because it takes longer to find those of Python."""
+
+    ID = "uuid"
 
     @staticmethod
     def begin(connection: Any) -> Any:
@@ -165,21 +169,17 @@ def _hex(value: Any) -> str:
 
 @lru_cache(maxsize=2 * GROUP)
 def _insert(dialect: type[_Sqlite] | type[_Postgres], rows: int) -> str:
+    width = len(COLUMNS)
+    marks = [dialect.mark(number + 1) for number in range(rows * width)]
+    values = ", ".join(f"({', '.join(marks[start : start + width])}, 0)" for start in range(0, len(marks), width))
     return (
-        f"INSERT INTO events ({', '.join(COLUMNS)}, plan_cursor) "  # noqa: S608 (marks only)
-        f"VALUES {_marks(dialect, rows, len(COLUMNS), ', 0')} ON CONFLICT (app_id, key) DO NOTHING RETURNING id"
+        f"INSERT INTO events ({', '.join(COLUMNS)}, plan_cursor) VALUES {values} "  # noqa: S608 (marks only)
+        "ON CONFLICT (app_id, key) DO NOTHING RETURNING id"
     )
 
 
 def _find(dialect: type[_Sqlite] | type[_Postgres], keys: int) -> str:
-    return (
-        "SELECT app_id, key, id, body_hash FROM events "  # noqa: S608 (marks only)
-        f"WHERE (app_id, key) IN (VALUES {_marks(dialect, keys, 2)})"
+    pairs = ", ".join(
+        f"(CAST({dialect.mark(number)} AS {dialect.ID}), {dialect.mark(number + 1)})" for number in range(1, 2 * keys, 2)
     )
-
-
-def _marks(dialect: type[_Sqlite] | type[_Postgres], rows: int, columns: int, rest: str = "") -> str:
-    """Marks for so many rows, each in its brackets."""
-    numbers = range(rows * columns)
-    marks = [dialect.mark(number + 1) for number in numbers]
-    return ", ".join(f"({', '.join(marks[start : start + columns])}{rest})" for start in numbers[::columns])
+    return f"SELECT app_id, key, id, body_hash FROM events WHERE (app_id, key) IN (VALUES {pairs})"  # noqa: S608 (marks only)

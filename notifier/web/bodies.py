@@ -12,6 +12,7 @@ from notifier.policy.events import one_line
 
 ID = 255
 KEY = 255
+TYPE = 64
 ITEMS = 1_000
 NAME = 512
 CONTENT = 64 * 1024
@@ -83,7 +84,7 @@ Name = Annotated[str, StringConstraints(max_length=NAME)]
 Content = Annotated[str, StringConstraints(max_length=CONTENT)]
 Url = Annotated[str, StringConstraints(max_length=URL), AfterValidator(_web_address)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
-TypeName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+TypeName = Annotated[str, StringConstraints(min_length=1, max_length=TYPE)]
 ItemKey = Annotated[str, AfterValidator(_printable)]
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pydantic_core
 
-from notifier.policy.catalogue import FOLLOWERS, Kind
+from notifier.policy.catalogue import CREATED, FOLLOWERS, Kind
 from notifier.store.apps import Access
 from notifier.store.intake import NewEvent
 from notifier.store.types import new_id
-from notifier.web.bodies import KEY
+from notifier.web.bodies import KEY, TYPE, id_fault
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, invalid, pointer
 from notifier.web.reading import canonical, malformed
@@ -41,7 +41,7 @@ class Posted:
 def new_event(sender: Access, posted: Posted, now: datetime) -> tuple[NewEvent, str]:
     """What is to be stored, and the queue of its type. Raises a problem where its type or its values cannot be."""
     data = posted.value["data"]
-    kind, event_id = _kind(posted.type, data), new_id("evt")
+    kind, event_id = _kind(posted.type, data, lenient=sender.lenient), new_id("evt")
     event = NewEvent(
         id=event_id,
         app=sender.app,
@@ -73,10 +73,15 @@ def key_reused() -> Problem:
     )
 
 
-def _kind(type_: str, data: Mapping[str, Any]) -> Kind:
-    """The event's entry in the catalogue. Refused: an unknown type, or one that names nobody to tell."""
+def _kind(type_: str, data: Mapping[str, Any], *, lenient: bool) -> Kind:
+    """The event's entry in the catalogue. Refused: an unknown type, or one that names nobody to tell.
+
+    Of a `lenient` app an unknown type is a kind of its own, told to nobody.
+    """
     catalogue = parts().catalogue
     kind = catalogue.find(type_)
+    if kind is None and lenient:
+        return Kind(_long_name(type_), told=(), queue="default", cadences={})
     if kind is None:
         known = ", ".join(catalogue.short_names)
         raise invalid([Fault("/type", "unknown_type", f"This type is not in the catalogue; we know {known}.")])
@@ -87,6 +92,13 @@ def _kind(type_: str, data: Mapping[str, Any]) -> Kind:
         named = " or ".join(".".join(("data", *path)) for path in paths)
         raise invalid([Fault(pointer(("data", *paths[0])), "missing", f"Nobody is named to be told; give {named}.")])
     return kind
+
+
+def _long_name(type_: str) -> str:
+    """The type as it would stand in a catalogue that knows it."""
+    if fault := id_fault(type_):
+        raise invalid([Fault("/type", "invalid", f"This {fault}.")])
+    return type_ if "." in type_ or len(type_ + CREATED) > TYPE else type_ + CREATED
 
 
 @lru_cache

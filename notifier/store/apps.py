@@ -61,9 +61,7 @@ class Apps:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(
-        self, name: str, now: datetime, scopes: Sequence[str] = SCOPES, *, lenient: bool = False
-    ) -> Credentials:
+    def create(self, name: str, now: datetime, scopes: Sequence[str] = SCOPES, *, lenient: bool = False) -> Credentials:
         """A new app with a fresh signing secret and an API key of these scopes."""
         app = new_id("app")
         row = insert(self._connection, App).values(id=app, name=name, lenient=lenient, created_at=now)

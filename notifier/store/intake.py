@@ -57,7 +57,7 @@ class Intake:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._group = GroupCommit(self.accept_all, most=GROUP, fatal=(DatabaseAway,))
-        self._dialect: type[_Sqlite] | type[_Postgres] = _Sqlite if database.on_sqlite else _Postgres
+        self._dialect = _SQLITE if database.on_sqlite else _POSTGRES
 
     def accept(self, event: NewEvent) -> Accepted:
         """Store the event durably; returns after the commit. Raises `DatabaseAway`."""
@@ -70,7 +70,7 @@ class Intake:
         with self._database.raw() as connection:
             cursor = self._dialect.begin(connection)
             groups = [ordered[start : start + GROUP] for start in range(0, len(ordered), GROUP)]
-            stored = {id for group in groups for id in self._store(cursor, group)}
+            stored = {new for group in groups for new in self._store(cursor, group)}
             rest = [event for event in events if event.id[4:] not in stored]
             first = self._first(cursor, rest) if rest else {}
             connection.commit()
@@ -157,6 +157,9 @@ class _Postgres:
         return moment
 
 
+_SQLITE, _POSTGRES = _Sqlite(), _Postgres()
+
+
 def _repeated(event: NewEvent, first: tuple[str, bytes]) -> Accepted:
     first_id, body_hash = first
     return Accepted(first_id, duplicate=True, reused=body_hash != event.body_hash)
@@ -168,7 +171,7 @@ def _hex(value: Any) -> str:
 
 
 @lru_cache(maxsize=2 * GROUP)
-def _insert(dialect: type[_Sqlite] | type[_Postgres], rows: int) -> str:
+def _insert(dialect: _Sqlite | _Postgres, rows: int) -> str:
     width = len(COLUMNS)
     marks = [dialect.mark(number + 1) for number in range(rows * width)]
     values = ", ".join(f"({', '.join(marks[start : start + width])}, 0)" for start in range(0, len(marks), width))
@@ -178,8 +181,9 @@ def _insert(dialect: type[_Sqlite] | type[_Postgres], rows: int) -> str:
     )
 
 
-def _find(dialect: type[_Sqlite] | type[_Postgres], keys: int) -> str:
+def _find(dialect: _Sqlite | _Postgres, keys: int) -> str:
     pairs = ", ".join(
-        f"(CAST({dialect.mark(number)} AS {dialect.ID}), {dialect.mark(number + 1)})" for number in range(1, 2 * keys, 2)
+        f"(CAST({dialect.mark(number)} AS {dialect.ID}), {dialect.mark(number + 1)})"
+        for number in range(1, 2 * keys, 2)
     )
     return f"SELECT app_id, key, id, body_hash FROM events WHERE (app_id, key) IN (VALUES {pairs})"  # noqa: S608 (marks only)

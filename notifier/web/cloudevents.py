@@ -24,7 +24,7 @@ _REQUIRED = ("specversion", "type", "source", "id")
 _ATTRIBUTES = (*_REQUIRED, "time")  # the others change nothing here
 _HEADERS = tuple(f"HTTP_CE_{name.upper()}" for name in _REQUIRED)
 _JSON = re.compile(r"[^/;\s]+/([^/;\s]+\+)?json", re.IGNORECASE)
-_PRINTABLE = re.compile(r"[!-~]+ [ -~]+")
+_SOURCE, _ID = re.compile(r"[!-~]+"), re.compile(r"[ -~]+")
 
 
 def _version(text: str) -> str:
@@ -71,10 +71,10 @@ def read_cloudevent(raw: bytes) -> Posted:
 
 
 def key_of(source: str, id: str) -> str:
-    """The idempotency key of a CloudEvent: `ce:source id`, or their hash where that is no key."""
-    key = f"{source} {id}"
-    if len(key) <= KEY - 3 and _PRINTABLE.fullmatch(key):
-        return f"ce:{key}"
+    """The idempotency key of a CloudEvent: `ce:source id`, or their hash where that is too long or not ASCII."""
+    key = f"ce:{source} {id}"
+    if len(key) <= KEY and _SOURCE.fullmatch(source) and _ID.fullmatch(id):
+        return key
     return f"ce:sha256:{sha256(f'{len(source)} {key}'.encode()).hexdigest()}"
 
 

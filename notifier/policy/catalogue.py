@@ -77,8 +77,9 @@ class Catalogue:
         return [kind.short for kind in self.kinds.values()]
 
     def _deletion(self, name: str) -> Kind | None:
-        created = self.kinds.get(name.removesuffix(DELETED)) or self.kinds.get(name.removesuffix(DELETED) + CREATED)
-        if created is None or not name.endswith(DELETED):
+        base = name.removesuffix(DELETED)
+        created = self.kinds.get(base) or self.kinds.get(base + CREATED)
+        if created is None or not name.endswith(DELETED) or base.endswith(CREATED):
             return None
         return Kind(
             created.short + DELETED,

@@ -29,6 +29,8 @@ from notifier.channels.push import (
     parse_subscription,
     public_key,
 )
+from notifier.channels.wording import Writer
+from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
@@ -86,6 +88,16 @@ class Parts:
         return read_catalogue(CATALOGUE.read_text())
 
     @cached_property
+    def languages(self) -> Languages:
+        """What people are spoken to in."""
+        return Languages(self.settings.TEMPLATES_DIR)
+
+    @cached_property
+    def writer(self) -> Writer:
+        """Words every notice, on every channel."""
+        return Writer(self.languages, self.settings.TEMPLATES_DIR)
+
+    @cached_property
     def email_settings(self) -> EmailSettings:
         settings = self.settings
         return EmailSettings(
@@ -116,8 +128,8 @@ class Parts:
     def channels(self) -> Mapping[str, Channel[Any]]:
         """How people are reached. A new channel is one line here."""
         return {
-            "email": EmailChannel(self.email_settings, self.clock),
-            "push": PushChannel(self.push_settings, self.clock),
+            "email": EmailChannel(self.email_settings, self.clock, self.writer),
+            "push": PushChannel(self.push_settings, self.clock, writer=self.writer),
         }
 
     @cached_property
@@ -204,6 +216,7 @@ class Parts:
             database=self.database,
             intake=Intake(self.database),
             catalogue=self.catalogue,
+            languages=self.languages,
             again=self.again,
             clock=self.clock,
             nudge=self.steps.bell.nudge,

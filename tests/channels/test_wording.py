@@ -7,7 +7,7 @@ import pytest
 
 from notifier.channels import Address, Notice, Person
 from notifier.channels.email.layout import lay_out
-from notifier.channels.wording import word
+from notifier.channels.wording import BUILT_IN
 from notifier.policy.events import Event, read_event
 from tests.channels.email.conftest import NOW
 
@@ -48,27 +48,27 @@ FOLLOWED = {"object": {"id": "bob", "name": "Bob"}}
     ],
 )
 def test_each_is_told_what_it_is_to_them(type_: str, data: dict[str, Any], to: str, sentence: str) -> None:
-    assert word(told(to, happened(type_, **data))).sentence == sentence
+    assert BUILT_IN.word(told(to, happened(type_, **data))).sentence == sentence
 
 
 def test_a_new_follower_is_seen_on_their_own_profile_and_not_on_that_of_the_followed() -> None:
     followed = {"id": "bob", "url": "https://app.example/bob"}
-    assert word(told("bob", happened("follow.created", object=followed))).url == "https://app.example/ana"
+    assert BUILT_IN.word(told("bob", happened("follow.created", object=followed))).url == "https://app.example/ana"
     nowhere = {"id": "ana"}
-    assert word(told("bob", happened("follow.created", actor=nowhere, object=followed))).url == followed["url"]
+    assert BUILT_IN.word(told("bob", happened("follow.created", actor=nowhere, object=followed))).url == followed["url"]
 
 
 def test_everything_else_leads_to_what_it_is_about() -> None:
-    assert word(told("bob", happened("like.created"))).url == POST["url"]
+    assert BUILT_IN.word(told("bob", happened("like.created"))).url == POST["url"]
     comment = {"id": "c-1", "url": "https://app.example/p/7#c-1"}
-    assert word(told("bob", happened("comment.created", object=comment, target=POST))).url == comment["url"]
+    assert BUILT_IN.word(told("bob", happened("comment.created", object=comment, target=POST))).url == comment["url"]
 
 
 def test_very_many_are_named_by_the_latest_two_and_counted() -> None:
     likes = tuple(happened("like.created", actor={"id": name, "name": name}) for name in ("Cleo", "Ben", "Ana"))
     many = replace(told("bob", *likes), earlier_events=99_999, earlier_actors=99_997)
-    assert word(many).sentence == "Ana, Ben and 99998 others liked your post: Sunset"
-    assert word(replace(many, events=likes[2:], earlier_actors=1)).sentence.startswith("Ana and 1 other liked")
+    assert BUILT_IN.word(many).sentence == "Ana, Ben and 99998 others liked your post: Sunset"
+    assert BUILT_IN.word(replace(many, events=likes[2:], earlier_actors=1)).sentence.startswith("Ana and 1 other liked")
     page = lay_out(many, brand="App", address="bob@app.example")
     assert "and 99999 more" in page.text
     assert "* Ben liked your post: Sunset" in page.text

@@ -39,7 +39,7 @@ class Language:
     @cached_property
     def direction(self) -> Direction:
         """Which way it is written."""
-        return "rtl" if self.tag.split("_")[0] in _RIGHT_TO_LEFT else "ltr"
+        return "rtl" if self.tag.partition("_")[0] in _RIGHT_TO_LEFT else "ltr"
 
     def gettext(self, message: str, /, **parts: object) -> Spoken:
         """The message."""
@@ -171,7 +171,7 @@ class Languages:
     def _load(self, tag: str) -> Language:
         catalogue = Catalogue()
         # A region's own file need only say what it says otherwise: pt_PT stands before pt.
-        for name in (tag, tag.split("_")[0]) if "_" in tag else (tag,):
+        for name in (tag, tag.partition("_")[0]) if "_" in tag else (tag,):
             for path in self._files.get(name, ()):
                 catalogue = catalogue.before(read(path))
         return Language(tag, catalogue, self.missing)

@@ -1,7 +1,7 @@
 """Reads a catalogue, one `.po` file, into plain dicts: a look-up costs no more than that."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from gettext import c2py
 from pathlib import Path
@@ -66,23 +66,25 @@ def read(path: Path) -> Catalogue:
         raise CatalogueFault(f"{path} is not a .po file in UTF-8: {error}") from error
     texts, plurals = {}, {}
     for one in found:
-        if not one.id or one.fuzzy or not _is_translated(one):
+        if not one.id or one.fuzzy or not all(forms(one.string)):
             continue
         _check(path, one)
-        if isinstance(one.string, str):
-            texts[key_of(str(one.id), one.context or "")] = one.string
+        key = key_of(forms(one.id)[0], one.context or "")
+        if isinstance(one.id, str):
+            texts[key] = forms(one.string)[0]
         else:
-            plurals[key_of(one.id[0], one.context or "")] = Plural(tuple(one.string), rule)
+            plurals[key] = Plural(forms(one.string), rule)
     return Catalogue(texts, plurals)
 
 
-def _is_translated(one: "Message") -> bool:
-    return bool(one.string) and (isinstance(one.string, str) or all(one.string))
+def forms(text: str | Sequence[str] | None) -> tuple[str, ...]:
+    """A message's English or its translation as Babel gives it: one text, or one for each form."""
+    return tuple(text) if text and not isinstance(text, str) else (text or "",)
 
 
 def _check(path: Path, one: "Message") -> None:
-    known = placeholders(" ".join((one.id,) if isinstance(one.id, str) else one.id))
-    for text in (one.string,) if isinstance(one.string, str) else one.string:
+    known = placeholders(" ".join(forms(one.id)))
+    for text in forms(one.string):
         if unknown := placeholders(text) - known:
             raise CatalogueFault(f"{path}:{one.lineno}: %({unknown.pop()})s is not in the message that is translated")
         if _LEFT_OPEN.search(text):

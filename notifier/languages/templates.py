@@ -34,7 +34,7 @@ def messages_in(environment: Environment, source: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key for _, function, said in found if (key := _key(function, said))))
 
 
-def _key(function: str, said: str | None | tuple[str | None, ...]) -> str:
+def _key(function: str, said: str | tuple[str | None, ...] | None) -> str:
     first, *rest = said if isinstance(said, tuple) else (said,)
     if "pgettext" not in function:
         return key_of(first) if first else ""

@@ -40,15 +40,15 @@ def thing_name(language: Language, type_: str, *, is_own: bool) -> Spoken:
     return language.gettext(text)
 
 
-def kind_name(language: Language, type_: str) -> Spoken:
-    """What messages of this type are about: "comment"."""
+def kind_name(language: Language, type_: str) -> str:
+    """What messages of this type are about: "comment"; what a catalogue has no word for stands as it is."""
     short = type_.removesuffix(".created")
     if short in KINDS:
         return language.pgettext(CONTEXT, short)
     text = short.replace(".", " ").replace("_", " ")
     if language.tag != SOURCE and language.lacking([key_of(text, CONTEXT)]):
         language.missing.add(language.tag, text)
-        return Spoken(text)
+        return text
     return language.pgettext(CONTEXT, text)
 
 

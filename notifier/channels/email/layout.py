@@ -11,8 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, Tem
 
 from notifier.channels import Notice, TemplateFault
 from notifier.channels.wording import BUILT_IN, Wording, Writer, name_of, shortened
-from notifier.languages import Language
-from notifier.languages.templates import said_in, speaking
+from notifier.languages import Language, message
 from notifier.languages.things import kind_name
 from notifier.policy.events import Event
 
@@ -49,8 +48,8 @@ def lay_out(notice: Notice, *, brand: str, address: str, writer: Writer = BUILT_
     wording = writer.word(notice)
     context = _context(notice, wording, _lines(notice, writer), brand=brand, address=address)
     try:
-        text = _template("mail.txt").render(context)
-        html = _template("mail.html").render(context)
+        text = _filled("mail.txt", context)
+        html = _filled("mail.html", context)
     except TemplateError as error:
         raise TemplateFault(f"{notice.type}: {error}") from error
     return Page(wording.subject, text, html, wording.language)
@@ -64,7 +63,6 @@ def short_type(type_: str) -> str:
 def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str, address: str) -> dict[str, object]:
     language = wording.language
     return {
-        **said_in(language),
         "sentence": wording.sentence,
         "subject": wording.subject,
         "excerpt": wording.excerpt.split("\n") if wording.excerpt else [],
@@ -77,15 +75,33 @@ def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str,
         "avatar": linked(wording.avatar),
         "actor": name_of(notice.events[-1].actor),
         "lines": lines,
-        "more": max(len(notice.items or notice.events) - LISTED, 0) + notice.earlier_events,
+        "more": _more(notice, language),
         "language": wording.lang,
         "direction": language.direction,
-        "several": bool(notice.items),
-        "kind": kind_name(language, notice.type),
         "brand": brand,
-        "address": address,
+        "note": _note(notice, language, brand=brand, address=address),
+        "unsubscribe": language.gettext("Unsubscribe"),
         "unsubscribe_url": linked(notice.unsubscribe_url),
     }
+
+
+def _note(notice: Notice, language: Language, *, brand: str, address: str) -> str:
+    """Why the person gets this mail."""
+    if notice.items:
+        text = message("You get this because such mail is turned on for %(address)s at %(brand)s.")
+        return language.gettext(text, address=address, brand=brand)
+    if notice.unsubscribe_url:
+        text = message("You get this because mail about “%(kind)s” is turned on for %(address)s at %(brand)s.")
+        kind = kind_name(language, notice.type)
+        return language.gettext(text, kind=kind, address=address, brand=brand)
+    text = message("You get this because it concerns your account at %(brand)s, %(address)s.")
+    return language.gettext(text, brand=brand, address=address)
+
+
+def _more(notice: Notice, language: Language) -> str:
+    """How many are not listed one by one."""
+    more = max(len(notice.items or notice.events) - LISTED, 0) + notice.earlier_events
+    return language.ngettext("and %(more)s more", "and %(more)s more", more, more=more) if more else ""
 
 
 def _lines(notice: Notice, writer: Writer) -> list[Line]:
@@ -104,6 +120,12 @@ def _alone(notice: Notice, event: Event) -> Notice:
 def _line(wording: Wording) -> Line:
     excerpt = shortened(" ".join(wording.excerpt.split()), _LISTED_EXCERPT)
     return Line(wording.sentence, excerpt, linked(wording.url))
+
+
+def _filled(name: str, context: dict[str, object]) -> str:
+    template = _template(name)
+    # Shared: these templates use none of Jinja's globals, and merging them takes longer than the words.
+    return "".join(template.root_render_func(template.new_context(context, shared=True)))
 
 
 def linked(url: str) -> str:
@@ -145,14 +167,12 @@ def _inliner() -> css_inline.CSSInliner:
 
 @cache
 def _environment() -> Environment:
-    return speaking(
-        Environment(
-            loader=_StyledLoader(TEMPLATES),
-            undefined=StrictUndefined,
-            autoescape=select_autoescape(["html"]),
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+    return Environment(
+        loader=_StyledLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(["html"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

@@ -79,7 +79,7 @@ def read(path: Path) -> Catalogue:
 
 def forms(text: str | Sequence[str] | None) -> tuple[str, ...]:
     """A message's English or its translation as Babel gives it: one text, or one for each form."""
-    return tuple(text) if text and not isinstance(text, str) else (text or "",)
+    return (text,) if isinstance(text, str) else tuple(text or ("",))
 
 
 def _check(path: Path, one: "Message") -> None:

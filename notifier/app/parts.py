@@ -32,7 +32,7 @@ from notifier.channels.push import (
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
-from notifier.pipeline.plan import Planner
+from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Sweeper
@@ -189,9 +189,12 @@ class Parts:
         return Planner(
             self.database,
             self.catalogue,
-            standing=STANDING,
-            gather_scale=self.settings.GATHER_SCALE,
-            clock=self.clock,
+            PlanSettings(
+                standing=STANDING,
+                replacing=tuple(name for name, channel in self.channels.items() if channel.replaces),
+                gather_scale=self.settings.GATHER_SCALE,
+            ),
+            self.clock,
         )
 
     @property

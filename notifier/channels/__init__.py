@@ -99,6 +99,7 @@ class Channel(Protocol[M]):
 
     name: str
     perishable: bool  # not worth sending once the notice has expired
+    replaces: bool  # what it shows takes the place of what it showed before of the same group
 
     def render(self, notice: Notice, now: datetime) -> M:
         """Word the notice for this channel. Raises `TemplateFault`."""

@@ -97,7 +97,7 @@ class Sender:
             return Next(State.SKIPPED, Reason.UNKNOWN_TYPE, charged=False)
         cadence = Cadence(one.cadence) if one.cadence else kind.cadences[one.channel]
         if silence := silenced(cadence, one.reach):
-            return Next(State.SKIPPED, silence, charged=False)
+            return Next(silence.state, silence.reason, charged=False)
         if channel.perishable and one.wanted_at + kind.ttl <= now:
             return Next(State.FAILED, Reason.EXPIRED, charged=False)
         until = pauses.get(channel.origin(_address(one)))

@@ -3,25 +3,29 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from notifier.policy.queues import QUEUES
 from notifier.policy.words import Cadence
 
-CREATED = ".created"
-TOLD = ("target.owner", "in_reply_to.owner", "object.owner", "object.id", "mentions")
+CREATED, DELETED = ".created", ".deleted"
+FOLLOWERS = "followers"
+TOLD = ("target.owner", "in_reply_to.owner", "object.owner", "object.id", "mentions", FOLLOWERS)
 FOLDS = ("", "target", "object", "recipient")
-RELATIONS = ("", "follow")
+RELATIONS = ("", "follow", "block", "mute")
 CHANNELS = ("email", "push", "feed")
+PASSES = ("caps", "quiet_hours")
 _OFTEN = (Cadence.OFF, Cadence.INSTANT, Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY)
 CADENCES = {"email": _OFTEN, "push": _OFTEN, "feed": (Cadence.ON, Cadence.OFF)}
-
+ALIASES = {"unfollow": "follow.deleted", "unlike": "like.deleted"}
 
 MOST = 1_000_000  # seconds, or hours: what is more is a slip of the pen
 # It stands in columns, in headers of mails and in names of template files.
 _NAME = re.compile(r"(?=.{1,64}$)[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)+")
+_FLAGS = ("milestones", "hangs", "mandatory", "silent")
+_FIELDS = {"told", "queue", *CHANNELS, "gather", "fold", "relation", "passes", *_FLAGS, "ttl_hours"}
 
 
 class CatalogueFault(ValueError):
@@ -30,7 +34,7 @@ class CatalogueFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One type of event: who hears of it, how fast, on what channels."""
+    """One type of event: who hears of it, how fast, on what channels. One without `cadences` is told to nobody."""
 
     name: str  # the long form, "comment.created"
     told: tuple[str, ...]
@@ -39,7 +43,12 @@ class Kind:
     gather: timedelta = timedelta(0)
     fold: str = ""
     relation: str = ""
+    passes: tuple[str, ...] = ()
+    milestones: bool = False
+    hangs: bool = False
+    mandatory: bool = False
     ttl: timedelta = timedelta(hours=24)
+    takes_back: str = ""  # of a deletion: the kind whose events it takes back
 
     @property
     def short(self) -> str:
@@ -48,48 +57,84 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All kinds, found by their long or short name."""
+    """All kinds, found by their long or short name; and how many messages an hour a person gets by default."""
 
     kinds: Mapping[str, Kind]
+    caps: Mapping[str, int] = field(default_factory=dict)
 
     def find(self, type_: str) -> Kind | None:
-        """The kind of that long or short name, or None."""
-        return self.kinds.get(type_) or self.kinds.get(type_ + CREATED)
+        """The kind of that long or short name, a deletion's included; or None."""
+        name = ALIASES.get(type_, type_)
+        return self.kinds.get(name) or self.kinds.get(name + CREATED) or self._deletion(name)
+
+    @property
+    def heard(self) -> list[Kind]:
+        """The kinds that people can hear of."""
+        return [kind for kind in self.kinds.values() if kind.cadences]
 
     @property
     def short_names(self) -> list[str]:
         return [kind.short for kind in self.kinds.values()]
 
+    def _deletion(self, name: str) -> Kind | None:
+        created = self.kinds.get(name.removesuffix(DELETED)) or self.kinds.get(name.removesuffix(DELETED) + CREATED)
+        if created is None or not name.endswith(DELETED):
+            return None
+        return Kind(
+            created.short + DELETED,
+            told=(),
+            queue=created.queue,
+            cadences={},
+            relation=created.relation,
+            hangs=created.hangs,
+            takes_back=created.name,
+        )
+
 
 def read_catalogue(text: str) -> Catalogue:
     """Read the TOML text. Raises `CatalogueFault` with the entry that is wrong."""
     try:
-        types = tomllib.loads(text).get("types", {})
+        found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CatalogueFault(f"the catalogue is not TOML: {error}") from error
-    kinds = [_kind(name, _table(f"types.{name}", entry)) for name, entry in _table("types", types).items()]
-    return Catalogue({kind.name: kind for kind in kinds})
+    if unknown := sorted(set(found) - {"types", "caps"}):
+        raise CatalogueFault(f"{unknown[0]} is not known at the top; we know types and caps")
+    types = _table("types", found.get("types", {}))
+    kinds = [_kind(name, _table(f"types.{name}", entry)) for name, entry in types.items()]
+    return Catalogue({kind.name: kind for kind in kinds}, _caps(_table("caps", found.get("caps", {}))))
 
 
 def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
-    known = {"told", "queue", *CHANNELS, "gather", "fold", "relation", "ttl_hours"}
-    if unknown := sorted(set(entry) - known):
-        raise CatalogueFault(f"types.{name}: {unknown[0]} is not known; we know {', '.join(sorted(known))}")
-    for path in entry.get("told", ()):
-        _among(f"types.{name}.told", path, TOLD)
+    where = f"types.{name}"
+    if unknown := sorted(set(entry) - _FIELDS):
+        raise CatalogueFault(f"{where}: {unknown[0]} is not known; we know {', '.join(sorted(_FIELDS))}")
+    for flag in _FLAGS:
+        _among(f"{where}.{flag}", entry.get(flag, False), (True, False))
     return Kind(
         name=_long(name),
-        told=tuple(entry.get("told", ())),
-        queue=_among(f"types.{name}.queue", entry.get("queue", "default"), tuple(QUEUES)),
-        cadences={
-            channel: Cadence(_among(f"types.{name}.{channel}", entry.get(channel, "off"), CADENCES[channel]))
-            for channel in CHANNELS
-        },
-        gather=timedelta(seconds=_amount(f"types.{name}.gather", entry.get("gather", 0))),
-        fold=_among(f"types.{name}.fold", entry.get("fold", ""), FOLDS),
-        relation=_among(f"types.{name}.relation", entry.get("relation", ""), RELATIONS),
-        ttl=timedelta(hours=_amount(f"types.{name}.ttl_hours", entry.get("ttl_hours", 24))),
+        told=_several(f"{where}.told", entry.get("told", []), TOLD),
+        queue=_among(f"{where}.queue", entry.get("queue", "default"), tuple(QUEUES)),
+        cadences={} if entry.get("silent") else _cadences(where, entry),
+        gather=timedelta(seconds=_amount(f"{where}.gather", entry.get("gather", 0))),
+        fold=_among(f"{where}.fold", entry.get("fold", ""), FOLDS),
+        relation=_among(f"{where}.relation", entry.get("relation", ""), RELATIONS),
+        passes=_several(f"{where}.passes", entry.get("passes", []), PASSES),
+        milestones=entry.get("milestones", False),
+        hangs=entry.get("hangs", False),
+        mandatory=entry.get("mandatory", False),
+        ttl=timedelta(hours=_amount(f"{where}.ttl_hours", entry.get("ttl_hours", 24))),
     )
+
+
+def _cadences(where: str, entry: Mapping[str, Any]) -> dict[str, Cadence]:
+    return {
+        channel: Cadence(_among(f"{where}.{channel}", entry.get(channel, "off"), CADENCES[channel]))
+        for channel in CHANNELS
+    }
+
+
+def _caps(entry: Mapping[str, Any]) -> dict[str, int]:
+    return {_among("caps", channel, CHANNELS): int(_amount(f"caps.{channel}", most)) for channel, most in entry.items()}
 
 
 def _long(name: str) -> str:
@@ -99,10 +144,18 @@ def _long(name: str) -> str:
             f"types.{name}: its long name is {long!r}; it must be 1 to 64 small letters, digits, - and _, in parts "
             "with a dot between them"
         )
+    if long.endswith(DELETED):
+        raise CatalogueFault(f"types.{name}: a type that ends in .deleted takes back another one and has no entry")
     return long
 
 
-def _among(where: str, value: object, allowed: tuple[str, ...]) -> str:
+def _several(where: str, value: object, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise CatalogueFault(f'{where} is {value!r}; it must be a list such as ["{allowed[0]}"]')
+    return tuple(_among(where, word, allowed) for word in value)
+
+
+def _among(where: str, value: object, allowed: tuple[object, ...]) -> str:
     if value not in allowed:
         raise CatalogueFault(
             f"{where} is {value!r}; it must be one of {', '.join(repr(str(word)) for word in allowed)}"

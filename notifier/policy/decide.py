@@ -1,13 +1,18 @@
 """Who hears of an event, on what channel, when, and why not: pure functions, read from the top."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
-from notifier.policy.calendar import next_digest_at
-from notifier.policy.catalogue import Kind
+from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY, next_digest_at
+from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.policy.events import Event, Thing
+from notifier.policy.quiet import QuietHours
 from notifier.policy.words import Cadence, Reason, State
+
+HOUR = timedelta(hours=1)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE = "block", "mute_actor", "mute_object", "mute_type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +29,54 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When a person wants to hear: their digest hour and weekday (0 is Monday), quiet hours, messages per hour."""
+
+    digest_time: time = DIGEST_TIME
+    digest_weekday: int = DIGEST_WEEKDAY
+    quiet: QuietHours | None = None
+    caps: Mapping[str, int] = field(default_factory=dict)  # channel → messages per sliding hour
+
+
+@dataclass(frozen=True, slots=True)
 class Recipient:
-    """A person who may be told, with all that decides about it. `cadences` holds their own choices for this type."""
+    """A person who may be told, with all that decides about it.
+
+    `cadences` holds their own choices for this type, `relations` those of theirs that may concern the event, as
+    (kind, other), and `messages` when they got or will get messages on each channel since an hour ago, oldest first.
+    """
 
     id: str
     timezone: str = "UTC"
     cadences: Mapping[str, Cadence] = field(default_factory=dict)
     reach: Mapping[str, Reach] = field(default_factory=dict)
+    rhythm: Rhythm = Rhythm()
+    relations: frozenset[tuple[str, str]] = frozenset()
+    messages: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One event that is decided about. `taken_back` is set where it was undone before anybody was told.
+
+    `told` names, by person, the channels on which they heard of the very same act a short while ago: who likes,
+    unlikes and likes again is told of once.
+    """
+
+    event: Event
+    kind: Kind
+    gather: timedelta = timedelta(0)
+    taken_back: bool = False
+    known: bool = True  # False: its type is in no catalogue
+    told: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One decision for one address on one channel, not yet stored. `due_at` is set where it waits."""
+    """One decision for one address on one channel, not yet stored. `due_at` is set where it waits.
+
+    `rule` and `value` say what decided: ("quiet_hours", "22:00–07:00 Europe/Berlin").
+    """
 
     channel: str
     state: State
@@ -43,22 +84,38 @@ class Plan:
     reason: Reason | None = None
     address: str | None = None
     due_at: datetime | None = None
+    rule: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """Now, or until when to wait and why."""
+class Verdict:
+    """Now, or until when to wait, or never; and what decided it."""
 
     state: State
-    queue: str
     reason: Reason | None = None
     due_at: datetime | None = None
+    rule: str = ""
+    value: str = ""
+    queue: str = ""  # where it is another one than the kind's
 
 
 def recipients_of(event: Event, kind: Kind) -> list[str]:
-    """The ids of everyone to be told: each once, in the order of the catalogue, never the actor."""
-    named = [person for path in kind.told for person in _named(event, path)]
+    """The ids of everyone who is named: each once, in the order of the catalogue, never the actor.
+
+    Followers are named by nobody: see `followed`.
+    """
+    if not kind.cadences:
+        return []
+    named = [person for path in kind.told if path != FOLLOWERS for person in _named(event, path)]
     return [person for person in dict.fromkeys([*named, *event.to]) if person and person != event.actor.id]
+
+
+def followed(event: Event, kind: Kind) -> str:
+    """Whose followers hear of it as well; empty where nobody's do."""
+    if not kind.cadences:
+        return ""
+    return event.followers_of or (event.actor.id if FOLLOWERS in kind.told else "")
 
 
 def fold_key(event: Event, kind: Kind) -> str:
@@ -73,47 +130,144 @@ def fold_key(event: Event, kind: Kind) -> str:
     return ""
 
 
-def decide(kind: Kind, recipient: Recipient, now: datetime, gather_scale: float = 1) -> list[Plan]:
+def decide(case: Case, recipient: Recipient, now: datetime) -> list[Plan]:
     """The plans for one recipient: at least one per channel, because a channel that is skipped needs its reason."""
-    return [plan for channel in kind.cadences for plan in _channel_plans(kind, recipient, channel, now, gather_scale)]
+    silence = silence_of(case, recipient)
+    channels = case.kind.cadences if case.known else recipient.reach
+    return [plan for channel in channels for plan in _channel_plans(case, recipient, channel, silence, now)]
+
+
+def silence_of(case: Case, recipient: Recipient) -> Verdict | None:
+    """Why this person hears nothing of this event on any channel, if so."""
+    event = case.event
+    if event.actor.id == recipient.id:
+        return _never(Reason.OWN_ACTION, "actor", event.actor.id)
+    if case.taken_back:
+        return Verdict(State.CANCELLED, Reason.TAKEN_BACK, rule="taken_back", value=event.type)
+    if not case.known:
+        return _never(Reason.UNKNOWN_TYPE, "catalogue", event.type)
+    return unwanted(event, case.kind, recipient.relations)
+
+
+def unwanted(event: Event, kind: Kind, relations: frozenset[tuple[str, str]]) -> Verdict | None:
+    """What the person's blocks and mutes say against the event. Asked when planning and again when sending."""
+    if not relations:
+        return None
+    actor = event.actor.id
+    if (BLOCK, actor) in relations:
+        return _never(Reason.BLOCKED, "block", actor)
+    if (MUTE_ACTOR, actor) in relations:
+        return _never(Reason.MUTED_ACTOR, "mute", f"actor:{actor}")
+    for thing in event.things:
+        if (MUTE_OBJECT, thing) in relations:
+            return _never(Reason.MUTED_OBJECT, "mute", f"object:{thing}")
+    if (MUTE_TYPE, kind.name) in relations and not kind.mandatory:
+        return _never(Reason.MUTED_TYPE, "mute", f"type:{kind.short}")
+    return None
 
 
 def cadence_of(kind: Kind, recipient: Recipient, channel: str) -> Cadence:
-    """The person's own choice, else the catalogue's."""
-    return recipient.cadences.get(channel, kind.cadences[channel])
+    """The person's own choice, else the catalogue's. What is mandatory leaves no choice."""
+    default = kind.cadences[channel]
+    return default if kind.mandatory else recipient.cadences.get(channel, default)
+
+
+def silenced(cadence: Cadence, reach: Reach, *, chosen: bool = True) -> Verdict | None:
+    """Why the person hears nothing on this channel, if so. Asked when planning and again when sending."""
+    if cadence == Cadence.OFF:
+        return _never(Reason.PREFERENCE_OFF, "preference" if chosen else "default", "off")
+    if reach.stands or reach.addresses:
+        return None
+    return _never(
+        Reason.SUPPRESSED if reach.suppressed else Reason.NO_ADDRESS, "address", "gone" if reach.suppressed else "none"
+    )
+
+
+def held(kind: Kind, recipient: Recipient, now: datetime) -> Verdict | None:
+    """Until when quiet hours hold this person's messages, if so. Asked when planning and again when sending."""
+    quiet = recipient.rhythm.quiet
+    if quiet is None or "quiet_hours" in kind.passes:
+        return None
+    until = quiet.until(now, recipient.timezone)
+    value = f"{quiet} {recipient.timezone}"
+    return Verdict(State.WAITING, Reason.QUIET_HOURS, until, "quiet_hours", value) if until else None
+
+
+def capped(kind: Kind, recipient: Recipient, channel: str, now: datetime) -> Verdict | None:
+    """Until when the person's cap holds their messages on this channel, if so."""
+    cap = recipient.rhythm.caps.get(channel)
+    if cap is None or "caps" in kind.passes:
+        return None
+    if cap == 0:
+        return digested(kind, recipient, Cadence.DAILY, now, rule="cap", value="0 an hour")
+    recent = [moment for moment in recipient.messages.get(channel, ()) if moment > now - HOUR]
+    if len(recent) < cap:
+        return None
+    return Verdict(State.WAITING, Reason.CAPPED, max(recent[-cap] + HOUR, now), "cap", f"{cap} an hour")
+
+
+def digested(
+    kind: Kind, recipient: Recipient, cadence: Cadence, now: datetime, *, rule: str = "digest", value: str = ""
+) -> Verdict:
+    """Until the person's next digest of that cadence."""
+    rhythm = recipient.rhythm
+    due_at = next_digest_at(now, cadence, recipient.timezone, rhythm.digest_time, rhythm.digest_weekday)
+    if cadence == Cadence.HOURLY and (until := held(kind, recipient, due_at)):
+        due_at = until.due_at or due_at
+    value = value or _digest_words(cadence, rhythm, recipient.timezone)
+    return Verdict(State.WAITING, Reason.DIGEST, due_at, rule, value, "digest")
 
 
 def _channel_plans(
-    kind: Kind, recipient: Recipient, channel: str, now: datetime, gather_scale: float
+    case: Case, recipient: Recipient, channel: str, silence: Verdict | None, now: datetime
 ) -> Iterator[Plan]:
-    reach = recipient.reach.get(channel, Reach())
-    cadence = cadence_of(kind, recipient, channel)
-    if silence := silenced(cadence, reach):
-        yield Plan(channel, State.SKIPPED, kind.queue, silence)
+    kind, reach = case.kind, recipient.reach.get(channel, _NOWHERE)
+    if silence is None:
+        cadence = cadence_of(kind, recipient, channel)
+        chosen = channel in recipient.cadences
+        silence = silenced(cadence, reach, chosen=chosen) or _heard(case, recipient, channel, reach)
+    if silence is not None:
+        yield Plan(channel, silence.state, kind.queue, silence.reason, None, None, silence.rule, silence.value)
         return
+    rule = "preference" if chosen else "default"
     if reach.stands:
-        yield Plan(channel, State.SENT, kind.queue)
+        yield Plan(channel, State.SENT, kind.queue, None, None, None, rule, cadence)
         return
-    when = _when(kind, recipient, cadence, now, kind.gather * gather_scale)
+    when = _when(case, recipient, channel, cadence, now) or Verdict(State.QUEUED, None, None, rule, cadence)
     for address in reach.addresses:
-        yield Plan(channel, when.state, when.queue, when.reason, address, when.due_at)
+        yield Plan(
+            channel, when.state, when.queue or kind.queue, when.reason, address, when.due_at, when.rule, when.value
+        )
 
 
-def _when(kind: Kind, recipient: Recipient, cadence: Cadence, now: datetime, gather: timedelta) -> Timing:
-    if cadence in (Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY):
-        return Timing(State.WAITING, "digest", Reason.DIGEST, next_digest_at(now, cadence, recipient.timezone))
-    if gather:
-        return Timing(State.WAITING, kind.queue, Reason.GATHERING, now + gather)
-    return Timing(State.QUEUED, kind.queue)
-
-
-def silenced(cadence: Cadence, reach: Reach) -> Reason | None:
-    """Why the person hears nothing on this channel, if so. Asked when planning and again when sending."""
-    if cadence == Cadence.OFF:
-        return Reason.PREFERENCE_OFF
-    if reach.stands or reach.addresses:
+def _heard(case: Case, recipient: Recipient, channel: str, reach: Reach) -> Verdict | None:
+    # What stands in the feed left it when it was taken back.
+    if reach.stands or channel not in case.told.get(recipient.id, ()):
         return None
-    return Reason.SUPPRESSED if reach.suppressed else Reason.NO_ADDRESS
+    return _never(Reason.ALREADY_TOLD, "already_told", "the same act within 24 hours")
+
+
+def _when(case: Case, recipient: Recipient, channel: str, cadence: Cadence, now: datetime) -> Verdict | None:
+    """What it waits for; None where it goes out now."""
+    kind = case.kind
+    if cadence in (Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY):
+        return digested(kind, recipient, cadence, now)
+    hold = held(kind, recipient, now) or capped(kind, recipient, channel, now)
+    if hold or not case.gather:
+        return hold
+    seconds = f"{case.gather.total_seconds():g} s"
+    return Verdict(State.WAITING, Reason.GATHERING, now + case.gather, "gather", seconds)
+
+
+def _never(reason: Reason, rule: str, value: str) -> Verdict:
+    return Verdict(State.SKIPPED, reason, None, rule, value)
+
+
+def _digest_words(cadence: Cadence, rhythm: Rhythm, zone: str) -> str:
+    if cadence == Cadence.HOURLY:
+        return "hourly"
+    day = f" {WEEKDAYS[rhythm.digest_weekday]}" if cadence == Cadence.WEEKLY else ""
+    return f"{cadence}{day} {rhythm.digest_time:%H:%M} {zone}"
 
 
 def _named(event: Event, path: str) -> tuple[str, ...]:
@@ -128,3 +282,6 @@ def _named(event: Event, path: str) -> tuple[str, ...]:
         return (event.object.id,)
     thing = things[path]
     return (thing.owner,) if thing else ()
+
+
+_NOWHERE = Reach()

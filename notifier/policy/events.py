@@ -44,7 +44,13 @@ class Event:
     in_reply_to: Thing | None = None
     mentions: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
+    followers_of: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        """The ids of all that it is about: who mutes one of them hears nothing of it."""
+        return tuple(thing.id for thing in (self.object, self.target, self.in_reply_to) if thing)
 
 
 def read_event(
@@ -63,6 +69,7 @@ def read_event(
         in_reply_to=_thing(data["in_reply_to"]) if data.get("in_reply_to") else None,
         mentions=tuple(data.get("mentions") or ()),
         to=tuple(data.get("to") or ()),
+        followers_of=data.get("followers_of") or "",
         data=data,
     )
 

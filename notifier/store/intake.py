@@ -11,7 +11,10 @@ from notifier.store.database import Database, DatabaseAway
 from notifier.store.group import GroupCommit
 from notifier.store.types import id_octets
 
-COLUMNS = ("id", "app_id", "key", "body_hash", "type", "body", "occurred_at", "accepted_at", "due_at")
+COLUMNS = (
+    *("id", "app_id", "key", "body_hash", "type", "actor", "object", "target"),
+    *("body", "occurred_at", "accepted_at", "due_at"),
+)
 GROUP = 200  # rows in one statement; SQLite allows 32,766 parameters
 
 
@@ -27,6 +30,9 @@ class NewEvent:
     key: str
     body_hash: bytes
     type: str
+    actor: str
+    object: str
+    target: str
     body: bytes
     occurred_at: datetime
     accepted_at: datetime
@@ -88,6 +94,9 @@ class Intake:
             event.key,
             event.body_hash,
             event.type,
+            event.actor,
+            event.object,
+            event.target,
             event.body,
             self._time(event.occurred_at),
             self._time(event.accepted_at),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from notifier.policy.words import Reason, State
@@ -30,6 +30,7 @@ class App(Base):
 
     id: Mapped[str] = mapped_column(Key("app"), primary_key=True)
     name: Mapped[str] = mapped_column(String(255))
+    lenient: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # unknown types are stored
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 
@@ -50,7 +51,11 @@ class AppSecret(Base):
 
 
 class User(Base):
-    """A person as the upstream app knows them."""
+    """A person as the upstream app knows them, and when they want to hear.
+
+    Digest time and quiet hours are "HH:MM" on their own clock, `caps` is JSON, channel → messages per hour; empty
+    and NULL: the default.
+    """
 
     __tablename__ = "users"
 
@@ -58,6 +63,11 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(512), default="")
     locale: Mapped[str] = mapped_column(String(35), default="en")
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    digest_time: Mapped[str] = mapped_column(String(5), default="", server_default="")
+    digest_weekday: Mapped[int | None]  # 0 is Monday
+    quiet_start: Mapped[str] = mapped_column(String(5), default="", server_default="")
+    quiet_end: Mapped[str] = mapped_column(String(5), default="", server_default="")
+    caps: Mapped[str] = mapped_column(String(255), default="", server_default="")
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -94,8 +104,24 @@ class Preference(Base):
     changed_by: Mapped[str] = mapped_column(String(32))  # api, link
 
 
+class PreferenceChange(Base):
+    """One change of what a person chose: what it was, what it became, who did it and through what."""
+
+    __tablename__ = "preference_changes"
+    __table_args__ = (Index(None, "user_id", "id"),)
+
+    id: Mapped[str] = mapped_column(Key("chg"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(255))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(255))  # an app's id, "person", an admin
+    through: Mapped[str] = mapped_column(String(16))  # api, token, link, one_click, page
+    what: Mapped[str] = mapped_column(String(96))  # "like/email", "quiet_hours", "mute"
+    before: Mapped[str] = mapped_column(String(320))
+    after: Mapped[str] = mapped_column(String(320))
+
+
 class Relation(Base):
-    """What one person is to another: `user_id` follows, blocks or mutes `other`."""
+    """What one person is to another: `user_id` follows, blocks or mutes `other`, a person, a thing or a type."""
 
     __tablename__ = "relations"
     __table_args__ = (Index(None, "other", "kind", "user_id"),)
@@ -109,7 +135,9 @@ class Relation(Base):
 class Event(Base):
     """What an app told us, as received. The row is the truth from the moment of the 202.
 
-    `due_at` is when its plan is overdue; `plan_cursor` counts the recipients already planned.
+    `due_at` is when its plan is overdue; `plan_cursor` counts the recipients already planned, and `plan_after` is the
+    last of the followers, or of what was taken back. `undone_by` is the deletion that took it back, `change` the number
+    of the transaction that finished its plan.
     """
 
     __tablename__ = "events"
@@ -122,6 +150,22 @@ class Event(Base):
             postgresql_where=text("planned_at IS NULL"),
             sqlite_where=text("planned_at IS NULL"),
         ),
+        # What a deletion takes back is found by the things that it names.
+        Index(None, "object", "type", "actor"),
+        Index("events_target", "target", postgresql_where=text("target <> ''"), sqlite_where=text("target <> ''")),
+        Index(
+            "events_undone_by",
+            "undone_by",
+            postgresql_where=text("undone_by IS NOT NULL"),
+            sqlite_where=text("undone_by IS NOT NULL"),
+        ),
+        Index(
+            "events_change",
+            "app_id",
+            "change",
+            postgresql_where=text("change IS NOT NULL"),
+            sqlite_where=text("change IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(Key("evt"), primary_key=True)
@@ -129,16 +173,27 @@ class Event(Base):
     key: Mapped[str] = mapped_column(String(255))
     body_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     type: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    object: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    target: Mapped[str] = mapped_column(String(255), default="", server_default="")
     body: Mapped[bytes]
     occurred_at: Mapped[datetime]
     accepted_at: Mapped[datetime]
     due_at: Mapped[datetime]
     plan_cursor: Mapped[int] = mapped_column(default=0)
+    plan_after: Mapped[str] = mapped_column(String(320), default="", server_default="")
     planned_at: Mapped[datetime | None]
+    undone_by: Mapped[str | None] = mapped_column(Key("evt"))
+    change: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Notification(Base):
-    """What one person is told about one thing. It holds its events; while open, more may join."""
+    """What one person is told about one thing: an item of their feed, which lives until it is read or empty.
+
+    It holds its events, and more of the same fold join it until `ended_at`. They are told in rounds: whoever claims
+    a delivery of it ends the round, and what joins later belongs to the next. `feed_at` is when it last got news in the
+    feed (NULL: it does not stand there), `changed_at` when anything of it changed that a feed shows.
+    """
 
     __tablename__ = "notifications"
     __table_args__ = (
@@ -147,9 +202,11 @@ class Notification(Base):
             "user_id",
             "fold",
             unique=True,
-            postgresql_where=text("closed_at IS NULL"),
-            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+            sqlite_where=text("ended_at IS NULL"),
         ),
+        Index(None, "user_id", "feed_at"),
+        Index(None, "user_id", "changed_at"),
     )
 
     id: Mapped[str] = mapped_column(Key("ntf"), primary_key=True)
@@ -157,12 +214,18 @@ class Notification(Base):
     type: Mapped[str] = mapped_column(String(64))
     fold: Mapped[str] = mapped_column(String(320), default="")
     opened_at: Mapped[datetime]
-    closes_at: Mapped[datetime]
-    closed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    round: Mapped[int] = mapped_column(default=1, server_default="1")
+    total: Mapped[int] = mapped_column(default=0, server_default="0")  # events that ever joined
+    feed_at: Mapped[datetime | None]
+    changed_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    undone_at: Mapped[datetime | None]
 
 
 class NotificationEvent(Base):
-    """That an event is told to a person, once, in this notification."""
+    """That an event is told to a person, once, in this notification and round; and whether it was taken back."""
 
     __tablename__ = "notification_events"
     __table_args__ = (Index(None, "notification_id"),)
@@ -170,6 +233,8 @@ class NotificationEvent(Base):
     event_id: Mapped[str] = mapped_column(Key("evt"), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(255), primary_key=True)
     notification_id: Mapped[str] = mapped_column(Key("ntf"))
+    round: Mapped[int] = mapped_column(default=1, server_default="1")
+    undone_at: Mapped[datetime | None]
 
 
 class Delivery(Base):
@@ -180,7 +245,10 @@ class Delivery(Base):
        └─────retry──────┴── lease over ───┘        skipped, cancelled: decided against, kept for the log
 
     `due_at` is the one timer of every unfinished row: waiting until then; queued, and the bell rung again
-    then; sending, and the lease over then. `wanted_at` is when it should go out if all goes well.
+    then; sending, and the lease over then. `wanted_at` is when it should go out if all goes well. It tells of the
+    events of its notification from `first_round` on, and from its first claim on to no later one than `last_round`.
+    `rule` and `value` are what decided; `change` is the number of the transaction that made its state final.
+    One that is `carried_by` another is told in that one's message, and shares its end.
     """
 
     __tablename__ = "deliveries"
@@ -195,6 +263,27 @@ class Delivery(Base):
             unique=True,
             postgresql_where=text("retry_of IS NOT NULL"),
             sqlite_where=text("retry_of IS NOT NULL"),
+        ),
+        # Whoever reads, holds or folds asks what waits for a person.
+        Index(
+            "deliveries_waiting",
+            "user_id",
+            "channel",
+            postgresql_where=text("state = 'waiting'"),
+            sqlite_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "deliveries_carried_by",
+            "carried_by",
+            postgresql_where=text("carried_by IS NOT NULL"),
+            sqlite_where=text("carried_by IS NOT NULL"),
+        ),
+        Index(
+            "deliveries_change",
+            "app_id",
+            "change",
+            postgresql_where=text("change IS NOT NULL"),
+            sqlite_where=text("change IS NOT NULL"),
         ),
         # The log's rarer states are found without walking over everything that was sent.
         Index(
@@ -216,14 +305,20 @@ class Delivery(Base):
     queue: Mapped[str] = mapped_column(String(16))
     state: Mapped[State]
     reason: Mapped[Reason | None]
+    rule: Mapped[str] = mapped_column(String(24), default="", server_default="")
+    value: Mapped[str] = mapped_column(String(320), default="", server_default="")
     due_at: Mapped[datetime | None]
     wanted_at: Mapped[datetime]
+    first_round: Mapped[int] = mapped_column(default=1, server_default="1")
+    last_round: Mapped[int | None]
+    carried_by: Mapped[str | None] = mapped_column(Key("dlv"))
     claim_token: Mapped[str | None] = mapped_column(Key("clm"))
     tries: Mapped[int] = mapped_column(default=0)  # those that count against the retry policy
     last_code: Mapped[str] = mapped_column(String(32), default="")
     retry_of: Mapped[str | None] = mapped_column(Key("dlv"))  # the failed delivery that an operator sent again
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    change: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Attempt(Base):
@@ -263,6 +358,25 @@ class Tally(Base):
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     channel: Mapped[str] = mapped_column(String(16), primary_key=True)
     planned: Mapped[int]
+
+
+class Counter(Base):
+    """A number that only grows. `changes` numbers the transactions that made outcomes final, in their commit order."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class Fallback(Base):
+    """A text that was shown in English because a language lacks it, and how often."""
+
+    __tablename__ = "fallbacks"
+
+    language: Mapped[str] = mapped_column(String(35), primary_key=True)
+    message: Mapped[str] = mapped_column(String(255), primary_key=True)
+    count: Mapped[int]
 
 
 class Admin(Base):

@@ -5,52 +5,34 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from notifier.policy.decide import Plan, Reach, Recipient
+from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
 from notifier.policy.events import read_event
-from notifier.policy.words import Cadence
-from notifier.store.models import (
-    Address,
-    Delivery,
-    Event,
-    Notification,
-    NotificationEvent,
-    Preference,
-    Relation,
-    Tally,
-    User,
-)
-from notifier.store.people import refused_for_good
+from notifier.policy.relations import FOLLOW, Bond
+from notifier.store import changes
+from notifier.store.joining import Joining, Told
+from notifier.store.models import Delivery, Event, Notification, NotificationEvent, Relation, Tally
 from notifier.store.sql import AnyRow, insert, locked
 from notifier.store.types import new_id
+
+FINAL = ("sent", "skipped", "cancelled", "failed", "bounced")
 
 
 @dataclass(frozen=True, slots=True)
 class Unplanned:
-    """An event whose recipients from `cursor` on have not been planned yet."""
+    """An event whose recipients from `cursor` on have not been planned yet; of the followers those after `after`.
 
-    event: Happening
-    cursor: int
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """That a person is to be told of an event: its plans, and what it folds with.
-
-    With `closes_at` it gathers: until then, events of the same fold join one notification.
+    With `undone` it was taken back before all of them were.
     """
 
     event: Happening
-    user: str
-    fold: str
-    closes_at: datetime | None
-    plans: tuple[Plan, ...]
+    cursor: int
+    after: str = ""
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +42,16 @@ class Planned:
     id: str
     channel: str
     queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an event's plan has come; with `planned_at` it is finished."""
+
+    event: str
+    cursor: int
+    after: str
+    planned_at: datetime | None
 
 
 def happening(row: AnyRow) -> Happening:
@@ -75,157 +67,114 @@ def happening(row: AnyRow) -> Happening:
 
 
 class Planning:
-    """The store's side of one plan transaction."""
+    """The store's side of one plan transaction. `again` is per queue when an unanswered bell is rung again."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, now: datetime, again: Mapping[str, datetime]) -> None:
         self._connection = connection
+        self._now = now
+        self._again = again
 
     def unplanned(self, event_ids: Sequence[str], most: int) -> list[Unplanned]:
         """Those of these events that nobody has planned or is planning, oldest first."""
         query = select(Event).where(Event.id.in_(event_ids), Event.planned_at.is_(None)).order_by(Event.id).limit(most)
         rows = self._connection.execute(locked(self._connection, query, Event)).all()
-        return [Unplanned(happening(row), row.plan_cursor) for row in rows]
+        return [Unplanned(happening(row), row.plan_cursor, row.plan_after, bool(row.undone_by)) for row in rows]
 
-    def recipients(
-        self, users: Iterable[str], types: Iterable[str], standing: Iterable[str]
-    ) -> Mapping[tuple[str, str], Recipient]:
-        """All that decides about these people, by (person, type). `standing` channels need no address."""
-        users, types = sorted(set(users)), sorted(set(types))
-        zones = self._zones(users)
-        choices = self._choices(users, types)
-        stands = {channel: Reach(stands=True) for channel in standing}
-        reach = {user: stands | found for user, found in self._reach(users).items()}
-        return {
-            (user, type_): Recipient(
-                user, zones.get(user, "UTC"), choices.get((user, type_), {}), reach.get(user, stands)
-            )
-            for user in users
-            for type_ in types
-        }
+    def followers(self, person: str, after: str, most: int) -> list[str]:
+        """Up to `most` of the person's followers, in the order of their ids, those after `after`."""
+        query = select(Relation.user_id).where(
+            Relation.other == person, Relation.kind == FOLLOW, Relation.user_id > after
+        )
+        return list(self._connection.scalars(query.order_by(Relation.user_id).limit(most)))
 
-    def relate(self, relations: Iterable[tuple[str, str, str]], now: datetime) -> None:
-        """Remember that each (person, kind, other) holds."""
-        rows = [
-            {"user_id": user, "kind": kind, "other": other, "created_at": now}
-            for user, kind, other in dict.fromkeys(relations)
-        ]
+    def bind(self, bonds: Iterable[tuple[Bond, datetime]]) -> None:
+        """Remember each bond as of the moment when it was made or ended; the latest word counts."""
+        for bond, at in bonds:
+            if bond.ends:
+                self._unbind(bond, at)
+            else:
+                self._bind(bond, at)
+
+    def store(self, told: Sequence[Told], progress: Sequence[Progress]) -> list[Planned]:
+        """Store what was decided and how far that goes; gives the deliveries that can go out now."""
+        alone = self._alone([one for one in told if not one.joins])
+        joining = Joining(self._connection, self._now)
+        made = alone + joining.join([one for one in told if one.joins])
+        rows = [self._delivery(one, plan, notification, round_) for one, plan, notification, round_ in made]
+        tally(self._connection, (row["channel"] for row in rows), self._now)
+        # From here to the commit other outcomes wait: only what bears the number comes now.
+        number = self._number(rows, progress)
         if rows:
-            self._connection.execute(insert(self._connection, Relation).on_conflict_do_nothing(), rows)
-
-    def store(self, told: Sequence[Told], now: datetime, again: Mapping[str, datetime]) -> list[Planned]:
-        """Store what was decided; gives the deliveries that can go out now. `again` is per queue when to ring again."""
-        if not told:
-            return []
-        notifications = self._notifications(told, now)
-        new = self._told_first([(one, notifications[index][0]) for index, one in enumerate(told)])
-        opened = {notification: one for one, notification in reversed(new)}
-        rows = [
-            self._delivery(opened[notification], plan, notification, now, again)
-            for notification in dict.fromkeys(notification for notification, fresh in notifications if fresh)
-            if notification in opened
-            for plan in opened[notification].plans
-        ]
-        if rows:
-            self._connection.execute(insert(self._connection, Delivery), rows)
-            tally(self._connection, (row["channel"] for row in rows), now)
+            self._connection.execute(insert(self._connection, Delivery), _numbered(rows, number))
+        for each in progress:
+            self._advance(each, number)
         return [Planned(row["id"], row["channel"], row["queue"]) for row in rows if row["state"] == "queued"]
 
-    def advance(self, event_id: str, cursor: int, planned_at: datetime | None) -> None:
-        """Move the event's cursor behind the recipients that are planned; with `planned_at` the plan is finished."""
+    def _number(self, rows: Sequence[Mapping[str, Any]], progress: Sequence[Progress]) -> int | None:
+        if any(each.planned_at for each in progress) or any(row["state"] in FINAL for row in rows):
+            return changes.number(self._connection)
+        return None
+
+    def _advance(self, progress: Progress, number: int | None) -> None:
+        # A large plan takes many transactions: its bell is rung again only where nobody goes on with it.
         self._connection.execute(
-            update(Event).where(Event.id == event_id).values(plan_cursor=cursor, planned_at=planned_at)
-        )
-
-    def _zones(self, users: list[str]) -> dict[str, str]:
-        rows = self._connection.execute(select(User.id, User.timezone).where(User.id.in_(users)))
-        return {row.id: row.timezone for row in rows}
-
-    def _choices(self, users: list[str], types: list[str]) -> dict[tuple[str, str], dict[str, Cadence]]:
-        rows = self._connection.execute(
-            select(Preference).where(Preference.user_id.in_(users), Preference.type.in_(types))
-        )
-        found: dict[tuple[str, str], dict[str, Cadence]] = {}
-        for row in rows:
-            found.setdefault((row.user_id, row.type), {})[row.channel] = Cadence(row.cadence)
-        return found
-
-    def _reach(self, users: list[str]) -> dict[str, dict[str, Reach]]:
-        rows = self._connection.execute(
-            select(Address.user_id, Address.channel, Address.id, Address.gone_at, Address.gone_why)
-            .where(Address.user_id.in_(users))
-            .order_by(Address.user_id, Address.channel, Address.id)
-        ).all()
-        found: dict[str, dict[str, Reach]] = {}
-        for (user, channel), group in groupby(rows, key=itemgetter(0, 1)):
-            addresses = list(group)
-            live = tuple(row.id for row in addresses if row.gone_at is None)
-            suppressed = not live and any(refused_for_good(row.gone_why) for row in addresses)
-            found.setdefault(user, {})[channel] = Reach(live, suppressed=suppressed)
-        return found
-
-    def _notifications(self, told: Sequence[Told], now: datetime) -> list[tuple[str, bool]]:
-        """The notification of each, and whether it was opened here. What gathers joins the one that is open."""
-        alone = [self._notification(one, now) for one in told if one.closes_at is None]
-        if alone:
-            self._connection.execute(insert(self._connection, Notification), alone)
-        ids = iter(row["id"] for row in alone)
-        joined = self._join([one for one in told if one.closes_at is not None], now)
-        return [joined[one.user, one.fold] if one.closes_at else (next(ids), True) for one in told]
-
-    def _join(self, told: Sequence[Told], now: datetime) -> dict[tuple[str, str], tuple[str, bool]]:
-        # The same order in every process, so that two planners wait for one another instead of deadlocking.
-        folding = sorted(told, key=attrgetter("user", "fold", "closes_at"))
-        rows = [self._notification(next(group), now) for _, group in groupby(folding, key=attrgetter("user", "fold"))]
-        if not rows:
-            return {}
-        self._connection.execute(
-            update(Notification)
-            .where(
-                Notification.user_id.in_([row["user_id"] for row in rows]),
-                Notification.closed_at.is_(None),
-                Notification.closes_at <= now,
+            update(Event)
+            .where(Event.id == progress.event)
+            .values(
+                plan_cursor=progress.cursor,
+                plan_after=progress.after,
+                planned_at=progress.planned_at,
+                due_at=self._again["default"],
+                change=number if progress.planned_at else None,
             )
-            .values(closed_at=now)
         )
-        opened = insert(self._connection, Notification).values(rows)
-        # The touched row stays locked until the commit: whoever closes it waits, and then sees what joined.
-        found = self._connection.execute(
-            opened.on_conflict_do_update(
-                index_elements=["user_id", "fold"],
-                index_where=Notification.closed_at.is_(None),
-                set_={"closes_at": Notification.closes_at},
-            ).returning(Notification.id, Notification.user_id, Notification.fold)
-        )
-        fresh = {row["id"] for row in rows}
-        return {(row.user_id, row.fold): (row.id, row.id in fresh) for row in found}
 
-    def _notification(self, one: Told, now: datetime) -> dict[str, Any]:
+    def _alone(self, told: Sequence[Told]) -> list[tuple[Told, Plan, str, int]]:
+        """Store notifications that nothing joins; gives the deliveries to make, with notification and round."""
+        named = {(one.event.id, one.user): (one, new_id("ntf")) for one in told}
+        if not named:
+            return []
+        # A plan made twice meets the key (event, person).
+        new = self._connection.execute(
+            insert(self._connection, NotificationEvent)
+            .on_conflict_do_nothing()
+            .returning(NotificationEvent.event_id, NotificationEvent.user_id),
+            [
+                {
+                    "event_id": event,
+                    "user_id": user,
+                    "notification_id": notification,
+                    "round": 1,
+                    "undone_at": self._now if one.undone else None,
+                }
+                for (event, user), (one, notification) in named.items()
+            ],
+        )
+        fresh = [named[event, user] for event, user in new]
+        if fresh:
+            self._connection.execute(
+                insert(self._connection, Notification),
+                [self._notification(one, notification) for one, notification in fresh],
+            )
+        return [(one, plan, notification, 1) for one, notification in fresh for plan in one.plans]
+
+    def _notification(self, one: Told, notification: str) -> dict[str, Any]:
+        stands = any(plan.state == "sent" for plan in one.plans)
         return {
-            "id": new_id("ntf"),
+            "id": notification,
             "user_id": one.user,
             "type": one.event.type,
             "fold": one.fold,
-            "opened_at": now,
-            "closes_at": one.closes_at or now,
-            "closed_at": None if one.closes_at else now,
+            "opened_at": self._now,
+            "ended_at": self._now,
+            "round": 1,
+            "total": 1,
+            "feed_at": self._now if stands else None,
+            "changed_at": self._now,
+            "undone_at": self._now if one.undone else None,
         }
 
-    def _told_first(self, pairs: Sequence[tuple[Told, str]]) -> list[tuple[Told, str]]:
-        """Those that were not told before: a plan made twice meets the key (event, person)."""
-        rows = [
-            {"event_id": one.event.id, "user_id": one.user, "notification_id": notification}
-            for one, notification in pairs
-        ]
-        told = insert(self._connection, NotificationEvent).values(rows)
-        new = self._connection.execute(
-            told.on_conflict_do_nothing().returning(NotificationEvent.event_id, NotificationEvent.user_id)
-        )
-        first = {(row.event_id, row.user_id) for row in new}
-        return [(one, notification) for one, notification in pairs if (one.event.id, one.user) in first]
-
-    def _delivery(
-        self, one: Told, plan: Plan, notification: str, now: datetime, again: Mapping[str, datetime]
-    ) -> dict[str, Any]:
+    def _delivery(self, one: Told, plan: Plan, notification: str, round_: int) -> dict[str, Any]:
         queued = plan.state == "queued"
         return {
             "id": new_id("dlv"),
@@ -238,13 +187,42 @@ class Planning:
             "queue": plan.queue,
             "state": plan.state,
             "reason": plan.reason,
-            "due_at": again[plan.queue] if queued else plan.due_at,
-            "wanted_at": plan.due_at or now,
+            "rule": plan.rule,
+            "value": plan.value,
+            "due_at": self._again[plan.queue] if queued else plan.due_at,
+            "wanted_at": plan.due_at or self._now,
+            "first_round": round_,
             "tries": 0,
             "last_code": "",
-            "created_at": now,
-            "sent_at": now if plan.state == "sent" else None,
+            "created_at": self._now,
+            "sent_at": self._now if plan.state == "sent" else None,
         }
+
+    def _bind(self, bond: Bond, at: datetime) -> None:
+        row = insert(self._connection, Relation).values(
+            user_id=bond.user, kind=bond.kind, other=bond.other, created_at=at
+        )
+        self._connection.execute(
+            row.on_conflict_do_update(
+                index_elements=["user_id", "kind", "other"],
+                set_={"created_at": at},
+                where=Relation.created_at < at,
+            )
+        )
+
+    def _unbind(self, bond: Bond, at: datetime) -> None:
+        self._connection.execute(
+            Relation.__table__.delete().where(  # type: ignore[attr-defined]  # declared as FromClause
+                Relation.user_id == bond.user,
+                Relation.kind == bond.kind,
+                Relation.other == bond.other,
+                Relation.created_at <= at,
+            )
+        )
+
+
+def _numbered(rows: Sequence[dict[str, Any]], number: int | None) -> list[dict[str, Any]]:
+    return [row | {"change": number if row["state"] in FINAL else None} for row in rows]
 
 
 def tally(connection: Connection, channels: Iterable[str], now: datetime) -> None:

@@ -20,3 +20,10 @@ def locked(connection: Connection, query: Select[*Ts], of: type | FromClause) ->
     if connection.dialect.name != "postgresql":
         return query
     return query.with_for_update(skip_locked=True, of=of)
+
+
+def locked_all(connection: Connection, query: Select[*Ts]) -> Select[*Ts]:
+    """Lock the rows and wait for those that another holds; others may still refer to them."""
+    if connection.dialect.name != "postgresql":
+        return query
+    return query.with_for_update(key_share=True)

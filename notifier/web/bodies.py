@@ -108,6 +108,7 @@ class EventData(Open):
     in_reply_to: ThingBody | None = None
     mentions: list[Id] | None = None
     to: list[Id] | None = None
+    followers_of: Id | None = None
 
 
 class EventBody(Strict):

@@ -11,7 +11,7 @@ import pydantic_core
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.datastructures import Headers
 
-from notifier.policy.catalogue import Kind
+from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.policy.signature import verify
 from notifier.store.intake import NewEvent
 from notifier.store.log import EventEntry, Log
@@ -141,6 +141,9 @@ def _new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
         key=key or event_id,
         body_hash=sha256(_canonical(value)).digest(),
         type=kind.name,
+        actor=body.data.actor.id,
+        object=body.data.object.id,
+        target=body.data.target.id if body.data.target else "",
         body=pydantic_core.to_json(value["data"]),
         occurred_at=body.timestamp or now,
         accepted_at=now,
@@ -171,7 +174,9 @@ def _kind(body: EventBody, value: Mapping[str, Any]) -> Kind:
     if kind is None:
         known = ", ".join(catalogue.short_names)
         raise invalid([Fault("/type", "unknown_type", f"This type is not in the catalogue; we know {known}.")])
-    paths = [tuple(path.split(".")) for path in (*kind.told, "to")]
+    if not kind.cadences or FOLLOWERS in kind.told:
+        return kind
+    paths = [tuple(path.split(".")) for path in (*kind.told, "to", "followers_of")]
     if not any(_at(value["data"], path) for path in paths):
         named = " or ".join(".".join(("data", *path)) for path in paths)
         raise invalid([Fault(pointer(("data", *paths[0])), "missing", f"Nobody is named to be told; give {named}.")])

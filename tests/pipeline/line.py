@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,13 +12,14 @@ from sqlalchemy import select
 
 from notifier.app.home import CATALOGUE
 from notifier.channels import Address, Answer, Notice, Report
-from notifier.pipeline.plan import Planner
+from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Overdue, Sweeper
 from notifier.policy.catalogue import read_catalogue
 from notifier.policy.outcomes import Delivered, Outcome
 from notifier.policy.queues import QUEUES
+from notifier.policy.words import Cadence
 from notifier.store.database import Database
 from notifier.store.intake import Intake, NewEvent
 from notifier.store.log import Books, Log
@@ -59,6 +60,7 @@ class PostOffice:
 
     name = "email"
     perishable = False
+    replaces = False
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -85,6 +87,14 @@ class PostOffice:
         return
 
 
+def _named(body: bytes) -> list[str]:
+    try:
+        data = json.loads(body)
+    except ValueError:
+        return ["", "", ""]
+    return [(data.get(name) or {}).get("id", "") for name in ("actor", "object", "target")]
+
+
 class Line:
     """All the steps over one database. `sender()` makes one more process's worth of sending."""
 
@@ -92,13 +102,14 @@ class Line:
         self.database = database
         self.clock = Clock()
         self.post = PostOffice(self.clock)
-        self.catalogue = read_catalogue(CATALOGUE.read_text())
+        # Without caps: those who want many messages at once would wait for an hour.
+        self.catalogue = replace(read_catalogue(CATALOGUE.read_text()), caps={})
         self.planner = self.planner_with(gather_scale=0)
         self.sweeper = Sweeper(database, self.clock)
         self.sender = self.new_sender()
 
     def planner_with(self, gather_scale: float) -> Planner:
-        return Planner(self.database, self.catalogue, standing=("feed",), gather_scale=gather_scale, clock=self.clock)
+        return Planner(self.database, self.catalogue, PlanSettings(("feed",), ("push",), gather_scale), self.clock)
 
     def new_sender(
         self, *, lease: timedelta = LEASE, clock: Callable[[], datetime] | None = None, channel: str = "email"
@@ -115,15 +126,28 @@ class Line:
                 People(connection).save(person, {"name": person}, self.clock())
                 People(connection).set_mailbox(person, f"{person}@app.example", self.clock())
 
-    def accept(self, type_: str = "comment.created", **data: Any) -> str:
-        """Take an event in; its id."""
-        whole = {"actor": {"id": "ana"}, "object": {"id": "o-1"}} | data
-        return self.accept_raw(json.dumps(whole).encode(), type_)
+    def device(self, person: str) -> None:
+        """A browser of theirs, which nobody decrypts for."""
+        with self.database.write() as connection:
+            value = json.dumps({"endpoint": f"https://push.example/{person}", "p256dh": "", "auth": ""})
+            People(connection).add_device(person, value, fingerprint=person, key_id="", now=self.clock())
 
-    def accept_raw(self, body: bytes, type_: str = "comment.created") -> str:
+    def choose(self, person: str, type_: str, **cadences: str) -> None:
+        """What a person wants to hear of a type, channel by channel."""
+        chosen = {(f"{type_}.created", channel): Cadence(cadence) for channel, cadence in cadences.items()}
+        with self.database.write() as connection:
+            People(connection).choose(person, chosen, by="api", now=self.clock())
+
+    def accept(self, type_: str = "comment.created", *, at: datetime | None = None, **data: Any) -> str:
+        """Take an event in, which occurred now or `at` some moment; its id."""
+        whole = {"actor": {"id": "ana"}, "object": {"id": "o-1"}} | data
+        kind = self.catalogue.find(type_)
+        return self.accept_raw(json.dumps(whole).encode(), kind.name if kind else type_, at=at)
+
+    def accept_raw(self, body: bytes, type_: str = "comment.created", *, at: datetime | None = None) -> str:
         event, now = new_id("evt"), self.clock()
-        times = {"occurred_at": now, "accepted_at": now, "due_at": now + timedelta(seconds=2)}
-        Intake(self.database).accept(NewEvent(event, APP, event, b"h" * 32, type_, body, **times))
+        times = {"occurred_at": at or now, "accepted_at": now, "due_at": now + timedelta(seconds=2)}
+        Intake(self.database).accept(NewEvent(event, APP, event, b"h" * 32, type_, *_named(body), body, **times))
         return event
 
     def comments(self, count: int, to: str = "bob") -> list[str]:

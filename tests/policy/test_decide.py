@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from notifier.policy.decide import Reach, Recipient, decide, fold_key, recipients_of
 from notifier.policy.words import Cadence, Reason, State
-from tests.policy.people import BOB, BUILT_IN, NOON, happened, kind
+from tests.policy.people import BOB, BUILT_IN, NOON, case, happened, kind
 
 PEOPLE = st.sampled_from(["ana", "bob", "cara", "dan", "eve", ""])
 
@@ -49,7 +49,7 @@ def test_everyone_hears_once_and_the_actor_never(mentions, to, owner, other):
 
 
 def test_each_device_gets_a_delivery_and_the_feed_stands_at_once():
-    plans = decide(kind("comment"), BOB, NOON)
+    plans = decide(case("comment"), BOB, NOON)
     assert [(plan.channel, plan.state, plan.address) for plan in plans] == [
         ("email", State.QUEUED, "sub_mail"),
         ("push", State.QUEUED, "sub_one"),
@@ -60,7 +60,7 @@ def test_each_device_gets_a_delivery_and_the_feed_stands_at_once():
 
 def test_a_person_without_a_device_gets_one_skipped_push_and_one_whose_mailbox_died_a_suppressed_mail():
     reach = {"email": Reach(suppressed=True), "push": Reach(), "feed": Reach(stands=True)}
-    plans = decide(kind("comment"), replace(BOB, reach=reach), NOON)
+    plans = decide(case("comment"), replace(BOB, reach=reach), NOON)
     assert states(plans) == {
         ("email", State.SKIPPED, Reason.SUPPRESSED),
         ("push", State.SKIPPED, Reason.NO_ADDRESS),
@@ -70,7 +70,7 @@ def test_a_person_without_a_device_gets_one_skipped_push_and_one_whose_mailbox_d
 
 def test_an_own_choice_goes_before_the_catalogue():
     quiet = replace(BOB, cadences={"email": Cadence.OFF, "feed": Cadence.OFF, "push": Cadence.DAILY})
-    plans = decide(kind("comment"), quiet, NOON)
+    plans = decide(case("comment"), quiet, NOON)
     assert states(plans) == {
         ("email", State.SKIPPED, Reason.PREFERENCE_OFF),
         ("push", State.WAITING, Reason.DIGEST),
@@ -80,13 +80,13 @@ def test_an_own_choice_goes_before_the_catalogue():
 
 
 def test_a_like_gathers_for_two_minutes_and_its_mail_waits_for_the_digest_hour_in_berlin():
-    plans = {plan.channel: plan for plan in decide(kind("like"), BOB, NOON)}
+    plans = {plan.channel: plan for plan in decide(case("like"), BOB, NOON)}
     assert (plans["push"].reason, plans["push"].due_at) == (Reason.GATHERING, NOON + timedelta(minutes=2))
     assert plans["email"].due_at == NOON.replace(hour=7) + timedelta(days=1)
 
 
 def test_scale_zero_gathers_nothing():
-    plans = {plan.channel: plan for plan in decide(kind("follow"), BOB, NOON, gather_scale=0)}
+    plans = {plan.channel: plan for plan in decide(case("follow", scale=0), BOB, NOON)}
     assert (plans["push"].state, plans["email"].state) == (State.QUEUED, State.QUEUED)
 
 
@@ -114,12 +114,12 @@ RECIPIENTS = st.builds(
 
 
 @given(
-    st.sampled_from(sorted(BUILT_IN.kinds)),
+    st.sampled_from(sorted(kind.name for kind in BUILT_IN.heard)),
     RECIPIENTS,
     st.integers(0, 4 * 365 * 24 * 60).map(lambda minutes: NOON + timedelta(minutes=minutes)),
 )
 def test_every_channel_gets_a_plan_and_every_plan_its_reason_or_its_address(name, recipient, now):
-    plans = decide(kind(name), recipient, now)
+    plans = decide(case(name), recipient, now)
     assert {plan.channel for plan in plans} == {"email", "push", "feed"}
     for plan in plans:
         assert (plan.reason is None) == (plan.state in (State.QUEUED, State.SENT))

@@ -93,7 +93,9 @@ def test_a_fork_gets_connections_of_its_own_and_leaves_its_parents_alone(databas
 
 def test_two_that_take_in_the_same_keys_in_opposite_orders_do_not_deadlock(database: Database):
     def event(key: str) -> NewEvent:
-        return NewEvent(new_id("evt"), APP, key, b"h", "like.created", b"{}", START, START, START + timedelta(1))
+        return NewEvent(
+            new_id("evt"), APP, key, b"h", "like.created", "ana", "p", "", b"{}", START, START, START + timedelta(1)
+        )
 
     def take_in(turn: int) -> int:
         keys = [f"{turn}-{n}" for n in range(100)]

@@ -36,6 +36,7 @@ class EmailChannel:
 
     name = "email"
     perishable = False
+    replaces = False
 
     def __init__(self, settings: EmailSettings, clock: Callable[[], datetime], writer: Writer = BUILT_IN) -> None:
         self._settings = settings

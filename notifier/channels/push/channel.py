@@ -32,6 +32,7 @@ class PushChannel:
 
     name = "push"
     perishable = True
+    replaces = True
 
     def __init__(
         self,

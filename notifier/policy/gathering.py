@@ -1,0 +1,61 @@
+"""What becomes of plans when their event joins a notification of which the person was, or is soon, told already."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from notifier.policy import milestones
+from notifier.policy.decide import Plan
+from notifier.policy.words import Reason, State
+
+RULE = "milestones"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A delivery that the notification has. One that is `open` was not claimed yet, and tells of what joins too."""
+
+    id: str
+    channel: str
+    address: str | None
+    state: State
+    reason: Reason | None
+    rule: str
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What is to be done: deliveries to make, and open ones that must not wait for longer than `due_at`."""
+
+    new: tuple[Plan, ...] = ()
+    hastened: tuple[tuple[str, datetime], ...] = ()
+
+
+def joined(plans: Sequence[Plan], told: Sequence[Told], *, count: int, added: int, late_at: datetime | None) -> Joined:
+    """What follows for a notification that had `count` events when `added` more came in, with these plans.
+
+    With `late_at` only milestones are told, and what lies between two waits for the next, at most until then.
+    """
+    reached = late_at is None or milestones.passed(count, count + added)
+    new: list[Plan] = []
+    hastened: list[tuple[str, datetime]] = []
+    for plan in plans:
+        same = [one for one in told if one.channel == plan.channel and one.address == plan.address]
+        if plan.state not in (State.WAITING, State.QUEUED):
+            if not any(one.state == plan.state and one.reason == plan.reason for one in same):
+                new.append(plan)
+            continue
+        waits = next((one for one in same if one.open), None)
+        if waits is None:
+            new.append(plan if reached or late_at is None else _until_milestone(plan, count + added, late_at))
+        elif reached and waits.rule == RULE and plan.due_at:
+            hastened.append((waits.id, plan.due_at))
+    return Joined(tuple(new), tuple(hastened))
+
+
+def _until_milestone(plan: Plan, count: int, late_at: datetime) -> Plan:
+    if plan.reason != Reason.GATHERING:
+        return plan
+    value = f"next at {milestones.following(count):,}"
+    return replace(plan, due_at=late_at, rule=RULE, value=value)

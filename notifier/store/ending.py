@@ -1,0 +1,47 @@
+"""How a delivery ends without having been tried: cancelled, with the reason, and its message's other parts set free."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, select, update
+
+from notifier.policy.words import Reason, State
+from notifier.store import changes
+from notifier.store.models import Delivery
+from notifier.store.sql import locked_all
+
+
+def cancel(
+    connection: Connection, which: ColumnElement[bool], reason: Reason, *, value: str = "", now: datetime
+) -> list[str]:
+    """Cancel those of these deliveries that wait or are queued, for that reason; gives their ids.
+
+    What was to be told in the message of one of them is due by itself again. Lock their notifications before.
+    """
+    query = select(Delivery.id).where(which, Delivery.state.in_([State.WAITING, State.QUEUED])).order_by(Delivery.id)
+    ids = list(connection.scalars(locked_all(connection, query)))
+    if not ids:
+        return []
+    release(connection, ids, now)
+    connection.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(ids))
+        .values(
+            state=State.CANCELLED,
+            reason=reason,
+            rule=str(reason),
+            value=value,
+            due_at=None,
+            carried_by=None,
+            change=changes.number(connection),
+        )
+    )
+    return ids
+
+
+def release(connection: Connection, carriers: list[str], now: datetime) -> None:
+    """Let what these carry go its own way again: it is due now."""
+    connection.execute(
+        update(Delivery)
+        .where(Delivery.carried_by.in_(carriers), Delivery.state == State.WAITING)
+        .values(carried_by=None, due_at=now)
+    )

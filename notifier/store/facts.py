@@ -1,0 +1,216 @@
+"""All that decides about recipients, read in a handful of queries for many of them at once."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY
+from notifier.policy.catalogue import Kind
+from notifier.policy.decide import BLOCK, HOUR, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE, Reach, Recipient, Rhythm
+from notifier.policy.events import Event
+from notifier.policy.quiet import QuietHours
+from notifier.policy.words import Cadence, Reason, State
+from notifier.store.models import Address, Delivery, Preference, Relation, User
+from notifier.store.people import refused_for_good
+from notifier.store.sql import AnyRow, locked_all
+from notifier.store.types import id_at
+
+# A message may have been planned so long before it goes out: a night, or a day of retries.
+LONGEST_WAIT = timedelta(hours=25)
+_COUNTED = (State.QUEUED, State.SENDING, State.SENT, State.BOUNCED)
+_COMING = (Reason.GATHERING, Reason.RETRY, Reason.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """About which events and people facts are wanted. `standing` channels need no address."""
+
+    events: Sequence[tuple[Event, Kind]]
+    users: Collection[str]
+    standing: tuple[str, ...]
+    caps: Mapping[str, int]  # channel → messages per hour, until a person chooses
+
+
+class Facts:
+    """Reads facts in the transaction of the given connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def lock(self, users: Iterable[str]) -> None:
+        """Let nobody else plan for these people until the commit: two at once would both see room under a cap."""
+        query = select(User.id).where(User.id.in_(sorted(set(users)))).order_by(User.id)
+        self._connection.execute(locked_all(self._connection, query)).all()
+
+    def recipients(self, asked: Asked, now: datetime) -> Mapping[tuple[str, str], Recipient]:
+        """All that decides about these people, by (person, type's long name)."""
+        users = sorted(set(asked.users))
+        kinds = {kind.name: kind for _, kind in asked.events}
+        rhythms = self._rhythms(users, asked.caps)
+        choices = self._choices(users, kinds)
+        reach = self._reach(users, asked.standing)
+        relations = self._relations(users, asked.events)
+        messages = self.messages(_instant(users, kinds.values(), choices), now)
+        nowhere = {channel: Reach(stands=True) for channel in asked.standing}
+        usual = ("UTC", _rhythm("", None, "", "", "", _frozen(asked.caps)))
+        found = {}
+        for user in users:
+            zone, rhythm = rhythms.get(user, usual)
+            reached, related = reach.get(user, nowhere), relations.get(user, frozenset())
+            for name in kinds:
+                found[user, name] = Recipient(
+                    user, zone, choices.get((user, name), {}), reached, rhythm, related, messages.get(user, {})
+                )
+        return found
+
+    def messages(self, users: Collection[str], now: datetime) -> dict[str, dict[str, list[datetime]]]:
+        """When these people got or will get messages, by person and channel, since an hour ago; oldest first."""
+        if not users:
+            return {}
+        at = func.min(Delivery.wanted_at)
+        rows = self._connection.execute(
+            select(Delivery.user_id, Delivery.channel, at)
+            .where(
+                Delivery.user_id.in_(users),
+                Delivery.id >= id_at("dlv", now - LONGEST_WAIT),
+                Delivery.wanted_at > now - HOUR,
+                Delivery.wanted_at <= now + HOUR,
+                Delivery.address_id.is_not(None),
+                Delivery.carried_by.is_(None),
+                Delivery.queue != "digest",
+                or_(
+                    Delivery.state.in_(_COUNTED),
+                    and_(Delivery.state == State.WAITING, Delivery.reason.in_(_COMING)),
+                ),
+            )
+            .group_by(Delivery.user_id, Delivery.channel, Delivery.notification_id, Delivery.first_round)
+            .order_by(Delivery.user_id, Delivery.channel, at)
+        )
+        found: dict[str, dict[str, list[datetime]]] = {}
+        for user, channel, moment in rows:
+            found.setdefault(user, {}).setdefault(channel, []).append(moment)
+        return found
+
+    def rhythms(self, users: Collection[str], caps: Mapping[str, int]) -> dict[str, tuple[str, Rhythm]]:
+        """The time zone and the rhythm of each of these people, `caps` where they chose none."""
+        known = self._rhythms(sorted(users), caps)
+        usual = ("UTC", _rhythm("", None, "", "", "", _frozen(caps)))
+        return {user: known.get(user, usual) for user in users}
+
+    def _rhythms(self, users: Sequence[str], caps: Mapping[str, int]) -> dict[str, tuple[str, Rhythm]]:
+        rows = self._connection.execute(
+            select(
+                User.id,
+                User.timezone,
+                User.digest_time,
+                User.digest_weekday,
+                User.quiet_start,
+                User.quiet_end,
+                User.caps,
+            ).where(User.id.in_(users))
+        )
+        usual = _frozen(caps)
+        return {row[0]: (row[1], _rhythm(*row[2:], usual)) for row in rows}
+
+    def _choices(self, users: Sequence[str], kinds: Collection[str]) -> dict[tuple[str, str], dict[str, Cadence]]:
+        rows = self._connection.execute(
+            select(Preference.user_id, Preference.type, Preference.channel, Preference.cadence).where(
+                Preference.user_id.in_(users), Preference.type.in_(sorted(kinds))
+            )
+        )
+        found: dict[tuple[str, str], dict[str, Cadence]] = {}
+        for user, type_, channel, cadence in rows:
+            found.setdefault((user, type_), {})[channel] = Cadence(cadence)
+        return found
+
+    def _reach(self, users: Sequence[str], standing: tuple[str, ...]) -> dict[str, dict[str, Reach]]:
+        rows = self._connection.execute(
+            select(Address.user_id, Address.channel, Address.id, Address.gone_at, Address.gone_why)
+            .where(Address.user_id.in_(users))
+            .order_by(Address.user_id, Address.channel, Address.id)
+        ).all()
+        found: dict[str, dict[str, Reach]] = {}
+        stands = {channel: Reach(stands=True) for channel in standing}
+        for (user, channel), group in groupby(rows, key=itemgetter(0, 1)):
+            found.setdefault(user, dict(stands))[channel] = _reach_of(list(group))
+        return found
+
+    def _relations(
+        self, users: Sequence[str], events: Sequence[tuple[Event, Kind]]
+    ) -> dict[str, frozenset[tuple[str, str]]]:
+        """Those blocks and mutes of these people that may concern one of the events."""
+        rows = self._connection.execute(
+            select(Relation.user_id, Relation.kind, Relation.other).where(
+                Relation.user_id.in_(users), concerning(events)
+            )
+        )
+        found: dict[str, set[tuple[str, str]]] = {}
+        for user, kind, other in rows:
+            found.setdefault(user, set()).add((kind, other))
+        return {user: frozenset(relations) for user, relations in found.items()}
+
+
+def concerning(events: Iterable[tuple[Event, Kind]]) -> ColumnElement[bool]:
+    """The condition on `relations` for blocks and mutes that may concern one of the events."""
+    actors: set[str] = set()
+    things: set[str] = set()
+    types: set[str] = set()
+    for event, kind in events:
+        actors.add(event.actor.id)
+        things.update(event.things)
+        types.add(kind.name)
+    return or_(
+        and_(Relation.kind.in_([BLOCK, MUTE_ACTOR]), Relation.other.in_(sorted(actors))),
+        and_(Relation.kind == MUTE_OBJECT, Relation.other.in_(sorted(things))),
+        and_(Relation.kind == MUTE_TYPE, Relation.other.in_(sorted(types))),
+    )
+
+
+def clock_time(text: str) -> time:
+    """The time of day of "HH:MM"."""
+    return time.fromisoformat(text)
+
+
+def _instant(
+    users: Iterable[str], kinds: Iterable[Kind], choices: Mapping[tuple[str, str], Mapping[str, Cadence]]
+) -> list[str]:
+    """Those whom something would reach at once, so that their caps matter."""
+    limited = [kind for kind in kinds if "caps" not in kind.passes]
+    always = any(Cadence.INSTANT in kind.cadences.values() for kind in limited)
+    if always:
+        return list(users)
+    names = [kind.name for kind in limited]
+    return [user for user in users if any(Cadence.INSTANT in choices.get((user, name), {}).values() for name in names)]
+
+
+def _reach_of(addresses: Sequence[AnyRow]) -> Reach:
+    live = tuple(row.id for row in addresses if row.gone_at is None)
+    return Reach(live, suppressed=not live and any(refused_for_good(row.gone_why) for row in addresses))
+
+
+def _frozen(caps: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(caps.items()))
+
+
+@lru_cache(maxsize=4_096)
+def _rhythm(
+    digest_time: str,
+    weekday: int | None,
+    quiet_start: str,
+    quiet_end: str,
+    caps: str,
+    usual: tuple[tuple[str, int], ...],
+) -> Rhythm:
+    # Most people choose nothing, and share one value.
+    return Rhythm(
+        clock_time(digest_time) if digest_time else DIGEST_TIME,
+        DIGEST_WEEKDAY if weekday is None else weekday,
+        QuietHours(clock_time(quiet_start), clock_time(quiet_end)) if quiet_start else None,
+        dict(usual) | (json.loads(caps) if caps else {}),
+    )

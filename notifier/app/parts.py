@@ -85,7 +85,9 @@ class Parts:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        return read_catalogue(CATALOGUE.read_text())
+        """The types of events. Raises `CatalogueFault` where the operator's own file is wrong."""
+        own = self.settings.CATALOGUE_FILE
+        return read_catalogue(CATALOGUE.read_text(), own.read_text(encoding="utf-8") if own else "")
 
     @cached_property
     def languages(self) -> Languages:
@@ -206,6 +208,7 @@ class Parts:
             retry_scale=self.settings.RETRY_SCALE,
             public_url=self.around.public_url,
             link_secret=self.secret_key.encode(),
+            missing=self.languages.missing,
         )
         return Sender(self.database, self.channels, self.catalogue, recorder, settings, self.clock)
 

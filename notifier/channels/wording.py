@@ -71,7 +71,7 @@ class Writer:
         words = self._words_of(SUMMARY if notice.items else notice.type)
         language = self._language(notice, words)
         try:
-            blocks = _blocks(words.template, self._context(notice, language))
+            blocks = _blocks(words.template, self.context(notice, language))
         except TemplateError as error:
             raise TemplateFault(f"{words.template.name}: {error}") from error
         event = _shown(notice)
@@ -129,7 +129,8 @@ class Writer:
             self.languages.missing.add(language.tag, text_of(key))
         return self.languages.english if lacking else language
 
-    def _context(self, notice: Notice, language: Language) -> dict[str, object]:
+    def context(self, notice: Notice, language: Language) -> dict[str, object]:
+        """What a template is given."""
         event, person = _shown(notice), notice.person
         return {
             **self.environment.globals,

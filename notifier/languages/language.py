@@ -1,5 +1,6 @@
 """Finds the language of a person's locale, and says messages in it."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,13 +9,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from notifier.languages.missing import EVERYTHING, Missing
-from notifier.languages.reading import Catalogue, key_of, read
+from notifier.languages.reading import Catalogue, CatalogueFault, key_of, read
 from notifier.languages.text import Direction, Spoken, isolated
 from notifier.policy.words import SENTENCES, Reason
 
 CATALOGUES = Path(__file__).parent / "po"
 SOURCE = "en"
 _RIGHT_TO_LEFT = ("ar", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi")
+_TAG = re.compile(r"[a-z]{2,8}(_[A-Z][a-z]{3})?(_[A-Z0-9]{2,3})?")
 _MOST_LOCALES = 1_000  # remembered at a time; people may have any
 
 
@@ -149,6 +151,13 @@ class Languages:
             if len(self._by_locale) < _MOST_LOCALES:
                 self._by_locale[locale] = found
         return found
+
+    def read_all(self) -> None:
+        """Read every catalogue. Raises `CatalogueFault` where one cannot be used."""
+        for tag, paths in self._files.items():
+            if not _TAG.fullmatch(tag):
+                raise CatalogueFault(f"{paths[0].name} must be named after a language, such as fr.po or pt_PT.po")
+            self._language(tag)
 
     def note_absence(self, language: Language) -> None:
         """Count where English is spoken because the language asked for has no catalogue."""

@@ -33,6 +33,14 @@ def isolated(name: str, direction: Direction) -> str:
     return f"{FSI}{name}{PDI}" if any(bidirectional(char) in _FOREIGN[direction] for char in name) else name
 
 
+def direction_of(text: str) -> Direction | None:
+    """Which way a text of people runs: as its first letter does. None where it has no letter."""
+    if text[:1].isascii() and text[:1].isalpha():
+        return "ltr"
+    strong = next((found for found in map(bidirectional, text) if found in ("L", "R", "AL")), None)
+    return None if strong is None else "ltr" if strong == "L" else "rtl"
+
+
 def tidy_line(text: str) -> str:
     """The text on one line without control characters; our isolates stay where each is closed."""
     line = " ".join(text.split())

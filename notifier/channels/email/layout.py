@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, Tem
 from notifier.channels import Notice, TemplateFault
 from notifier.channels.wording import BUILT_IN, Wording, Writer, name_of, shortened
 from notifier.languages import Language, message
+from notifier.languages.text import direction_of
 from notifier.languages.things import kind_name
 from notifier.policy.events import Event
 
@@ -66,6 +67,7 @@ def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str,
         "sentence": wording.sentence,
         "subject": wording.subject,
         "excerpt": wording.excerpt.split("\n") if wording.excerpt else [],
+        "excerpt_direction": direction_of(wording.excerpt) or language.direction,  # people write as they like
         "preheader": shortened(" ".join((wording.excerpt or wording.sentence).split()), _PREHEADER),
         "action": wording.action,
         # A summary leads to several places; each of its lines to its own.

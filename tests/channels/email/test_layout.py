@@ -100,8 +100,12 @@ def test_a_mail_written_from_right_to_left_is_so_throughout_and_leaves_what_peop
     assert "تعليق من \u2068Ann\u2069 على منشورك" in html.words
     assert "إلغاء الاشتراك" in html.words
     assert "إلغاء الاشتراك: https://app.example/u/x" in made.text
-    [excerpt] = [tag for tag in html.all("p") if tag.get("dir")]
-    assert excerpt["dir"] == "auto"
+    [excerpt] = html.all("p")
+    assert excerpt["dir"] == "ltr"
+    assert "border-left" in str(excerpt["style"])
+    made = page(person=Person("bob", "Bob", "ar"), events=(an_event(content="«رائع!»"),))
+    [excerpt] = Read(made.html).all("p")
+    assert excerpt["dir"] == "rtl"
     assert "border-right" in str(excerpt["style"])
 
 

@@ -181,7 +181,7 @@ def _languages(patient: Patient) -> Finding:
 
 def _lack(lack: Lack) -> str:
     what = f"“{lack.message}”" if lack.message else "everything"
-    return f"{lack.language}: {what} ({lack.count:,} times)"
+    return f"{lack.language}: {what} ({lack.count:,}×)"
 
 
 def _skewed(what: str, moment: datetime, here: datetime) -> Finding:

@@ -106,10 +106,8 @@ class Language:
         return one if number == 1 else many
 
     def _said(self, text: str, parts: dict[str, object]) -> Spoken:
-        return Spoken(text % {name: self._part(part) for name, part in parts.items()})
-
-    def _part(self, part: object) -> object:
-        return isolated(part, self.direction) if type(part) is str else part
+        way = self.direction
+        return Spoken(text % {name: isolated(part, way) if type(part) is str else part for name, part in parts.items()})
 
 
 ENGLISH = Language(SOURCE)

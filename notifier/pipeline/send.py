@@ -146,7 +146,7 @@ class Sender:
             created_at=one.wanted_at,
             expires_at=one.wanted_at + kind.ttl,
             urgent=one.queue == "urgent",
-            unsubscribe_url=self._unsubscribe_url(one),
+            unsubscribe_url="" if kind.mandatory else self._unsubscribe_url(one),
             last_code=one.last_code,
         )
 

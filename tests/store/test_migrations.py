@@ -34,8 +34,15 @@ def a_like(connection: Connection, actor: str, notification: str | None) -> str:
     store(
         connection,
         "events",
-        id=event, app_id=APP, key=event, body_hash=b"h" * 32, type="like.created",
-        body=json.dumps(body).encode(), occurred_at=NOON, accepted_at=NOON, due_at=NOON,
+        id=event,
+        app_id=APP,
+        key=event,
+        body_hash=b"h" * 32,
+        type="like.created",
+        body=json.dumps(body).encode(),
+        occurred_at=NOON,
+        accepted_at=NOON,
+        due_at=NOON,
         plan_cursor=1 if notification else 0,
         planned_at=NOON if notification else None,
     )
@@ -56,9 +63,19 @@ def a_delivery(connection: Connection, notification: str, channel: str, state: S
     store(
         connection,
         "deliveries",
-        id=made, notification_id=notification, app_id=APP, user_id="bob", type="like.created",
-        channel=channel, queue="default", state=state, wanted_at=NOON, tries=0, last_code="",
-        created_at=NOON, due_at=NOON if state in (State.QUEUED, State.WAITING) else None,
+        id=made,
+        notification_id=notification,
+        app_id=APP,
+        user_id="bob",
+        type="like.created",
+        channel=channel,
+        queue="default",
+        state=state,
+        wanted_at=NOON,
+        tries=0,
+        last_code="",
+        created_at=NOON,
+        due_at=NOON if state in (State.QUEUED, State.WAITING) else None,
     )
     store_tally(connection, channel)
     return made

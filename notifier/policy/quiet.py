@@ -36,7 +36,7 @@ class QuietHours:
         return f"{self.start:%H:%M}–{self.end:%H:%M}"
 
     def _onwards(self, moment: datetime, zone: str) -> datetime:
-        """The end by the wall clock, or the clock change before it: what the clock shows then is to be looked at anew."""
+        """The end by the wall clock, or the clock change before it, after which the clock is to be read anew."""
         wall = moment.astimezone(zone_of(zone)).replace(tzinfo=None)
         end = moment + (datetime.combine(wall.date(), self.end) - wall) % DAY
         if _offset(end, zone) == _offset(moment, zone):

@@ -9,6 +9,7 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
+from notifier.languages.templates import speaking
 from notifier.web import admin, batches, changes, deliveries, events, health, openapi, problems, public, users
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.gauge import Gauge
@@ -45,6 +46,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     """
     app = Flask(__name__, static_url_path="/static", template_folder="templates")
     app.session_interface = _Sessions()
+    speaking(app.jinja_env)
     app.config.update(
         SECRET_KEY=parts.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY,

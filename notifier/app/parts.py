@@ -30,7 +30,8 @@ from notifier.channels.push import (
     public_key,
 )
 from notifier.pipeline.again import Again
-from notifier.pipeline.plan import Planner, PlanSettings
+from notifier.pipeline.deciding import PlanSettings
+from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Sweeper

@@ -45,8 +45,10 @@ class Facts:
 
     def lock(self, users: Iterable[str]) -> None:
         """Let nobody else plan for these people until the commit: two at once would both see room under a cap."""
-        query = select(User.id).where(User.id.in_(sorted(set(users)))).order_by(User.id)
-        self._connection.execute(locked_all(self._connection, query)).all()
+        ids = sorted(set(users))
+        if ids:
+            query = select(User.id).where(User.id.in_(ids)).order_by(User.id)
+            self._connection.execute(locked_all(self._connection, query)).all()
 
     def recipients(self, asked: Asked, now: datetime) -> Mapping[tuple[str, str], Recipient]:
         """All that decides about these people, by (person, type's long name)."""

@@ -68,7 +68,7 @@ class Planner:
         again = {queue.name: now + queue.again for queue in QUEUES.values()}
         planning, undoing, facts = Planning(connection, now, again), Undoing(connection, now), Facts(connection)
         events = planning.unplanned(event_ids, most=CHUNK)
-        parts = self._parts(planning, _together(events), now)
+        parts = self._parts(facts, _together(events), now)
         cases = self._cases(undoing, parts, now)
         facts.lock(user for part in parts for user in part.users)
         told = self._deciding.told(facts, parts, cases, now)
@@ -78,19 +78,19 @@ class Planner:
         all_seen = len(parts) == len(events) < CHUNK
         return ready, not all_seen or not all(each.planned_at for each in progress)
 
-    def _parts(self, planning: Planning, events: Sequence[Unplanned], now: datetime) -> list[Part]:
+    def _parts(self, facts: Facts, events: Sequence[Unplanned], now: datetime) -> list[Part]:
         """As many recipients as fit into one transaction, event after event."""
         parts: list[Part] = []
         room = CHUNK
         for unplanned in events:
-            part = self._part(planning, unplanned, room, now)
+            part = self._part(facts, unplanned, room, now)
             parts.append(part)
             room -= len(part.users)
             if room <= 0:
                 break
         return parts
 
-    def _part(self, planning: Planning, unplanned: Unplanned, room: int, now: datetime) -> Part:
+    def _part(self, facts: Facts, unplanned: Unplanned, room: int, now: datetime) -> Part:
         """The next recipients of an event: first those who are named, then followers, in the order of their ids."""
         event = unplanned.event
         kind, known = self._deciding.kind(event.type)
@@ -100,7 +100,7 @@ class Planner:
         whom = followed(event, kind)
         if whom and done and len(users) < room:
             asked = room - len(users)
-            found = planning.followers(whom, after, asked)
+            found = facts.followers(whom, after, asked)
             done = len(found) < asked
             after = found[-1] if found else after
             users += [user for user in found if user != event.actor.id and user not in set(named)]

@@ -62,7 +62,7 @@ class Joining:
         new = self._told_first(ordered, opened)
         groups = [(opened[key], list(group)) for key, group in groupby(new, key=attrgetter("user", "fold"))]
         self._count(groups)
-        before = self._deliveries([notification.id for notification, _ in groups if not notification.fresh])
+        before = told_of(self._connection, [notification.id for notification, _ in groups if not notification.fresh])
         return [made for notification, group in groups for made in self._made(notification, group, before)]
 
     def _open(self, told: Sequence[Told]) -> dict[tuple[str, str], _Open]:
@@ -124,28 +124,6 @@ class Joining:
                 .values(total=Notification.total + len(group), **news)
             )
 
-    def _deliveries(self, notifications: Sequence[str]) -> dict[str, list[gathering.Told]]:
-        if not notifications:
-            return {}
-        rows = self._connection.execute(
-            select(
-                Delivery.id,
-                Delivery.notification_id,
-                Delivery.channel,
-                Delivery.address_id,
-                Delivery.state,
-                Delivery.reason,
-                Delivery.rule,
-                Delivery.last_round,
-            )
-            .where(Delivery.notification_id.in_(notifications))
-            .order_by(Delivery.notification_id, Delivery.id)
-        )
-        return {
-            notification: [_told(row) for row in group]
-            for notification, group in groupby(rows, key=attrgetter("notification_id"))
-        }
-
     def _made(
         self, notification: _Open, group: Sequence[Told], before: Mapping[str, Sequence[gathering.Told]]
     ) -> list[tuple[Told, Plan, str, int]]:
@@ -169,6 +147,31 @@ class Joining:
         )
 
 
+def told_of(connection: Connection, notifications: Sequence[str]) -> dict[str, list[gathering.Told]]:
+    """The deliveries of each of these notifications, oldest first."""
+    if not notifications:
+        return {}
+    rows = connection.execute(
+        select(
+            Delivery.id,
+            Delivery.notification_id,
+            Delivery.channel,
+            Delivery.address_id,
+            Delivery.state,
+            Delivery.reason,
+            Delivery.rule,
+            Delivery.due_at,
+            Delivery.last_round,
+        )
+        .where(Delivery.notification_id.in_(notifications))
+        .order_by(Delivery.notification_id, Delivery.id)
+    )
+    return {
+        notification: [_told(row) for row in group]
+        for notification, group in groupby(rows, key=attrgetter("notification_id"))
+    }
+
+
 def _told(row: AnyRow) -> gathering.Told:
     return gathering.Told(
         row.id,
@@ -178,4 +181,5 @@ def _told(row: AnyRow) -> gathering.Told:
         Reason(row.reason) if row.reason else None,
         row.rule,
         open=row.state in (State.WAITING, State.QUEUED) and row.last_round is None,
+        due_at=row.due_at,
     )

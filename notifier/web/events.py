@@ -79,7 +79,11 @@ def _shape(entry: EventEntry) -> dict[str, Any]:
 
 
 def _links(event_id: str) -> dict[str, str]:
-    return {"self": f"/v1/events/{event_id}", "deliveries": f"/v1/deliveries?event={event_id}"}
+    return {
+        "self": f"/v1/events/{event_id}",
+        "explain": f"/v1/events/{event_id}/explain",
+        "deliveries": f"/v1/deliveries?event={event_id}",
+    }
 
 
 def _signed(app_id: str, key: str, body: bytes) -> bool:
@@ -110,7 +114,7 @@ def _key(text: str, header: str) -> str:
 
 def _accept(app_id: str, key: str, raw: bytes) -> Response:
     _refuse_when_full()
-    event, queue = _new_event(app_id, key, raw)
+    event, queue = new_event(app_id, key, raw)
     accepted = parts().intake.accept(event)
     if accepted.reused:
         raise Problem(
@@ -129,7 +133,7 @@ def _refuse_when_full() -> None:
         )
 
 
-def _new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
+def new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
     """The event of a body, and the queue of its type."""
     check_media_type()
     value, body = read_json(raw), checked(EventBody, raw)

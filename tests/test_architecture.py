@@ -4,7 +4,6 @@ import ast
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ from notifier.store.log import COLUMNS
 from notifier.store.models import Base
 from notifier.store.schema import migrate
 from notifier.store.types import Key
-from tests.conftest import KINDS
 from tests.stack import ROOT
 
 GUARDS = {"public", "signature", "link", "development", *(f"key:{scope}" for scope in SCOPES)}
@@ -115,7 +113,7 @@ def test_every_type_of_the_catalogue_names_a_queue_that_is_served():
 
 
 def test_every_type_of_the_catalogue_has_its_words():
-    for kind in read_catalogue(CATALOGUE.read_text()).kinds.values():
+    for kind in read_catalogue(CATALOGUE.read_text()).heard:
         assert (TEMPLATES / f"{kind.short}.jinja").is_file(), f"templates/{kind.short}.jinja is missing"
 
 
@@ -128,16 +126,6 @@ def test_models_and_migrations_say_the_same(database: Database):
 def differs(_context: Any, _inspected: Any, _column: Any, found: Any, wanted: Any) -> bool | None:
     """SQLite has no type of its own for 16 octets, and SQLAlchemy reads the name that it kept as a number's."""
     return False if isinstance(wanted, Key) and str(found) == "NUMERIC(16)" else None
-
-
-@pytest.fixture(params=KINDS)
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A database of each kind without any table."""
-    on_postgres = request.param == "postgresql"
-    url = request.getfixturevalue("postgres").empty() if on_postgres else f"sqlite:///{tmp_path / 'notifier.db'}"
-    opened = Database(url)
-    yield opened
-    opened.close()
 
 
 def tables(database: Database) -> set[str]:

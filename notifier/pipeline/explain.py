@@ -161,7 +161,7 @@ class _Reading:
         undone = self._deciding.undone(undoing, [question])
         cases = self._deciding.cases(undoing, [question], undone, self._now)
         told = self._deciding.told(Facts(self._connection), [question], cases, self._now)
-        opened = self._store.open({(one.user, one.fold) for one in told if one.joins})
+        opened = self._store.open({(one.user, one.fold) for one in told if one.joins}, self._now)
         for one in told:
             before = opened.get((one.user, one.fold), _NOTHING)
             found = joined(one.plans, before.told, count=before.total, added=1, late_at=one.late_at)

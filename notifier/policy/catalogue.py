@@ -100,11 +100,12 @@ def read_catalogue(text: str) -> Catalogue:
     if unknown := sorted(set(found) - {"types", "caps"}):
         raise CatalogueFault(f"{unknown[0]} is not known at the top; we know types and caps")
     types = _table("types", found.get("types", {}))
-    kinds = [_kind(name, _table(f"types.{name}", entry)) for name, entry in types.items()]
-    return Catalogue({kind.name: kind for kind in kinds}, _caps(_table("caps", found.get("caps", {}))))
+    kinds = [read_kind(name, _table(f"types.{name}", entry)) for name, entry in types.items()]
+    return Catalogue({kind.name: kind for kind in kinds}, read_caps(_table("caps", found.get("caps", {}))))
 
 
-def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
+def read_kind(name: str, entry: Mapping[str, Any]) -> Kind:
+    """The kind of one entry. Raises `CatalogueFault`, which says after a semicolon what would be right."""
     where = f"types.{name}"
     if unknown := sorted(set(entry) - _FIELDS):
         raise CatalogueFault(f"{where}: {unknown[0]} is not known; we know {', '.join(sorted(_FIELDS))}")
@@ -126,6 +127,24 @@ def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
     )
 
 
+def entry_of(kind: Kind) -> dict[str, Any]:
+    """The entry that a kind was read from, every field spelled out."""
+    return {
+        **{channel: str(cadence) for channel, cadence in kind.cadences.items()},
+        "told": list(kind.told),
+        "queue": kind.queue,
+        "gather": kind.gather.total_seconds(),
+        "fold": kind.fold,
+        "relation": kind.relation,
+        "passes": list(kind.passes),
+        "milestones": kind.milestones,
+        "hangs": kind.hangs,
+        "mandatory": kind.mandatory,
+        "silent": not kind.cadences,
+        "ttl_hours": kind.ttl.total_seconds() / 3600,
+    }
+
+
 def _cadences(where: str, entry: Mapping[str, Any]) -> dict[str, Cadence]:
     return {
         channel: Cadence(_among(f"{where}.{channel}", entry.get(channel, "off"), CADENCES[channel]))
@@ -133,7 +152,8 @@ def _cadences(where: str, entry: Mapping[str, Any]) -> dict[str, Cadence]:
     }
 
 
-def _caps(entry: Mapping[str, Any]) -> dict[str, int]:
+def read_caps(entry: Mapping[str, Any]) -> dict[str, int]:
+    """How many messages an hour, by channel. Raises `CatalogueFault`."""
     return {_among("caps", channel, CHANNELS): int(_amount(f"caps.{channel}", most)) for channel, most in entry.items()}
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifier.policy import milestones
 from notifier.policy.decide import Plan
 from notifier.policy.words import Reason, State
 
 RULE = "milestones"
+# Who reads mail only never reads the feed: after so long, what comes is news of another day.
+LONGEST = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from notifier.policy.events import Event as Happening
 from notifier.policy.explaining import MANY, Course, Line, decided, taken_back
-from notifier.policy.gathering import Told
+from notifier.policy.gathering import LONGEST, Told
 from notifier.policy.relations import FOLLOW
 from notifier.policy.words import Reason, State
 from notifier.store.joining import told_of
@@ -94,7 +94,7 @@ class Explaining:
         query = select(Event.id, Event.type).where(Event.undone_by == deletion).order_by(Event.id).limit(most)
         return [(row.id, row.type) for row in self._connection.execute(query)]
 
-    def open(self, folds: Collection[tuple[str, str]]) -> dict[tuple[str, str], Open]:
+    def open(self, folds: Collection[tuple[str, str]], now: datetime) -> dict[tuple[str, str], Open]:
         """The open notifications of these (person, fold)."""
         if not folds:
             return {}
@@ -113,6 +113,7 @@ class Explaining:
                 Notification.user_id.in_(sorted({user for user, _ in folds})),
                 Notification.fold.in_(sorted({fold for _, fold in folds})),
                 Notification.ended_at.is_(None),
+                Notification.opened_at > now - LONGEST,
             )
         ).all()
         told = told_of(self._connection, [row.id for row in rows])

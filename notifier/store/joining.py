@@ -14,7 +14,7 @@ from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
 from notifier.policy.words import Reason, State
 from notifier.store.models import Delivery, Notification, NotificationEvent
-from notifier.store.sql import AnyRow, insert
+from notifier.store.sql import AnyRow, among, insert
 from notifier.store.types import new_id
 
 
@@ -67,6 +67,7 @@ class Joining:
 
     def _open(self, told: Sequence[Told]) -> dict[tuple[str, str], _Open]:
         rows = [self._row(next(group)) for _, group in groupby(told, key=attrgetter("user", "fold"))]
+        self._end_old(rows)
         opening = insert(self._connection, Notification).values(rows)
         # The touched row stays locked until the commit: whoever claims of it waits, and then sees what joined.
         found = self._connection.execute(
@@ -80,6 +81,18 @@ class Joining:
         )
         fresh = {row["id"] for row in rows}
         return {(row.user_id, row.fold): _Open(row.id, row.round, row.total, row.id in fresh) for row in found}
+
+    def _end_old(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._connection.execute(
+            update(Notification)
+            .where(
+                among(self._connection, Notification.user_id, sorted({row["user_id"] for row in rows})),
+                among(self._connection, Notification.fold, sorted({row["fold"] for row in rows})),
+                Notification.ended_at.is_(None),
+                Notification.opened_at <= self._now - gathering.LONGEST,
+            )
+            .values(ended_at=self._now)
+        )
 
     def _row(self, one: Told) -> dict[str, Any]:
         return {

@@ -32,7 +32,9 @@ from notifier.channels.push import (
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
-from notifier.pipeline.plan import Planner, PlanSettings
+from notifier.pipeline.deciding import Deciding, PlanSettings
+from notifier.pipeline.explain import Explainer
+from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Sweeper
@@ -156,6 +158,11 @@ class Parts:
         """Tries deliveries again at an operator's word."""
         return Again(self.database, self._sweeper, self.clock)
 
+    @property
+    def explainer(self) -> Explainer:
+        """Tells why somebody is told or not."""
+        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock)
+
     def broker_answers(self) -> bool:
         """Whether the broker can be reached now; waits no longer than a socket may be silent."""
         with contextlib.suppress(OperationalError, OSError), self.celery.connection_for_write() as connection:
@@ -188,15 +195,14 @@ class Parts:
 
     @property
     def _planner(self) -> Planner:
-        return Planner(
-            self.database,
-            self.catalogue,
-            PlanSettings(
-                standing=STANDING,
-                replacing=tuple(name for name, channel in self.channels.items() if channel.replaces),
-                gather_scale=self.settings.GATHER_SCALE,
-            ),
-            self.clock,
+        return Planner(self.database, self.catalogue, self._plan_settings, self.clock)
+
+    @property
+    def _plan_settings(self) -> PlanSettings:
+        return PlanSettings(
+            standing=STANDING,
+            replacing=tuple(name for name, channel in self.channels.items() if channel.replaces),
+            gather_scale=self.settings.GATHER_SCALE,
         )
 
     @property
@@ -224,12 +230,13 @@ class Parts:
             catalogue=self.catalogue,
             languages=self.languages,
             again=self.again,
+            explainer=self.explainer,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
             parse_mailbox=parse_email,
             parse_device=self._parse_device,
             device_host=self._device_host,
-            masked=self._masked,
+            masked=self.masked,
             vapid_key=public_key(self.push_settings.private_key),
             link_secret=self.secret_key.encode(),
             secret_key=self.secret_key,
@@ -248,9 +255,10 @@ class Parts:
         return NewDevice(found.value, found.fingerprint, key_id(self.push_settings.private_key), found.host)
 
     def _device_host(self, value: str) -> str:
-        return self._masked("push", Address("", value)).partition("/")[0]
+        return self.masked("push", Address("", value)).partition("/")[0]
 
-    def _masked(self, channel: str, address: Address) -> str:
+    def masked(self, channel: str, address: Address) -> str:
+        """The address as a log may show it."""
         return self.channels[channel].masked(address) if channel in self.channels else ""
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:

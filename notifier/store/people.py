@@ -1,4 +1,4 @@
-"""People: their profile, their addresses, and what they chose to hear."""
+"""People: their profile and their addresses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, or_, select, update
 
-from notifier.policy.words import Cadence
-from notifier.store.models import Address, Preference, User
+from notifier.store.models import Address, User
 from notifier.store.sql import AnyRow, insert
 from notifier.store.types import new_id
 
@@ -137,39 +136,12 @@ class People:
         )
         return dropped.rowcount == 1
 
-    def choose(self, user: str, choices: Mapping[tuple[str, str], Cadence | None], *, by: str, now: datetime) -> None:
-        """Store the person's own choices by (type's long name, channel); None returns to the catalogue's default."""
-        # Always in the same order: two that choose at once would otherwise wait for each other for ever.
-        for (type_, channel), cadence in sorted(choices.items()):
-            if cadence:
-                self._prefer(user, type_, channel, {"cadence": cadence, "changed_at": now, "changed_by": by})
-            else:
-                self._forget(user, type_, channel)
-
-    def choices(self, user: str) -> dict[tuple[str, str], Cadence]:
-        """The person's own choices by (type's long name, channel)."""
-        rows = self._connection.execute(select(Preference).where(Preference.user_id == user))
-        return {(row.type, row.channel): Cadence(row.cadence) for row in rows}
-
     def owner(self, address: str) -> tuple[str, str] | None:
         """The person and the value of an address id, or None."""
         row = self._connection.execute(
             select(Address.user_id, Address.value).where(Address.id == address)
         ).one_or_none()
         return (row.user_id, row.value) if row else None
-
-    def _prefer(self, user: str, type_: str, channel: str, choice: Mapping[str, object]) -> None:
-        row = insert(self._connection, Preference).values(user_id=user, type=type_, channel=channel, **choice)
-        self._connection.execute(
-            row.on_conflict_do_update(index_elements=["user_id", "type", "channel"], set_=dict(choice))
-        )
-
-    def _forget(self, user: str, type_: str, channel: str) -> None:
-        self._connection.execute(
-            Preference.__table__.delete().where(  # type: ignore[attr-defined]  # declared as FromClause
-                Preference.user_id == user, Preference.type == type_, Preference.channel == channel
-            )
-        )
 
     def _retire_oldest(self, user: str, used: str, now: datetime) -> None:
         """Make room for the device that is `used` now, however old it is."""

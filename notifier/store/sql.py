@@ -2,7 +2,7 @@
 
 from typing import Any, TypeAlias, TypeVarTuple
 
-from sqlalchemy import Connection, FromClause, Row, Select
+from sqlalchemy import ColumnElement, Connection, FromClause, LargeBinary, Row, Select, bindparam, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 Ts = TypeVarTuple("Ts")
@@ -27,3 +27,11 @@ def locked_all(connection: Connection, query: Select[*Ts]) -> Select[*Ts]:
     if connection.dialect.name != "postgresql":
         return query
     return query.with_for_update(key_share=True)
+
+
+def holds(connection: Connection, column: Any, octets: bytes) -> ColumnElement[bool]:
+    """Whether the octets stand somewhere in a column of octets."""
+    sought = bindparam(None, octets, LargeBinary())
+    if connection.dialect.name == "postgresql":
+        return func.position(sought.op("IN")(column)) > 0
+    return func.instr(column, sought) > 0

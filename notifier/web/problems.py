@@ -123,6 +123,18 @@ def _problem_of(error: HTTPException) -> Problem:
 
 def document(problem: Problem) -> Response:
     """The answer for a problem."""
+    response = jsonify(document_body(problem))
+    response.status_code = problem.status
+    response.content_type = "application/problem+json"
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def document_body(problem: Problem) -> dict[str, object]:
+    """What the problem document says, also where it is one result of many."""
     body: dict[str, object] = {
         "type": f"/problems/{problem.slug}",
         "title": TITLES.get(problem.slug, problem.slug),
@@ -134,14 +146,7 @@ def document(problem: Problem) -> Response:
         body["errors"] = [
             {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail} for fault in problem.faults
         ]
-    response = jsonify(body)
-    response.status_code = problem.status
-    response.content_type = "application/problem+json"
-    if problem.retry_after is not None:
-        response.headers["Retry-After"] = str(problem.retry_after)
-    if problem.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+    return body
 
 
 def _code(kind: str) -> str:

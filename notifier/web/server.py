@@ -9,7 +9,19 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
-from notifier.web import admin, deliveries, events, health, openapi, problems, public, users
+from notifier.web import (
+    admin,
+    deliveries,
+    devices,
+    events,
+    health,
+    openapi,
+    preferences,
+    problems,
+    public,
+    relations,
+    users,
+)
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
@@ -17,7 +29,8 @@ from notifier.web.paths import EncodedIds, add_converters
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
-WITHOUT_COOKIES = (events.bp, deliveries.bp, users.bp, public.bp, health.bp, openapi.bp)
+PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp)
+WITHOUT_COOKIES = (events.bp, deliveries.bp, *PEOPLE, public.bp, health.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

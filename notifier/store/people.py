@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from notifier.store.models import Address, User
 from notifier.store.sql import AnyRow, insert
@@ -65,24 +66,53 @@ class People:
         made = insert(self._connection, User).values(id=user, created_at=now, updated_at=now, **row)
         self._connection.execute(made.on_conflict_do_update(index_elements=["id"], set_={**changes, "updated_at": now}))
 
+    def save_all(self, changes: Mapping[str, Mapping[str, str]], now: datetime) -> None:
+        """`save` for many people at once, each with changes of their own."""
+        if not changes:
+            return
+        made = insert(self._connection, User)
+        # Always in the same order: two that save the same people would otherwise wait for each other for ever.
+        self._connection.execute(
+            made.on_conflict_do_update(index_elements=["id"], set_={"updated_at": now}),
+            [{"id": user, "created_at": now, "updated_at": now} for user in sorted(changes)],
+        )
+        alike: dict[tuple[str, ...], list[dict[str, str]]] = {}
+        for user, changed in changes.items():
+            row = {"user": user} | {f"new_{name}": value for name, value in changed.items()}
+            alike.setdefault(tuple(sorted(changed)), []).append(row)
+        for names, rows in alike.items():
+            if names:
+                new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+                self._connection.execute(update(User).where(User.id == bindparam("user")).values(new), rows)
+
     def set_mailbox(self, user: str, email: str, now: datetime) -> None:
         """The person's one mail address. The same address again does not revive one that is gone for good."""
-        row = insert(self._connection, Address).values(
-            id=new_id("sub"),
-            user_id=user,
-            channel="email",
-            value=email,
-            fingerprint=_one_each(user),
-            key_id="",
-            created_at=now,
-            gone_why="",
-        )
+        self.set_mailboxes({user: email}, now)
+
+    def set_mailboxes(self, emails: Mapping[str, str], now: datetime) -> None:
+        """`set_mailbox` for many people at once."""
+        if not emails:
+            return
+        row = insert(self._connection, Address)
         self._connection.execute(
             row.on_conflict_do_update(
                 index_elements=["channel", "fingerprint"],
-                set_={"value": email, "gone_at": None, "gone_why": ""},
-                where=Address.value != email,
-            )
+                set_={"value": row.excluded.value, "gone_at": None, "gone_why": ""},
+                where=Address.value != row.excluded.value,
+            ),
+            [
+                {
+                    "id": new_id("sub"),
+                    "user_id": user,
+                    "channel": "email",
+                    "value": email,
+                    "fingerprint": _one_each(user),
+                    "key_id": "",
+                    "created_at": now,
+                    "gone_why": "",
+                }
+                for user, email in sorted(emails.items())
+            ],
         )
 
     def drop_mailbox(self, user: str, now: datetime) -> None:

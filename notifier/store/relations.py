@@ -33,8 +33,8 @@ class Relations:
         row = insert(self._connection, Relation).values(
             user_id=user, kind=tie.kind, other=tie.other, created_at=tie.created_at
         )
-        made = self._connection.execute(row.on_conflict_do_nothing())
-        if made.rowcount:
+        made = self._connection.execute(row.on_conflict_do_nothing().returning(Relation.other)).first()
+        if made:
             self._record(user, tie, "", named, author)
             return tie
         since = self._connection.scalar(

@@ -47,8 +47,9 @@ def save(user_id: str) -> dict[str, Any]:
     if body.id not in (None, user_id):
         raise invalid([Fault("/id", "invalid", "This must be the id of the address, or be left out.")])
     wanted = _wanted(user_id, body)
+    author = author_of_request()
     with parts().database.write() as connection:
-        _save(connection, wanted)
+        _save_all(connection, [wanted], author)
         profile = People(connection).profile(user_id)
     return _user(_known(profile, user_id))
 
@@ -125,20 +126,14 @@ def _chunks(wanted: list[Wanted]) -> Iterator[list[Wanted]]:
 
 
 def _save_all(connection: Connection, wanted: list[Wanted], author: Author) -> None:
-    # Always in the same order: two batches that name the same people would otherwise wait for each other for ever.
-    for one in sorted(wanted, key=lambda one: one.id):
-        _save(connection, one)
-    wishes = {one.id: one.wishes for one in wanted if one.wishes is not None}
-    Choices(connection).change(wishes, author, parts().clock())
-
-
-def _save(connection: Connection, wanted: Wanted) -> None:
     people, now = People(connection), parts().clock()
-    people.save(wanted.id, wanted.changes, now)
-    if wanted.mailbox:
-        people.set_mailbox(wanted.id, wanted.mailbox, now)
-    elif wanted.mailbox is not None:
-        people.drop_mailbox(wanted.id, now)
+    people.save_all({one.id: one.changes for one in wanted}, now)
+    people.set_mailboxes({one.id: one.mailbox for one in wanted if one.mailbox}, now)
+    for one in wanted:
+        if one.mailbox is not None and not one.mailbox:
+            people.drop_mailbox(one.id, now)
+    wishes = {one.id: one.wishes for one in wanted if one.wishes is not None}
+    Choices(connection).change(wishes, author, now)
 
 
 def _mailbox(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -62,8 +63,13 @@ def _moment(text: str) -> datetime:
         raise ValueError("must be a time that exists") from None
 
 
+@cache
+def _zones() -> set[str]:
+    return available_timezones()  # walks through files: milliseconds each time
+
+
 def _zone(text: str) -> str:
-    if text not in available_timezones():
+    if text not in _zones():
         raise ValueError("must be a name of the tz database such as Europe/Berlin")
     return text
 

@@ -151,6 +151,8 @@ class Sender:
         )
 
     def _unsubscribe_url(self, one: Claimed) -> str:
+        if self._kind(one).mandatory:
+            return ""
         link = Link(id_octets(one.address_id), type_mark(one.type))
         return f"{self._settings.public_url}/u/{make_token(self._settings.link_secret, 'unsubscribe', link)}"
 

@@ -30,6 +30,7 @@ from notifier.channels.push import (
     public_key,
 )
 from notifier.pipeline.again import Again
+from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.plan import Planner
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CHANNELS: Mapping[str, type[Channel[Any]]] = {"email": EmailChannel, "push": PushChannel}
 STANDING = ("feed",)  # channels whose deliveries are done as soon as they are stored
 
 
@@ -116,7 +118,7 @@ class Parts:
 
     @cached_property
     def channels(self) -> Mapping[str, Channel[Any]]:
-        """How people are reached. A new channel is one line here."""
+        """How people are reached. A new channel is one line here, and its class one in `CHANNELS`."""
         return {
             "email": EmailChannel(self.email_settings, self.clock),
             "push": PushChannel(self.push_settings, self.clock),
@@ -148,6 +150,11 @@ class Parts:
     def explainer(self) -> Explainer:
         """Tells why somebody is told or not."""
         return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock)
+
+    @property
+    def backtest(self) -> Backtest:
+        """Tries a changed rule on what happened."""
+        return Backtest(self.database, self.catalogue, self._plan_settings, self.clock)
 
     def broker_answers(self) -> bool:
         """Whether the broker can be reached now; waits no longer than a socket may be silent."""
@@ -187,7 +194,7 @@ class Parts:
     def _plan_settings(self) -> PlanSettings:
         return PlanSettings(
             standing=STANDING,
-            replacing=tuple(name for name, channel in self.channels.items() if channel.replaces),
+            replacing=tuple(name for name, channel in CHANNELS.items() if channel.replaces),
             gather_scale=self.settings.GATHER_SCALE,
         )
 
@@ -215,6 +222,7 @@ class Parts:
             catalogue=self.catalogue,
             again=self.again,
             explainer=self.explainer,
+            backtest=self.backtest,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
             parse_mailbox=parse_email,
@@ -243,7 +251,7 @@ class Parts:
 
     def masked(self, channel: str, address: Address) -> str:
         """The address as a log may show it."""
-        return self.channels[channel].masked(address) if channel in self.channels else ""
+        return CHANNELS[channel].masked(address) if channel in CHANNELS else ""
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:
         device = self._parse_device(subscription)

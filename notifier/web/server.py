@@ -9,7 +9,7 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
-from notifier.web import admin, deliveries, events, explain, health, openapi, problems, public, users
+from notifier.web import admin, deliveries, events, explain, health, openapi, policy, problems, public, users
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
@@ -17,7 +17,7 @@ from notifier.web.paths import EncodedIds, add_converters
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
-WITHOUT_COOKIES = (events.bp, explain.bp, deliveries.bp, users.bp, public.bp, health.bp, openapi.bp)
+WITHOUT_COOKIES = (events.bp, explain.bp, deliveries.bp, policy.bp, users.bp, public.bp, health.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

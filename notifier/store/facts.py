@@ -30,12 +30,16 @@ _COMING = (Reason.GATHERING, Reason.RETRY, Reason.PAUSED)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """About which events and people facts are wanted. `standing` channels need no address."""
+    """About which events and people facts are wanted. `standing` channels need no address.
+
+    Without `messages` nobody counts what people got since an hour ago.
+    """
 
     events: Sequence[tuple[Event, Kind]]
     users: Collection[str]
     standing: tuple[str, ...]
     caps: Mapping[str, int]  # channel → messages per hour, until a person chooses
+    messages: bool = True
 
 
 class Facts:
@@ -66,7 +70,7 @@ class Facts:
         choices = self._choices(users, kinds)
         reach = self._reach(users, asked.standing)
         relations = self._relations(users, asked.events)
-        messages = self.messages(_instant(users, kinds.values(), choices), now)
+        messages = self.messages(_instant(users, kinds.values(), choices) if asked.messages else (), now)
         nowhere = {channel: Reach(stands=True) for channel in asked.standing}
         usual = ("UTC", _rhythm("", None, "", "", "", _frozen(asked.caps)))
         found = {}

@@ -20,6 +20,7 @@ from notifier.web import (
     explain,
     health,
     openapi,
+    policy,
     preferences,
     problems,
     public,
@@ -33,7 +34,7 @@ from notifier.web.paths import EncodedIds, add_converters
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
-EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp)
+EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp)
 PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp)
 WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, health.bp, openapi.bp)
 CSP = (

@@ -15,7 +15,7 @@ from notifier.store.choices import Choices
 from notifier.store.export import export_text
 from notifier.store.people import People, Profile
 from notifier.web.access import needs, takes
-from notifier.web.bodies import AnyBatchBody, PeopleBody, BatchUserBody, UserBody
+from notifier.web.bodies import AnyBatchBody, BatchUserBody, PeopleBody, UserBody
 from notifier.web.parts import parts
 from notifier.web.preferences import author_of_request, wishes_of
 from notifier.web.problems import Fault, Problem, as_json, faults_of, invalid, not_found

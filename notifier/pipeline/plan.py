@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 from notifier.pipeline import Clock
 from notifier.policy.calendar import next_digest_at
 from notifier.policy.catalogue import DELETED, Catalogue, Kind
-from notifier.policy.decide import HOUR, Case, Recipient, decide, fold_key, followed, recipients_of, silence_of
+from notifier.policy.decide import Case, Recipient, decide, fold_key, followed, recipients_of, silence_of
 from notifier.policy.events import Event
 from notifier.policy.queues import QUEUES
 from notifier.policy.relations import Bond, bond_of
 from notifier.policy.taking_back import concerns, is_later, may_be_overtaken
-from notifier.policy.words import Cadence, State
+from notifier.policy.words import Cadence, Reason
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Asked, Facts
 from notifier.store.joining import Told
@@ -90,13 +90,14 @@ class Planner:
         again = {queue.name: now + queue.again for queue in QUEUES.values()}
         planning, undoing = Planning(connection, now, again), Undoing(connection, now)
         events = planning.unplanned(event_ids, most=CHUNK)
-        parts = self._parts(planning, events, now)
+        parts = self._parts(planning, _together(events), now)
         cases = self._cases(undoing, parts, now)
         told = self._decide(Facts(connection), parts, cases, now)
         planning.bind((bond, part.event.occurred_at) for part in parts if (bond := self._bond(part, cases)))
         progress = [self._taken_back(undoing, part) for part in parts]
         ready = planning.store(told, progress)
-        return ready, len(parts) < len(events) or not all(each.planned_at for each in progress)
+        all_seen = len(parts) == len(events) < CHUNK
+        return ready, not all_seen or not all(each.planned_at for each in progress)
 
     def _parts(self, planning: Planning, events: Sequence[Unplanned], now: datetime) -> list[Part]:
         """As many recipients as fit into one transaction, event after event."""
@@ -221,6 +222,15 @@ class Planner:
         return (kind, True) if kind else (Kind(type_, told=(), queue="default", cadences={}), False)
 
 
+def _together(events: Sequence[Unplanned]) -> Sequence[Unplanned]:
+    """Those that go into one transaction: first all that happened, then each deletion by itself.
+
+    A deletion waits for the planners of what it takes back, so that it must hold nothing for which they could wait.
+    """
+    happened = [one for one in events if not one.event.type.endswith(DELETED)]
+    return happened or events[:1]
+
+
 def _told(case: Case, recipient: Recipient, now: datetime) -> Told:
     event, kind = case.event, case.kind
     joins = bool(case.gather) and silence_of(case, recipient) is None
@@ -228,19 +238,15 @@ def _told(case: Case, recipient: Recipient, now: datetime) -> Told:
     if joins and kind.milestones:
         late_at = next_digest_at(now, Cadence.DAILY, recipient.timezone, recipient.rhythm.digest_time)
     plans = tuple(decide(case, recipient, now))
-    return Told(event, recipient.id, fold_key(event, kind), plans, joins=joins, late_at=late_at)
+    return Told(event, recipient.id, fold_key(event, kind), plans, joins=joins, late_at=late_at, undone=case.taken_back)
 
 
 def _count(recipients: dict[tuple[str, str], Recipient], types: Collection[str], told: Told, now: datetime) -> None:
     """Let what was just planned for a person count against their cap for what this transaction plans next."""
-    soon = {plan.channel for plan in told.plans if plan.address and _is_soon(plan.state, plan.due_at, now)}
+    soon = {plan.channel for plan in told.plans if plan.address and plan.reason in (None, Reason.GATHERING)}
     if not soon:
         return
     for type_ in types:
         recipient = recipients[told.user, type_]
         messages = {channel: [*recipient.messages.get(channel, ()), now] for channel in soon}
         recipients[told.user, type_] = replace(recipient, messages={**recipient.messages, **messages})
-
-
-def _is_soon(state: State, due_at: datetime | None, now: datetime) -> bool:
-    return state == State.QUEUED or (state == State.WAITING and due_at is not None and due_at <= now + HOUR)

@@ -225,7 +225,7 @@ def _channel_plans(
     if silence is None:
         cadence = cadence_of(kind, recipient, channel)
         chosen = channel in recipient.cadences
-        silence = silenced(cadence, reach, chosen=chosen) or _heard(case, recipient, channel)
+        silence = silenced(cadence, reach, chosen=chosen) or _heard(case, recipient, channel, reach)
     if silence is not None:
         yield Plan(channel, silence.state, kind.queue, silence.reason, None, None, silence.rule, silence.value)
         return
@@ -240,8 +240,9 @@ def _channel_plans(
         )
 
 
-def _heard(case: Case, recipient: Recipient, channel: str) -> Verdict | None:
-    if channel not in case.told.get(recipient.id, ()):
+def _heard(case: Case, recipient: Recipient, channel: str, reach: Reach) -> Verdict | None:
+    # What stands in the feed left it when it was taken back.
+    if reach.stands or channel not in case.told.get(recipient.id, ()):
         return None
     return _never(Reason.ALREADY_TOLD, "already_told", "the same act within 24 hours")
 

@@ -23,7 +23,7 @@ class Told:
     """That a person is to be told of an event: its plans, and what it folds with.
 
     What `joins` becomes part of the person's open notification of that fold. With `late_at` only milestones of it
-    are told, and what lies between them at the latest then.
+    are told, and what lies between them at the latest then. What is `undone` was taken back before it was told.
     """
 
     event: Happening
@@ -32,6 +32,7 @@ class Told:
     plans: tuple[Plan, ...]
     joins: bool = False
     late_at: datetime | None = None
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def concerning(events: Iterable[tuple[Event, Kind]]) -> ColumnElement[bool]:
 
 
 def rhythm_of(row: AnyRow) -> Rhythm:
-    """The rhythm that a row with a person's columns says, without caps. They are NULL where nobody of that id is known."""
+    """The rhythm that a row with a person's columns says, without caps; all NULL where nobody is known."""
     return _rhythm(row.digest_time or "", row.digest_weekday, row.quiet_start or "", row.quiet_end or "", "", ())
 
 

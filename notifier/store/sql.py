@@ -25,9 +25,7 @@ def locked(connection: Connection, query: Select[*Ts], of: type | FromClause) ->
     return query.with_for_update(skip_locked=True, of=of)
 
 
-def locked_all(
-    connection: Connection, query: Select[*Ts], of: type | FromClause | None = None
-) -> Select[*Ts]:
+def locked_all(connection: Connection, query: Select[*Ts], of: type | FromClause | None = None) -> Select[*Ts]:
     """Lock the rows and wait for those that another holds; others may still refer to them."""
     if connection.dialect.name != "postgresql":
         return query

@@ -105,7 +105,7 @@ class Line:
         # Without caps: those who want many messages at once would wait for an hour.
         self.catalogue = replace(read_catalogue(CATALOGUE.read_text()), caps={})
         self.planner = self.planner_with(gather_scale=0)
-        self.sweeper = Sweeper(database, self.clock)
+        self.sweeper = Sweeper(database, self.catalogue, self.clock)
         self.sender = self.new_sender()
 
     def planner_with(self, gather_scale: float) -> Planner:
@@ -165,7 +165,7 @@ class Line:
         """What a sweep over all queues takes."""
         found = [self.sweeper.deliveries(queue) for queue in QUEUES]
         return Overdue(
-            self.sweeper.events(QUEUES["default"].again).events,
+            tuple(event for queue in QUEUES for event in self.sweeper.events(queue).events),
             tuple(one for each in found for one in each.deliveries),
             tuple(one for each in found for one in each.lost),
         )

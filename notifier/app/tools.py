@@ -16,7 +16,7 @@ from notifier.catchers.faults import Faults
 from notifier.catchers.push import PushCatcher
 from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline.again import Again
-from notifier.policy.catalogue import Catalogue
+from notifier.policy.catalogue import Catalogue, CatalogueFault
 from notifier.store.database import Database
 from notifier.supervisor import lock
 from notifier.supervisor.lock import AlreadyRunning
@@ -66,7 +66,10 @@ class Tools:
 
     @property
     def catalogue(self) -> Catalogue:
-        return self._parts.catalogue
+        try:
+            return self._parts.catalogue
+        except (CatalogueFault, OSError) as error:
+            raise CannotRun(f"CATALOGUE_FILE {self._settings.CATALOGUE_FILE}: {error}.") from error
 
     @property
     def catchers(self) -> "LocalCatchers":

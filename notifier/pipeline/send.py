@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -12,8 +12,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from notifier.channels import Address, Answer, Channel, Message, Notice, Person, TemplateFault
+from notifier.languages import Missing
 from notifier.pipeline import Clock
 from notifier.pipeline.look import Looked, Relations, Seen, look
+from notifier.pipeline.missing import keep_missing
 from notifier.pipeline.record import Recorder, Result
 from notifier.policy.catalogue import Catalogue, Kind
 from notifier.policy.links import Link, make_token, type_mark
@@ -42,12 +44,16 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class SendSettings:
-    """What sending must know: the lease of a claim, the scale of retry delays, and how links are made."""
+    """What sending must know: the lease of a claim, the scale of retry delays, and how links are made.
+
+    `missing` counts what the channels have no words for.
+    """
 
     lease: timedelta
     retry_scale: float
     public_url: str
     link_secret: bytes
+    missing: Missing = field(default_factory=Missing)
 
 
 class Sender:
@@ -85,6 +91,7 @@ class Sender:
             ready = self._still_wanted(chunk, token)
             for channel, group in groupby(ready, key=attrgetter("channel")):
                 self._send_group(self._channels[channel], list(group), token)
+        keep_missing(self._database, self._settings.missing)
         return len(chunk.claimed)
 
     def _claim(self, connection: Connection, ids: Sequence[str], token: str) -> Chunk:
@@ -166,6 +173,9 @@ class Sender:
         )
 
     def _unsubscribe_url(self, one: Claimed, type_: str) -> str:
+        kind = self._catalogue.find(type_)
+        if kind is None or kind.mandatory:
+            return ""
         link = Link(id_octets(one.address_id), type_mark(type_))
         return f"{self._settings.public_url}/u/{make_token(self._settings.link_secret, 'unsubscribe', link)}"
 

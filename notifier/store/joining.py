@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -14,8 +14,12 @@ from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
 from notifier.policy.words import Reason, State
 from notifier.store.models import Delivery, Notification, NotificationEvent
-from notifier.store.sql import AnyRow, insert
+from notifier.store.sql import AnyRow, among, insert
 from notifier.store.types import new_id
+
+
+# Who reads mail only never reads the feed: after so long, what comes is news of another day.
+LONGEST = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Joining:
 
     def _open(self, told: Sequence[Told]) -> dict[tuple[str, str], _Open]:
         rows = [self._row(next(group)) for _, group in groupby(told, key=attrgetter("user", "fold"))]
+        self._end_old(rows)
         opening = insert(self._connection, Notification).values(rows)
         # The touched row stays locked until the commit: whoever claims of it waits, and then sees what joined.
         found = self._connection.execute(
@@ -80,6 +85,18 @@ class Joining:
         )
         fresh = {row["id"] for row in rows}
         return {(row.user_id, row.fold): _Open(row.id, row.round, row.total, row.id in fresh) for row in found}
+
+    def _end_old(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._connection.execute(
+            update(Notification)
+            .where(
+                among(self._connection, Notification.user_id, sorted({row["user_id"] for row in rows})),
+                among(self._connection, Notification.fold, sorted({row["fold"] for row in rows})),
+                Notification.ended_at.is_(None),
+                Notification.opened_at <= self._now - LONGEST,
+            )
+            .values(ended_at=self._now)
+        )
 
     def _row(self, one: Told) -> dict[str, Any]:
         return {

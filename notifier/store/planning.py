@@ -17,7 +17,7 @@ from notifier.store import changes
 from notifier.store.bulk import insert_rows
 from notifier.store.joining import Joining, Told
 from notifier.store.models import Delivery, Event, Notification, NotificationEvent, Relation, Tally
-from notifier.store.sql import AnyRow, insert, locked
+from notifier.store.sql import AnyRow, among, insert, locked
 from notifier.store.types import new_id
 
 FINAL = ("sent", "skipped", "cancelled", "failed", "bounced")
@@ -159,7 +159,7 @@ class Planning:
         rows = self._connection.execute(
             select(NotificationEvent.event_id, NotificationEvent.user_id).where(
                 NotificationEvent.event_id.in_(sorted({one.event.id for one in told})),
-                NotificationEvent.user_id.in_(sorted({one.user for one in told})),
+                among(self._connection, NotificationEvent.user_id, sorted({one.user for one in told})),
             )
         )
         return {(event, user) for event, user in rows}

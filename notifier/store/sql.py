@@ -1,10 +1,11 @@
 """The few statements that both databases know and SQLAlchemy spells by dialect."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
-from sqlalchemy import Connection, FromClause, Row, Select
+from sqlalchemy import ARRAY, ColumnElement, Connection, FromClause, Row, Select, String, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -37,3 +38,11 @@ def chunked(values: Iterable[T], most: int = 5_000) -> Iterator[list[T]]:
     rest = iter(values)
     while some := list(islice(rest, most)):
         yield some
+
+
+def among(connection: Connection, column: Any, texts: Collection[str]) -> ColumnElement[bool]:
+    """Whether a text column holds one of these texts, as one parameter: of hundreds, each would have to be prepared."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(list(texts), ARRAY(String)))  # type: ignore[no-any-return]
+    values = func.json_each(json.dumps(list(texts))).table_valued("value")
+    return column.in_(select(values.c.value))  # type: ignore[no-any-return]

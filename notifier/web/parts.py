@@ -8,6 +8,7 @@ from typing import Any
 from flask import current_app
 
 from notifier.channels import Address
+from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
@@ -31,6 +32,7 @@ class WebParts:
     database: Database
     intake: Intake
     catalogue: Catalogue
+    languages: Languages
     again: Again
     clock: Callable[[], datetime]
     nudge: Callable[[str, str], None]  # event id, queue: ask for a plan soon

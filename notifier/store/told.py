@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Subquery, and_, func, or_, sel
 from notifier.policy.decide import BLOCK, MUTE_ACTOR
 from notifier.policy.events import Event as Happening
 from notifier.store.models import Delivery, Event, NotificationEvent, Relation
-from notifier.store.planning import happening
+from notifier.store.rows import happening
 from notifier.store.sql import AnyRow, chunked
 
 

@@ -227,7 +227,7 @@ class Parts:
 
     @property
     def _sweeper(self) -> Sweeper:
-        return Sweeper(self.database, self.clock)
+        return Sweeper(self.database, self.catalogue, self.clock)
 
     @property
     def _web_parts(self) -> WebParts:

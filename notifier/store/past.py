@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from notifier.policy.replay import Past
 from notifier.store.models import Event
-from notifier.store.planning import happening
+from notifier.store.rows import happening
 from notifier.store.types import id_at
 
 

@@ -107,7 +107,7 @@ def recipients_of(event: Event, kind: Kind) -> list[str]:
     """
     if not kind.cadences:
         return []
-    named = [person for path in kind.told if path != FOLLOWERS for person in _named(event, path)]
+    named = [person for path in kind.told if path != FOLLOWERS for person in names_at(event, path)]
     return [person for person in dict.fromkeys([*named, *event.to]) if person and person != event.actor.id]
 
 
@@ -225,7 +225,7 @@ def _channel_plans(
     if silence is None:
         cadence = cadence_of(kind, recipient, channel)
         chosen = channel in recipient.cadences
-        silence = silenced(cadence, reach, chosen=chosen) or _heard(case, recipient, channel)
+        silence = silenced(cadence, reach, chosen=chosen) or _heard(case, recipient, channel, reach)
     if silence is not None:
         yield Plan(channel, silence.state, kind.queue, silence.reason, None, None, silence.rule, silence.value)
         return
@@ -240,8 +240,9 @@ def _channel_plans(
         )
 
 
-def _heard(case: Case, recipient: Recipient, channel: str) -> Verdict | None:
-    if channel not in case.told.get(recipient.id, ()):
+def _heard(case: Case, recipient: Recipient, channel: str, reach: Reach) -> Verdict | None:
+    # What stands in the feed left it when it was taken back.
+    if reach.stands or channel not in case.told.get(recipient.id, ()):
         return None
     return _never(Reason.ALREADY_TOLD, "already_told", "the same act within 24 hours")
 
@@ -269,7 +270,8 @@ def _digest_words(cadence: Cadence, rhythm: Rhythm, zone: str) -> str:
     return f"{cadence}{day} {rhythm.digest_time:%H:%M} {zone}"
 
 
-def _named(event: Event, path: str) -> tuple[str, ...]:
+def names_at(event: Event, path: str) -> tuple[str, ...]:
+    """Whom the event names at this path of the catalogue's `told`; empty where a name is left out."""
     things: dict[str, Thing | None] = {
         "target.owner": event.target,
         "in_reply_to.owner": event.in_reply_to,

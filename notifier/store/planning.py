@@ -12,11 +12,12 @@ from sqlalchemy import Connection, select, update
 from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
 from notifier.policy.events import read_event
-from notifier.policy.relations import FOLLOW, Bond
+from notifier.policy.relations import Bond
 from notifier.store import changes
+from notifier.store.bulk import insert_rows
 from notifier.store.joining import Joining, Told
 from notifier.store.models import Delivery, Event, Notification, NotificationEvent, Relation, Tally
-from notifier.store.sql import AnyRow, insert, locked
+from notifier.store.sql import AnyRow, among, insert, locked
 from notifier.store.types import new_id
 
 FINAL = ("sent", "skipped", "cancelled", "failed", "bounced")
@@ -80,13 +81,6 @@ class Planning:
         rows = self._connection.execute(locked(self._connection, query, Event)).all()
         return [Unplanned(happening(row), row.plan_cursor, row.plan_after, bool(row.undone_by)) for row in rows]
 
-    def followers(self, person: str, after: str, most: int) -> list[str]:
-        """Up to `most` of the person's followers, in the order of their ids, those after `after`."""
-        query = select(Relation.user_id).where(
-            Relation.other == person, Relation.kind == FOLLOW, Relation.user_id > after
-        )
-        return list(self._connection.scalars(query.order_by(Relation.user_id).limit(most)))
-
     def bind(self, bonds: Iterable[tuple[Bond, datetime]]) -> None:
         """Remember each bond as of the moment when it was made or ended; the latest word counts."""
         for bond, at in bonds:
@@ -104,8 +98,7 @@ class Planning:
         tally(self._connection, (row["channel"] for row in rows), self._now)
         # From here to the commit other outcomes wait: only what bears the number comes now.
         number = self._number(rows, progress)
-        if rows:
-            self._connection.execute(insert(self._connection, Delivery), _numbered(rows, number))
+        insert_rows(self._connection, Delivery, _numbered(rows, number))
         for each in progress:
             self._advance(each, number)
         return [Planned(row["id"], row["channel"], row["queue"]) for row in rows if row["state"] == "queued"]
@@ -131,30 +124,43 @@ class Planning:
 
     def _alone(self, told: Sequence[Told]) -> list[tuple[Told, Plan, str, int]]:
         """Store notifications that nothing joins; gives the deliveries to make, with notification and round."""
-        named = {(one.event.id, one.user): (one, new_id("ntf")) for one in told}
-        if not named:
-            return []
-        # A plan made twice meets the key (event, person).
-        new = self._connection.execute(
-            insert(self._connection, NotificationEvent)
-            .on_conflict_do_nothing()
-            .returning(NotificationEvent.event_id, NotificationEvent.user_id),
+        before = self._told_before(told)
+        fresh = [(one, new_id("ntf")) for one in told if (one.event.id, one.user) not in before]
+        insert_rows(
+            self._connection,
+            NotificationEvent,
             [
-                {"event_id": event, "user_id": user, "notification_id": notification, "round": 1}
-                for (event, user), (_, notification) in named.items()
+                {
+                    "event_id": one.event.id,
+                    "user_id": one.user,
+                    "notification_id": notification,
+                    "round": 1,
+                    "undone_at": self._now if one.undone else None,
+                }
+                for one, notification in fresh
             ],
         )
-        fresh = [named[event, user] for event, user in new]
-        if fresh:
-            self._connection.execute(
-                insert(self._connection, Notification), [self._notification(one, id) for one, id in fresh]
-            )
-        return [(one, plan, id, 1) for one, id in fresh for plan in one.plans]
+        insert_rows(
+            self._connection, Notification, [self._notification(one, notification) for one, notification in fresh]
+        )
+        return [(one, plan, notification, 1) for one, notification in fresh for plan in one.plans]
 
-    def _notification(self, one: Told, id: str) -> dict[str, Any]:
+    def _told_before(self, told: Sequence[Told]) -> set[tuple[str, str]]:
+        """Which of these (event, person) are planned already. Nobody else plans these events meanwhile."""
+        if not told:
+            return set()
+        rows = self._connection.execute(
+            select(NotificationEvent.event_id, NotificationEvent.user_id).where(
+                NotificationEvent.event_id.in_(sorted({one.event.id for one in told})),
+                among(self._connection, NotificationEvent.user_id, sorted({one.user for one in told})),
+            )
+        )
+        return {(event, user) for event, user in rows}
+
+    def _notification(self, one: Told, notification: str) -> dict[str, Any]:
         stands = any(plan.state == "sent" for plan in one.plans)
         return {
-            "id": id,
+            "id": notification,
             "user_id": one.user,
             "type": one.event.type,
             "fold": one.fold,
@@ -164,6 +170,7 @@ class Planning:
             "total": 1,
             "feed_at": self._now if stands else None,
             "changed_at": self._now,
+            "undone_at": self._now if one.undone else None,
         }
 
     def _delivery(self, one: Told, plan: Plan, notification: str, round_: int) -> dict[str, Any]:

@@ -174,8 +174,8 @@ class Undoing:
                 .values(undone_at=self._now)
             )
         left = self._left(notifications)
-        self._correct([id for id in notifications if id in left], correction)
-        self._empty([id for id in notifications if id not in left], deletion)
+        self._correct([one for one in notifications if one in left], correction)
+        self._empty([one for one in notifications if one not in left], deletion)
 
     def _left(self, notifications: Sequence[str]) -> set[str]:
         """Those of which there is something left to tell."""

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SkipValidation,
     StringConstraints,
     model_validator,
 )
@@ -21,10 +22,12 @@ from notifier.policy.choices import MOST_PER_HOUR, WEEKDAYS, is_time
 from notifier.policy.events import one_line
 
 ID = 255
+KEY = 255
+TYPE = 64
+ITEMS = 1_000
 NAME = 512
 CONTENT = 64 * 1024
 URL = 2_048
-MOST_USERS = 1_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # no half of a surrogate pair is a character
 _WEB = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
@@ -39,19 +42,24 @@ def id_fault(text: str) -> str:
 
 
 def _without_controls(text: str) -> str:
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise ValueError("must not hold control characters")
     return text
 
 
 def _web_address(text: str) -> str:
-    try:
-        readable = bool(_WEB.match(_without_controls(text)) and urlsplit(text).netloc)
-    except ValueError:  # its own words repeat what was given
-        readable = False
-    if text and not readable:
+    if text and not (_without_controls(text) and _WEB.match(text) and _splits(text)):
         raise ValueError("must be an http or https address, without control characters")
     return text
+
+
+def _splits(text: str) -> bool:
+    if text.isascii() and "[" not in text and "]" not in text:
+        return True  # what else could be wrong with its host, the pattern has seen
+    try:
+        return bool(urlsplit(text).netloc)
+    except ValueError:  # its own words repeat what was given
+        return False
 
 
 def _moment(text: str) -> datetime:
@@ -92,12 +100,20 @@ def _locale(text: str) -> str:
     return text
 
 
+def _printable(text: str) -> str:
+    if not 1 <= len(text) <= KEY or not (text.isascii() and text.isprintable()):
+        raise ValueError(f"must be 1 to {KEY} printable ASCII characters")
+    return text
+
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=ID), AfterValidator(_without_controls)]
 Word = Annotated[str, StringConstraints(max_length=ID), AfterValidator(_without_controls)]
 Name = Annotated[str, StringConstraints(max_length=NAME)]
 Content = Annotated[str, StringConstraints(max_length=CONTENT)]
 Url = Annotated[str, StringConstraints(max_length=URL), AfterValidator(_web_address)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
+TypeName = Annotated[str, StringConstraints(min_length=1, max_length=TYPE)]
+ItemKey = Annotated[str, AfterValidator(_printable)]
 
 
 class Strict(BaseModel):
@@ -142,9 +158,21 @@ class EventData(Open):
 class EventBody(Strict):
     """One event as an app posts it."""
 
-    type: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    type: TypeName
     timestamp: Moment | None = None
     data: EventData
+
+
+class BatchItem(EventBody):
+    """One event of a batch. Its `id` is its idempotency key."""
+
+    id: ItemKey | None = None
+
+
+class BatchBody(Strict):
+    """Many events at once. Each is checked by itself, so that a bad one does not stop the others."""
+
+    events: Annotated[list[SkipValidation[BatchItem]], Field(min_length=1)]
 
 
 class UserBody(Strict):
@@ -223,16 +251,10 @@ class BatchUserBody(UserBody):
     preferences: PreferencesBody | None = None
 
 
-class BatchBody(Strict):
-    """Many people at once."""
+class BatchUsersBody(Strict):
+    """Many people at once; each is checked by itself."""
 
-    users: Annotated[list[BatchUserBody], Field(min_length=1, max_length=MOST_USERS)]
-
-
-class AnyBatchBody(Strict):
-    """The same, each person still to be checked: one that is wrong does not stop the others."""
-
-    users: Annotated[list[Any], Field(min_length=1, max_length=MOST_USERS)]
+    users: Annotated[list[SkipValidation[BatchUserBody]], Field(min_length=1)]
 
 
 class PageQuery(BaseModel):

@@ -9,11 +9,15 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
+from notifier.languages.templates import speaking
 from notifier.web import (
     admin,
+    batches,
+    changes,
     deliveries,
     devices,
     events,
+    explain,
     health,
     openapi,
     preferences,
@@ -30,7 +34,17 @@ from notifier.web.paths import EncodedIds, add_converters
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
 PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp)
-WITHOUT_COOKIES = (events.bp, deliveries.bp, *PEOPLE, public.bp, health.bp, openapi.bp)
+WITHOUT_COOKIES = (
+    events.bp,
+    batches.bp,
+    changes.bp,
+    explain.bp,
+    deliveries.bp,
+    *PEOPLE,
+    public.bp,
+    health.bp,
+    openapi.bp,
+)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -58,6 +72,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     """
     app = Flask(__name__, static_url_path="/static", template_folder="templates")
     app.session_interface = _Sessions()
+    speaking(app.jinja_env)
     app.config.update(
         SECRET_KEY=parts.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY,

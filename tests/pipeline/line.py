@@ -17,8 +17,10 @@ from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Overdue, Sweeper
 from notifier.policy.catalogue import read_catalogue
+from notifier.policy.choices import Author
 from notifier.policy.outcomes import Delivered, Outcome
 from notifier.policy.queues import QUEUES
+from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.intake import Intake, NewEvent
 from notifier.store.log import Books, Log
@@ -125,14 +127,27 @@ class Line:
                 People(connection).save(person, {"name": person}, self.clock())
                 People(connection).set_mailbox(person, f"{person}@app.example", self.clock())
 
-    def accept(self, type_: str = "comment.created", **data: Any) -> str:
-        """Take an event in; its id."""
-        whole = {"actor": {"id": "ana"}, "object": {"id": "o-1"}} | data
-        return self.accept_raw(json.dumps(whole).encode(), type_)
+    def device(self, person: str) -> None:
+        """A browser of theirs, which nobody decrypts for."""
+        with self.database.write() as connection:
+            value = json.dumps({"endpoint": f"https://push.example/{person}", "p256dh": "", "auth": ""})
+            People(connection).add_device(person, value, fingerprint=person, key_id="", now=self.clock())
 
-    def accept_raw(self, body: bytes, type_: str = "comment.created") -> str:
+    def choose(self, person: str, type_: str, **cadences: str) -> None:
+        """What a person wants to hear of a type, channel by channel."""
+        wishes = {(f"{type_}.created", channel): cadence for channel, cadence in cadences.items()}
+        with self.database.write() as connection:
+            Choices(connection).change({person: wishes}, Author(APP, "api"), self.clock())
+
+    def accept(self, type_: str = "comment.created", *, at: datetime | None = None, **data: Any) -> str:
+        """Take an event in, which occurred now or `at` some moment; its id."""
+        whole = {"actor": {"id": "ana"}, "object": {"id": "o-1"}} | data
+        kind = self.catalogue.find(type_)
+        return self.accept_raw(json.dumps(whole).encode(), kind.name if kind else type_, at=at)
+
+    def accept_raw(self, body: bytes, type_: str = "comment.created", *, at: datetime | None = None) -> str:
         event, now = new_id("evt"), self.clock()
-        times = {"occurred_at": now, "accepted_at": now, "due_at": now + timedelta(seconds=2)}
+        times = {"occurred_at": at or now, "accepted_at": now, "due_at": now + timedelta(seconds=2)}
         Intake(self.database).accept(NewEvent(event, APP, event, b"h" * 32, type_, *_named(body), body, **times))
         return event
 

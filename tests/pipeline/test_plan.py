@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import Connection, select
 
 from notifier.pipeline import plan as planning_step
-from notifier.pipeline.plan import PlanSettings
+from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.policy.catalogue import read_catalogue
+from notifier.policy.queues import QUEUES
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.models import Notification, NotificationEvent
-from notifier.store.planning import Planning
+from notifier.store.planning import Planning, Progress
 from tests.pipeline.line import Line, at_once
 
 
@@ -58,6 +59,8 @@ def test_planners_that_join_one_gathering_at_once_lose_and_double_nothing(line: 
     assert notifications(line) == 1
     assert len(line.deliveries()) == 1
     assert line.books().balanced
+    with line.database.read() as connection:
+        assert connection.scalar(select(Notification.total)) == 48
 
 
 def test_gatherings_of_several_people_in_opposite_orders_do_not_deadlock(line: Line):
@@ -95,14 +98,14 @@ def test_a_claim_that_closes_a_gathering_while_others_join_loses_nobody(line: Li
     assert line.books().balanced
 
 
-def test_a_gathering_whose_time_is_over_takes_nothing_more(line: Line):
+def test_the_first_event_of_a_gathering_sets_the_time(line: Line):
     line.people("bob")
     gathering = line.planner_with(gather_scale=1)
-    line.plan([line.accept("follow.created", actor={"id": "u1"}, object={"id": "bob"})], gathering)
-    line.clock.move(seconds=60)
-    line.plan([line.accept("follow.created", actor={"id": "u2"}, object={"id": "bob"})], gathering)
-    assert notifications(line) == 2
-    assert [row.due_at - line.clock() for row in line.deliveries()] == [timedelta(0), timedelta(seconds=60)]
+    for person in ("u1", "u2", "u3"):
+        line.plan([line.accept("follow.created", actor={"id": person}, object={"id": "bob"})], gathering)
+        line.clock.move(seconds=20)
+    assert notifications(line) == 1
+    assert [row.due_at - line.clock() for row in line.deliveries()] == [timedelta(0)]
 
 
 def test_an_event_for_more_people_than_fit_into_one_transaction_tells_each_once(line: Line):
@@ -114,7 +117,7 @@ def test_an_event_for_more_people_than_fit_into_one_transaction_tells_each_once(
 
 
 def test_a_planner_that_dies_between_two_transactions_is_taken_over_where_it_stopped(line: Line):
-    line.people("p0", "p1004")
+    line.people("p0", f"p{planning_step.CHUNK + 4}")
     event = line.accept("mention.created", to=[f"p{n}" for n in range(planning_step.CHUNK + 5)])
     died = line.planner.plan([event])
     assert len(next(died)) == 1
@@ -127,12 +130,16 @@ def test_a_planner_that_dies_between_two_transactions_is_taken_over_where_it_sto
     assert line.books().unplanned == 0
 
 
+def planning_at(connection: Connection, line: Line) -> Planning:
+    return Planning(connection, line.clock(), {queue: line.clock() for queue in QUEUES})
+
+
 def test_a_plan_whose_transaction_fails_at_its_end_leaves_nothing(line: Line):
     line.people("bob")
     [event] = line.comments(1)
 
     def die_at_the_end(connection: Connection) -> None:
-        Planning(connection).advance(event, 1, line.clock())
+        planning_at(connection, line).store([], [Progress(event, 1, "", line.clock())])
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -168,11 +175,11 @@ def test_planners_that_lock_each_other_out_try_again(line: Line):
     def cross(one: str, other: str) -> None:
         def work(connection: Connection) -> None:
             tries.append(one)
-            planning = Planning(connection)
-            planning.advance(one, 0, None)
+            planning = planning_at(connection, line)
+            planning.store([], [Progress(one, 0, "", None)])
             if len(tries) <= 2:
                 gate.wait()
-            planning.advance(other, 0, None)
+            planning.store([], [Progress(other, 0, "", None)])
 
         line.database.transact(work)
 

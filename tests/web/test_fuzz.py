@@ -1,6 +1,7 @@
 """Bodies, headers, paths and queries that nobody would think of: never a 500, and nothing stored on a refusal."""
 
 import json
+from base64 import urlsafe_b64encode
 from typing import Any
 from urllib.parse import quote, quote_from_bytes
 
@@ -47,6 +48,7 @@ CHOICES = st.fixed_dictionaries(
     },
 )
 DEVICE = st.fixed_dictionaries({"endpoint": st.text() | JSON, "keys": JSON | st.dictionaries(st.text(), JSON)})
+ATTRIBUTES = st.sampled_from(["specversion", "type", "id", "source", "time", "data", "data_base64", "datacontenttype"])
 HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=80)
 
 
@@ -72,6 +74,32 @@ def test_any_body_is_answered_at_both_doors(api: Api, body: bytes):
     response = api.post_signed(body)
     assert response.status_code < 500, body
     assert response.status_code == 202 or api.counts() == before
+
+
+@FEW
+@given(items=st.lists(NEARLY | st.dictionaries(NAMES, JSON) | JSON, max_size=5), tail=st.binary(max_size=3))
+def test_any_batch_is_answered_with_a_result_for_each(api: Api, items: list[Any], tail: bytes):
+    answered(api, "POST", "/v1/events/batch", octets({"events": items}) + tail)
+    answered(api, "POST", "/v1/events/batch", octets(items) + tail)
+    lines = b"\n".join([tail, *map(octets, items), b"{}"])
+    response = api.call("POST", "/v1/events/batch", lines, content_type="application/x-ndjson")
+    assert response.status_code == 202
+    assert len(response.get_json()["results"]) == sum(1 for line in lines.split(b"\n") if line.strip())
+
+
+@FEW
+@given(body=st.dictionaries(ATTRIBUTES, JSON | st.sampled_from(["1.0", "like"])), type_=HEADER)
+def test_any_cloudevent_is_answered(api: Api, body: dict[str, Any], type_: str):
+    whole = {"specversion": "1.0", "type": "like", "id": "1", "source": "/"} | like() | body
+    answered(api, "POST", "/v1/events", octets(whole), content_type="application/cloudevents+json")
+    answered(api, "POST", "/v1/events", octets(body), content_type=f"application/cloudevents{type_}")
+    answered(api, "POST", "/v1/events", octets(whole["data"]), ce_specversion="1.0", ce_id=type_, ce_source=type_)
+
+
+@FEW
+@given(after=st.text(max_size=60) | st.binary(max_size=40).map(lambda octets: urlsafe_b64encode(octets).decode()))
+def test_any_cursor_of_changes_is_answered(api: Api, after: str):
+    answered(api, "GET", f"/v1/changes?after={quote(after, errors='replace')}")
 
 
 @FEW
@@ -138,12 +166,14 @@ def test_any_query_is_answered(api: Api, query: dict[str, str]):
 @given(headers=st.dictionaries(
     st.sampled_from([
         "authorization", "webhook_id", "webhook_timestamp", "webhook_signature", "content_type", "idempotency_key",
+        "ce_specversion", "ce_type", "ce_id", "ce_source", "ce_time",
     ]),
     HEADER,
 ))  # fmt: skip
 def test_any_headers_are_answered(api: Api, headers: dict[str, str]):
     answered(api, "POST", "/v1/events", octets(like()), **headers)
     answered(api, "POST", f"/v1/hooks/{api.app.app}", octets(like()), **headers)
+    answered(api, "POST", "/v1/events/batch", octets({"events": [like()]}), **headers)
 
 
 @FEW

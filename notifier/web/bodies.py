@@ -251,7 +251,7 @@ class BatchUserBody(UserBody):
     preferences: PreferencesBody | None = None
 
 
-class BatchUsersBody(Strict):
+class PeopleBody(Strict):
     """Many people at once; each is checked by itself."""
 
     users: Annotated[list[SkipValidation[BatchUserBody]], Field(min_length=1)]

@@ -105,7 +105,7 @@ def _signed_by(app_id: str, key: str, body: bytes) -> Access | None:
 
 def accept(sender: Access, posted: Posted) -> Response:
     """Store one checked event and say so."""
-    event, queue = new_event(sender, posted, parts().clock())
+    event, queue = new_event(sender, posted, parts().catalogue, parts().clock())
     accepted = parts().intake.accept(event)
     if accepted.reused:
         raise key_reused()

@@ -53,7 +53,7 @@ def explain(event_id: str) -> Response:
 def dry_run() -> Response:
     """What would become of an event that came now. Nothing is stored, and nobody is told."""
     query, mark = _asked()
-    posted, _ = new_event(g.access, plain("", read_octets()), parts().clock())
+    posted, _ = new_event(g.access, plain("", read_octets()), parts().catalogue, parts().clock())
     event = _happening(posted)
     return _answer(parts().explainer.dry(event, user=query.user, mark=mark, limit=query.limit))
 

@@ -20,6 +20,7 @@ from notifier.web import (
     explain,
     health,
     openapi,
+    policy,
     preferences,
     problems,
     public,
@@ -33,18 +34,9 @@ from notifier.web.paths import EncodedIds, add_converters
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
+EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp)
 PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp)
-WITHOUT_COOKIES = (
-    events.bp,
-    batches.bp,
-    changes.bp,
-    explain.bp,
-    deliveries.bp,
-    *PEOPLE,
-    public.bp,
-    health.bp,
-    openapi.bp,
-)
+WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, health.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

@@ -14,7 +14,7 @@ from notifier.store.choices import Choices
 from notifier.store.export import export_text
 from notifier.store.people import People, Profile
 from notifier.web.access import needs, takes
-from notifier.web.bodies import ITEMS, BatchUserBody, BatchUsersBody, UserBody
+from notifier.web.bodies import ITEMS, BatchUserBody, PeopleBody, UserBody
 from notifier.web.parts import parts
 from notifier.web.preferences import author_of_request, wishes_of
 from notifier.web.problems import Fault, Problem, as_json, invalid, not_found
@@ -56,12 +56,12 @@ def save(user_id: str) -> dict[str, Any]:
 
 @bp.put("/users/batch")
 @needs("people")
-@takes(BatchUsersBody)
+@takes(PeopleBody)
 def save_many() -> dict[str, Any]:
     """Make or change up to 1,000 people. One result for each, in order; one that is wrong does not stop the others."""
     results: list[dict[str, Any]] = []
     wanted: list[Wanted] = []
-    items = read(BatchUsersBody, MOST_OCTETS).users
+    items = read(PeopleBody, MOST_OCTETS).users
     if len(items) > ITEMS:
         raise Problem(413, "too-large", f"A batch holds at most {ITEMS} people.")
     for index, item in enumerate(items):

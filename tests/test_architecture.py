@@ -20,6 +20,7 @@ from notifier.app.home import CATALOGUE, Home
 from notifier.app.parts import Around, Parts
 from notifier.app.roles import up_roles
 from notifier.channels.wording import TEMPLATES
+from notifier.languages import things
 from notifier.policy.catalogue import read_catalogue
 from notifier.policy.queues import QUEUES
 from notifier.policy.words import SENTENCES, UNFINISHED, Reason, State
@@ -113,8 +114,10 @@ def test_every_type_of_the_catalogue_names_a_queue_that_is_served():
 
 
 def test_every_type_of_the_catalogue_has_its_words():
-    for kind in read_catalogue(CATALOGUE.read_text()).heard:
+    heard = read_catalogue(CATALOGUE.read_text()).heard
+    for kind in heard:
         assert (TEMPLATES / f"{kind.short}.jinja").is_file(), f"templates/{kind.short}.jinja is missing"
+    assert sorted(things.KINDS) == sorted(kind.short for kind in heard)
 
 
 def test_models_and_migrations_say_the_same(database: Database):

@@ -29,6 +29,8 @@ from notifier.channels.push import (
     parse_subscription,
     public_key,
 )
+from notifier.channels.wording import Writer
+from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
@@ -87,7 +89,19 @@ class Parts:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        return read_catalogue(CATALOGUE.read_text())
+        """The types of events. Raises `CatalogueFault` where the operator's own file is wrong."""
+        own = self.settings.CATALOGUE_FILE
+        return read_catalogue(CATALOGUE.read_text(), own.read_text(encoding="utf-8") if own else "")
+
+    @cached_property
+    def languages(self) -> Languages:
+        """What people are spoken to in."""
+        return Languages(self.settings.TEMPLATES_DIR)
+
+    @cached_property
+    def writer(self) -> Writer:
+        """Words every notice, on every channel."""
+        return Writer(self.languages, self.settings.TEMPLATES_DIR)
 
     @cached_property
     def email_settings(self) -> EmailSettings:
@@ -120,8 +134,8 @@ class Parts:
     def channels(self) -> Mapping[str, Channel[Any]]:
         """How people are reached. A new channel is one line here, and its class one in `CHANNELS`."""
         return {
-            "email": EmailChannel(self.email_settings, self.clock),
-            "push": PushChannel(self.push_settings, self.clock),
+            "email": EmailChannel(self.email_settings, self.clock, self.writer),
+            "push": PushChannel(self.push_settings, self.clock, writer=self.writer),
         }
 
     @cached_property
@@ -207,12 +221,13 @@ class Parts:
             retry_scale=self.settings.RETRY_SCALE,
             public_url=self.around.public_url,
             link_secret=self.secret_key.encode(),
+            missing=self.languages.missing,
         )
         return Sender(self.database, self.channels, self.catalogue, recorder, settings, self.clock)
 
     @property
     def _sweeper(self) -> Sweeper:
-        return Sweeper(self.database, self.clock)
+        return Sweeper(self.database, self.catalogue, self.clock)
 
     @property
     def _web_parts(self) -> WebParts:
@@ -220,6 +235,7 @@ class Parts:
             database=self.database,
             intake=Intake(self.database),
             catalogue=self.catalogue,
+            languages=self.languages,
             again=self.again,
             explainer=self.explainer,
             backtest=self.backtest,

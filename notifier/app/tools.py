@@ -19,7 +19,7 @@ from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
-from notifier.policy.catalogue import Catalogue
+from notifier.policy.catalogue import Catalogue, CatalogueFault
 from notifier.store.database import Database
 from notifier.supervisor import lock
 from notifier.supervisor.lock import AlreadyRunning
@@ -69,7 +69,10 @@ class Tools:
 
     @property
     def catalogue(self) -> Catalogue:
-        return self._parts.catalogue
+        try:
+            return self._parts.catalogue
+        except (CatalogueFault, OSError) as error:
+            raise CannotRun(f"CATALOGUE_FILE {self._settings.CATALOGUE_FILE}: {error}.") from error
 
     @property
     def catchers(self) -> "LocalCatchers":

@@ -20,11 +20,12 @@ def apps() -> None:
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What its key may do; else everything."
 )
+@click.option("--lenient", is_flag=True, help="Store events of unknown types too, and tell nobody of them.")
 @with_tools
-def create_app(tools: Tools, name: str, scopes: tuple[str, ...]) -> None:
+def create_app(tools: Tools, name: str, scopes: tuple[str, ...], lenient: bool) -> None:
     """Make an app; prints its id, signing secret and API key, once."""
     with tools.database.write() as connection:
-        made = Apps(connection).create(name, datetime.now(UTC), scopes or SCOPES)
+        made = Apps(connection).create(name, datetime.now(UTC), scopes or SCOPES, lenient=lenient)
     click.echo(f"id      {made.app}\nsecret  {made.secret}\nkey     {made.key}")
     click.echo("Keep them now: the key is not shown again.", err=True)
 
@@ -36,7 +37,8 @@ def list_apps(tools: Tools) -> None:
     with tools.database.read() as connection:
         for sender in Apps(connection).all():
             ended = f"  revoked {sender.revoked_at:%F %T}" if sender.revoked_at else ""
-            click.echo(f"{sender.id}  {sender.created_at:%F %T}  {sender.name}{ended}")
+            lenient = "  lenient" if sender.lenient else ""
+            click.echo(f"{sender.id}  {sender.created_at:%F %T}  {sender.name}{lenient}{ended}")
 
 
 @apps.command("rotate")

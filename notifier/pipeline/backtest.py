@@ -17,7 +17,7 @@ from notifier.policy.decide import Recipient
 from notifier.policy.replay import Past
 from notifier.store.database import Database
 from notifier.store.facts import Asked, Facts
-from notifier.store.history import History
+from notifier.store.past import PastEvents
 
 MOST = 200_000  # recipients of events, each counted for each of its events
 LARGEST = 1_000  # followers of one post
@@ -67,7 +67,7 @@ class Backtest:
         end = self._clock()
         begin = end - timedelta(days=days)
         with self._database.read() as connection:
-            start, truncated = History(connection, app).start(begin, end, self._most, largest=LARGEST)
+            start, truncated = PastEvents(connection, app).start(begin, end, self._most, largest=LARGEST)
         first = None
         for past in self._replayed(comparison, start, end, app):
             first = first or past.event.accepted_at
@@ -82,7 +82,7 @@ class Backtest:
         more = True
         while more:
             with self._database.read() as connection:
-                chunk = History(connection, app).events(start, end, CHUNK + 1)
+                chunk = PastEvents(connection, app).events(start, end, CHUNK + 1)
                 for group in self._groups(connection, comparison, chunk[:CHUNK]):
                     recipients = self._recipients(connection, group)
                     for one in group:

@@ -77,8 +77,9 @@ class Catalogue:
         return [kind.short for kind in self.kinds.values()]
 
     def _deletion(self, name: str) -> Kind | None:
-        created = self.kinds.get(name.removesuffix(DELETED)) or self.kinds.get(name.removesuffix(DELETED) + CREATED)
-        if created is None or not name.endswith(DELETED):
+        base = name.removesuffix(DELETED)
+        created = self.kinds.get(base) or self.kinds.get(base + CREATED)
+        if created is None or not name.endswith(DELETED) or base.endswith(CREATED):
             return None
         return Kind(
             created.short + DELETED,
@@ -91,8 +92,20 @@ class Catalogue:
         )
 
 
-def read_catalogue(text: str) -> Catalogue:
-    """Read the TOML text. Raises `CatalogueFault` with the entry that is wrong."""
+def read_catalogue(text: str, own: str = "") -> Catalogue:
+    """Read the TOML text, and over it an operator's own: new types, and changed fields of those that are there.
+
+    Raises `CatalogueFault` with the entry that is wrong.
+    """
+    (types, caps), (own_types, own_caps) = _tables(text), _tables(own)
+    for name, entry in own_types.items():
+        known = next((other for other in types if _long(other) == _long(name)), name)
+        types[known] = {**types.get(known, {}), **entry}
+    kinds = [read_kind(name, entry) for name, entry in types.items()]
+    return Catalogue({kind.name: kind for kind in kinds}, read_caps({**caps, **own_caps}))
+
+
+def _tables(text: str) -> tuple[dict[str, Mapping[str, Any]], Mapping[str, Any]]:
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -100,8 +113,10 @@ def read_catalogue(text: str) -> Catalogue:
     if unknown := sorted(set(found) - {"types", "caps"}):
         raise CatalogueFault(f"{unknown[0]} is not known at the top; we know types and caps")
     types = _table("types", found.get("types", {}))
-    kinds = [read_kind(name, _table(f"types.{name}", entry)) for name, entry in types.items()]
-    return Catalogue({kind.name: kind for kind in kinds}, read_caps(_table("caps", found.get("caps", {}))))
+    return (
+        {name: _table(f"types.{name}", entry) for name, entry in types.items()},
+        _table("caps", found.get("caps", {})),
+    )
 
 
 def read_kind(name: str, entry: Mapping[str, Any]) -> Kind:

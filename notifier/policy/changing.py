@@ -39,7 +39,7 @@ def changed(catalogue: Catalogue, change: Change) -> Catalogue:
     for name, fields in change.types.items():
         kind = catalogue.find(name)
         if kind is not None:
-            kinds[kind.name] = read_kind(kind.name, entry_of(kinds[kind.name]) | dict(fields))
+            kinds[kind.name] = read_kind(kind.name, {**entry_of(kinds[kind.name]), **fields})
     return replace(catalogue, kinds=kinds, caps={**catalogue.caps, **read_caps(change.caps)})
 
 

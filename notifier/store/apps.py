@@ -29,18 +29,28 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Which app a key belongs to, and what it may do."""
+    """Which app it is that came in, and what its key may do. Of a `lenient` one unknown types are stored too."""
 
     app: str
-    scopes: frozenset[str]
+    scopes: frozenset[str] = frozenset()
+    lenient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """An app that signs: its live secrets, newest first; none where it is unknown or revoked."""
+
+    access: Access
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """An upstream app."""
+    """An upstream app. Of a `lenient` one, events of unknown types are stored, and nobody is told."""
 
     id: str
     name: str
+    lenient: bool
     created_at: datetime
     revoked_at: datetime | None
 
@@ -51,10 +61,11 @@ class Apps:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, name: str, now: datetime, scopes: Sequence[str] = SCOPES) -> Credentials:
+    def create(self, name: str, now: datetime, scopes: Sequence[str] = SCOPES, *, lenient: bool = False) -> Credentials:
         """A new app with a fresh signing secret and an API key of these scopes."""
         app = new_id("app")
-        self._connection.execute(insert(self._connection, App).values(id=app, name=name, created_at=now))
+        row = insert(self._connection, App).values(id=app, name=name, lenient=lenient, created_at=now)
+        self._connection.execute(row)
         return Credentials(app, self._issue(app, SIGNING, now), self._issue(app, API_KEY, now, scopes))
 
     def rotate(self, app: str, *, overlap: timedelta, now: datetime) -> str | None:
@@ -82,26 +93,27 @@ class Apps:
     def all(self) -> list[Sender]:
         """Every app, the oldest first."""
         rows = self._connection.execute(select(App).order_by(App.id))
-        return [Sender(row.id, row.name, row.created_at, row.revoked_at) for row in rows]
+        return [Sender(row.id, row.name, row.lenient, row.created_at, row.revoked_at) for row in rows]
 
-    def signing_secrets(self, app: str, now: datetime) -> list[str]:
-        """The app's live signing secrets, newest first; none where the app is unknown or revoked."""
+    def signer(self, app: str, now: datetime) -> Signer:
+        """The app with its live signing secrets, newest first; without any where it is unknown or revoked."""
         query = (
-            select(AppSecret.value)
+            select(AppSecret.value, App.lenient)
             .join(App, App.id == AppSecret.app_id)
             .where(App.id == app, App.revoked_at.is_(None), AppSecret.kind == SIGNING, _live(now))
             .order_by(AppSecret.id.desc())
         )
-        return list(self._connection.scalars(query))
+        rows = self._connection.execute(query).all()
+        return Signer(Access(app, lenient=any(row.lenient for row in rows)), tuple(row.value for row in rows))
 
     def by_key(self, key: str, now: datetime) -> Access | None:
         """What the live API key opens. Found by its SHA-256, so that no comparison tells about the key."""
         row = self._connection.execute(
-            select(App.id, AppSecret.scopes)
+            select(App.id, App.lenient, AppSecret.scopes)
             .join(AppSecret, App.id == AppSecret.app_id)
             .where(AppSecret.kind == API_KEY, AppSecret.value == _digest(key), App.revoked_at.is_(None), _live(now))
         ).one_or_none()
-        return Access(row.id, frozenset(row.scopes.split())) if row else None
+        return Access(row.id, frozenset(row.scopes.split()), row.lenient) if row else None
 
     def _alive(self, app: str) -> bool:
         return self._connection.scalar(select(App.id).where(App.id == app, App.revoked_at.is_(None))) is not None

@@ -19,11 +19,12 @@ from notifier.policy.relations import FOLLOW
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.models import Address, Delivery, Preference, Relation, User
 from notifier.store.people import refused_for_good
-from notifier.store.sql import AnyRow, among, locked_all
+from notifier.store.sql import AnyRow, among, chunked, locked_all
 from notifier.store.types import id_at
 
 # A message may have been planned so long before it goes out: a night, or a day of retries.
 LONGEST_WAIT = timedelta(hours=25)
+EVENTS = 2_000  # in one statement
 _COUNTED = (State.QUEUED, State.SENDING, State.SENT, State.BOUNCED)
 _COMING = (Reason.GATHERING, Reason.RETRY, Reason.PAUSED)
 
@@ -117,6 +118,16 @@ class Facts:
         usual = ("UTC", _rhythm("", None, "", "", "", _frozen(caps)))
         return {user: known.get(user, usual) for user in users}
 
+    def relations(
+        self, users: Collection[str], events: Sequence[tuple[Event, Kind]]
+    ) -> dict[str, frozenset[tuple[str, str]]]:
+        """Those blocks and mutes of these people that may concern one of the events, as (kind, other)."""
+        found: dict[str, frozenset[tuple[str, str]]] = {}
+        for some in chunked(events, EVENTS):
+            for user, relations in self._relations(sorted(users), some).items():
+                found[user] = found.get(user, frozenset()) | relations
+        return found
+
     def _rhythms(self, users: Sequence[str], caps: Mapping[str, int]) -> dict[str, tuple[str, Rhythm]]:
         rows = self._connection.execute(
             select(
@@ -184,6 +195,11 @@ def concerning(events: Iterable[tuple[Event, Kind]]) -> ColumnElement[bool]:
         and_(Relation.kind == MUTE_OBJECT, Relation.other.in_(sorted(things))),
         and_(Relation.kind == MUTE_TYPE, Relation.other.in_(sorted(types))),
     )
+
+
+def rhythm_of(row: AnyRow) -> Rhythm:
+    """The rhythm that a row with a person's columns says, without caps; all NULL where nobody is known."""
+    return _rhythm(row.digest_time or "", row.digest_weekday, row.quiet_start or "", row.quiet_end or "", "", ())
 
 
 def clock_time(text: str) -> time:

@@ -1,52 +1,70 @@
-"""What happened, read again: past events in the order in which they came, a chunk at a time."""
+"""The history of what a person chose: every change with who made it, when and through what."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, select
 
-from notifier.policy.replay import Past
-from notifier.store.models import Event
-from notifier.store.planning import happening
-from notifier.store.types import id_at
+from notifier.policy.choices import Author
+from notifier.store.models import PreferenceChange
+from notifier.store.sql import insert
+from notifier.store.types import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """That something is now otherwise than before; empty stands for the default, or for nothing."""
+
+    user: str
+    what: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change as it was recorded."""
+
+    id: str
+    at: datetime
+    author: Author
+    what: str
+    before: str
+    after: str
 
 
 class History:
-    """Reads in the transaction of the given connection; with `app`, that app's events only."""
+    """The history, in one transaction of the given connection."""
 
-    def __init__(self, connection: Connection, app: str = "") -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._app = app
 
-    def start(self, since: datetime, until: datetime, most: int, *, largest: int) -> tuple[str, bool]:
-        """The id from which on events are read, so that they have about `most` recipients; and whether that cuts off.
-
-        Of one event no more than `largest` count.
-        """
-        first = id_at("evt", since)
-        query = select(Event.id, Event.plan_cursor).where(*self._between(first, until)).order_by(Event.id.desc())
-        count, start = 0, ""
-        with self._connection.execute(query, execution_options={"yield_per": 1_000}) as rows:
-            for id_, recipients in rows:
-                count += min(max(recipients, 1), largest)
-                if count > most and start:
-                    return start, True
-                start = id_
-        return first, False
-
-    def events(self, start: str, until: datetime, most: int) -> list[Past]:
-        """Up to `most` events from that id on, in the order in which they were accepted."""
-        deletion = aliased(Event)
-        rows = self._connection.execute(
-            select(Event, deletion.accepted_at.label("undone_at"))
-            .join(deletion, deletion.id == Event.undone_by, isouter=True)
-            .where(*self._between(start, until))
-            .order_by(Event.id)
-            .limit(most)
+    def record(self, changes: Sequence[Changed], author: Author, now: datetime) -> None:
+        """Keep these changes, in the transaction that makes them."""
+        if not changes:
+            return
+        self._connection.execute(
+            insert(self._connection, PreferenceChange),
+            [
+                {
+                    "id": new_id("chg"),
+                    "user_id": one.user,
+                    "at": now,
+                    "by": author.by,
+                    "through": author.through,
+                    "what": one.what,
+                    "before": one.before,
+                    "after": one.after,
+                }
+                for one in changes
+            ],
         )
-        return [Past(happening(row), row.undone_at) for row in rows]
 
-    def _between(self, start: str, until: datetime) -> Sequence[ColumnElement[bool]]:
-        found = [Event.id >= start, Event.id < id_at("evt", until)]
-        return [*found, Event.app_id == self._app] if self._app else found
+    def page(self, user: str, before: str, most: int) -> list[Change]:
+        """Up to `most` changes of a person, newest first; with `before` those older than that one."""
+        query = select(PreferenceChange).where(PreferenceChange.user_id == user)
+        if before:
+            query = query.where(PreferenceChange.id < before)
+        rows = self._connection.execute(query.order_by(PreferenceChange.id.desc()).limit(most))
+        return [Change(row.id, row.at, Author(row.by, row.through), row.what, row.before, row.after) for row in rows]

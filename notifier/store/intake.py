@@ -1,15 +1,20 @@
 """Taking events in: one statement stores them, and a repeated key meets the row that is already there."""
 
+import threading
 import uuid
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+import psycopg
+
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.group import GroupCommit
-from notifier.store.types import id_octets
+from notifier.store.types import PREFIX, id_octets
 
 COLUMNS = (
     *("id", "app_id", "key", "body_hash", "type", "actor", "object", "target"),
@@ -54,22 +59,22 @@ class Intake:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._group = GroupCommit(self.accept_all, most=GROUP, fatal=(DatabaseAway,))
-        self._mark = "?" if database.on_sqlite else "%s"
+        # SQLite has one writer at a time, and whoever waits for it there asks again and again.
+        self._turn = threading.Lock() if database.on_sqlite else nullcontext()
+        self._dialect = _SQLITE if database.on_sqlite else _POSTGRES
 
     def accept(self, event: NewEvent) -> Accepted:
         """Store the event durably; returns after the commit. Raises `DatabaseAway`."""
         return self._group.submit(event)
 
-    def accept_all(self, events: list[NewEvent]) -> list[Accepted]:
-        """Store up to `GROUP` events in one transaction, one result for each, in order. Raises `DatabaseAway`."""
+    def accept_all(self, events: Sequence[NewEvent]) -> list[Accepted]:
+        """Store the events in one transaction, one result for each, in order. Raises `DatabaseAway`."""
         # The same order in every process: two that take in the same keys wait for one another and do not deadlock.
         ordered = sorted(events, key=attrgetter("app", "key"))
-        with self._database.raw() as connection:
-            cursor = connection.cursor()
-            if self._database.on_sqlite:
-                cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute(_insert(self._mark, len(events)), [value for event in ordered for value in self._row(event)])
-            stored = {_hex(row[0]) for row in cursor.fetchall()}
+        with self._turn, self._database.raw() as connection:
+            cursor = self._dialect.begin(connection)
+            groups = [ordered[start : start + GROUP] for start in range(0, len(ordered), GROUP)]
+            stored = {new for group in groups for new in self._store(cursor, group)}
             rest = [event for event in events if event.id[4:] not in stored]
             first = self._first(cursor, rest) if rest else {}
             connection.commit()
@@ -78,19 +83,24 @@ class Intake:
             for event in events
         ]
 
-    def _first(self, cursor: Any, events: list[NewEvent]) -> dict[tuple[str, str], tuple[str, bytes]]:
+    def _store(self, cursor: Any, events: Sequence[NewEvent]) -> list[str]:
+        """Insert what is new; gives the ids of that, without their prefix."""
+        cursor.execute(_insert(self._dialect, len(events)), [value for event in events for value in self._row(event)])
+        return [_hex(row[0]) for row in cursor.fetchall()]
+
+    def _first(self, cursor: Any, events: Sequence[NewEvent]) -> dict[tuple[str, str], tuple[str, bytes]]:
         """The event and body hash that stand under each of these keys."""
-        pairs = ", ".join([f"({self._mark}, {self._mark})"] * len(events))
         cursor.execute(
-            f"SELECT app_id, key, id, body_hash FROM events WHERE (app_id, key) IN (VALUES {pairs})",  # noqa: S608 (marks only)
-            [value for event in events for value in (self._id(event.app), event.key)],
+            _find(self._dialect, len(events)),
+            [value for event in events for value in (self._dialect.id(event.app), event.key)],
         )
         return {(f"app_{_hex(row[0])}", row[1]): (f"evt_{_hex(row[2])}", bytes(row[3])) for row in cursor.fetchall()}
 
     def _row(self, event: NewEvent) -> tuple[Any, ...]:
+        to_id, to_time = self._dialect.id, self._dialect.time
         return (
-            self._id(event.id),
-            self._id(event.app),
+            to_id(event.id),
+            to_id(event.app),
             event.key,
             event.body_hash,
             event.type,
@@ -98,18 +108,60 @@ class Intake:
             event.object,
             event.target,
             event.body,
-            self._time(event.occurred_at),
-            self._time(event.accepted_at),
-            self._time(event.due_at),
+            to_time(event.occurred_at),
+            to_time(event.accepted_at),
+            to_time(event.due_at),
         )
 
-    def _id(self, id: str) -> Any:
-        return id_octets(id) if self._database.on_sqlite else uuid.UUID(hex=id[4:])
 
-    def _time(self, moment: datetime) -> Any:
-        if not self._database.on_sqlite:
-            return moment
+class _Sqlite:
+    """How the driver of SQLite is spoken to, without SQLAlchemy in between."""
+
+    ID = "BLOB"
+
+    @staticmethod
+    def begin(connection: Any) -> Any:
+        cursor = connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        return cursor
+
+    @staticmethod
+    def mark(_number: int) -> str:
+        return "?"
+
+    @staticmethod
+    def id(id: str) -> bytes:
+        return id_octets(id)
+
+    @staticmethod
+    @lru_cache(maxsize=GROUP)
+    def time(moment: datetime) -> str:
         return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+class _Postgres:
+    """How psycopg is spoken to: with the server's own marks, because it takes longer to find those of Python."""
+
+    ID = "uuid"
+
+    @staticmethod
+    def begin(connection: Any) -> Any:
+        return psycopg.RawCursor(connection.driver_connection)
+
+    @staticmethod
+    def mark(number: int) -> str:
+        return f"${number}"
+
+    @staticmethod
+    def id(id: str) -> str:
+        return id[PREFIX:]
+
+    @staticmethod
+    def time(moment: datetime) -> datetime:
+        return moment
+
+
+_SQLITE, _POSTGRES = _Sqlite(), _Postgres()
 
 
 def _repeated(event: NewEvent, first: tuple[str, bytes]) -> Accepted:
@@ -122,10 +174,20 @@ def _hex(value: Any) -> str:
     return hexed
 
 
-@lru_cache(maxsize=GROUP)
-def _insert(mark: str, rows: int) -> str:
-    row = f"({', '.join([mark] * len(COLUMNS))}, 0)"
+@lru_cache(maxsize=2 * GROUP)
+def _insert(dialect: _Sqlite | _Postgres, rows: int) -> str:
+    width = len(COLUMNS)
+    marks = [dialect.mark(number + 1) for number in range(rows * width)]
+    values = ", ".join(f"({', '.join(marks[start : start + width])}, 0)" for start in range(0, len(marks), width))
     return (
-        f"INSERT INTO events ({', '.join(COLUMNS)}, plan_cursor) VALUES {', '.join([row] * rows)} "  # noqa: S608 (marks only)
+        f"INSERT INTO events ({', '.join(COLUMNS)}, plan_cursor) VALUES {values} "  # noqa: S608 (marks only)
         "ON CONFLICT (app_id, key) DO NOTHING RETURNING id"
     )
+
+
+def _find(dialect: _Sqlite | _Postgres, keys: int) -> str:
+    pairs = ", ".join(
+        f"(CAST({dialect.mark(number)} AS {dialect.ID}), {dialect.mark(number + 1)})"
+        for number in range(1, 2 * keys, 2)
+    )
+    return f"SELECT app_id, key, id, body_hash FROM events WHERE (app_id, key) IN (VALUES {pairs})"  # noqa: S608 (marks only)

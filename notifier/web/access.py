@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from flask import current_app, g, request
 from pydantic import BaseModel
 
-from notifier.store.apps import Access, Apps
+from notifier.store.apps import Access, Apps, Signer
 from notifier.store.database import Database
 from notifier.web.problems import Problem
 
@@ -51,24 +51,25 @@ class Doorkeeper:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.keys = Remembered(self._key)
-        self.secrets = Remembered(self._secrets)
+        self.signers = Remembered(self._signer)
 
     def _key(self, key: str) -> Access | None:
         with self._database.read() as connection:
             return Apps(connection).by_key(key, datetime.now(UTC))
 
-    def _secrets(self, app: str) -> list[str]:
+    def _signer(self, app: str) -> Signer:
         with self._database.read() as connection:
-            return Apps(connection).signing_secrets(app, datetime.now(UTC))
+            return Apps(connection).signer(app, datetime.now(UTC))
 
 
 def needs(scope: str) -> Callable[[V], V]:
-    """The view is for API keys of this scope. Sets `g.app_id`."""
+    """The view is for API keys of this scope. Sets `g.access` and `g.app_id`."""
 
     def wrap(view: V) -> V:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            g.app_id = _by_key(scope).app
+            g.access = _by_key(scope)
+            g.app_id = g.access.app
             return view(*args, **kwargs)
 
         return guarded_by(f"key:{scope}")(guarded)  # type: ignore[return-value]  # the same view, guarded

@@ -2,34 +2,28 @@
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 
-import pydantic_core
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.datastructures import Headers
 
-from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.policy.signature import verify
-from notifier.store.intake import NewEvent
+from notifier.store.apps import Access, Signer
 from notifier.store.log import EventEntry, Log
-from notifier.store.types import new_id
 from notifier.web.access import Doorkeeper, guarded_by, needs, takes
 from notifier.web.bodies import EventBody
-from notifier.web.gauge import Gauge
+from notifier.web.cloudevents import is_cloudevent, read_cloudevent
+from notifier.web.gauge import refuse_when_full
 from notifier.web.parts import parts
-from notifier.web.problems import Fault, Problem, invalid, not_found, pointer
+from notifier.web.posted import Posted, checked_key, key_reused, new_event
+from notifier.web.problems import Problem, not_found
 from notifier.web.reading import check_media_type, checked, read_json, read_octets
 from notifier.web.shapes import moment
 
 bp = Blueprint("events", __name__, url_prefix="/v1")
 
-KEY = 255
-_KEY = re.compile(rf"[ -~]{{0,{KEY}}}")
 _APP_ID = re.compile(r"app_[0-9a-f]{32}")
-OVERDUE = timedelta(seconds=2)  # an event without a plan for that long is rung for again
+_NOBODY = Signer(Access(""))
 
 
 @bp.post("/hooks/<string:app_id>")
@@ -39,11 +33,14 @@ def receive_signed(app_id: str) -> Response:
     """Take one event signed as Standard Webhooks say. 202: it is stored, not that anybody was told."""
     body = read_octets()
     key = request.headers.get("webhook-id", "")
-    if not _signed(app_id, key, body):
+    sender = _signed_by(app_id, key, body)
+    if sender is None:
         raise Problem(
             401, "unauthorized", "Sign the raw body as Standard Webhooks say, with a live secret and the time of now."
         )
-    return _accept(app_id, _key(key, "webhook-id"), body)
+    key = checked_key(key, "webhook-id")
+    refuse_when_full()
+    return accept(sender, plain(key, body))
 
 
 @bp.post("/events")
@@ -51,7 +48,9 @@ def receive_signed(app_id: str) -> Response:
 @takes(EventBody)
 def receive() -> Response:
     """Take one event with an API key. 202: it is stored, not that anybody was told."""
-    return _accept(g.app_id, _key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key"), read_octets())
+    key, raw = checked_key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key"), read_octets()
+    refuse_when_full()
+    return accept(g.access, read_cloudevent(raw) if is_cloudevent() else plain(key, raw))
 
 
 @bp.get("/events/<evt:event_id>")
@@ -86,74 +85,40 @@ def _links(event_id: str) -> dict[str, str]:
     }
 
 
-def _signed(app_id: str, key: str, body: bytes) -> bool:
+def _signed_by(app_id: str, key: str, body: bytes) -> Access | None:
+    """The app that signed this body just now, or None."""
     doorkeeper: Doorkeeper = current_app.extensions["doorkeeper"]
-    known = _is_app_id(app_id)
-    for secrets in (doorkeeper.secrets.get, doorkeeper.secrets.fresh):
+    known = _APP_ID.fullmatch(app_id) is not None
+    for ask in (doorkeeper.signers.get, doorkeeper.signers.fresh):
+        signer = ask(app_id) if known else _NOBODY
         if verify(
             body,
             id=key,
             timestamp=request.headers.get("webhook-timestamp", ""),
             signatures=request.headers.get("webhook-signature", ""),
-            secrets=secrets(app_id) if known else [],
+            secrets=signer.secrets,
             now=parts().clock(),
         ):
-            return bool(key)
-    return False
+            return signer.access if key else None
+    return None
 
 
-def _is_app_id(text: str) -> bool:
-    return _APP_ID.fullmatch(text) is not None
-
-
-def _key(text: str, header: str) -> str:
-    if not _KEY.fullmatch(text):
-        raise Problem(400, "malformed", f"{header} must be 1 to {KEY} printable ASCII characters.")
-    return text
-
-
-def _accept(app_id: str, key: str, raw: bytes) -> Response:
-    _refuse_when_full()
-    event, queue = new_event(app_id, key, raw)
+def accept(sender: Access, posted: Posted) -> Response:
+    """Store one checked event and say so."""
+    event, queue = new_event(sender, posted, parts().catalogue, parts().clock())
     accepted = parts().intake.accept(event)
     if accepted.reused:
-        raise Problem(
-            422, "idempotency-key-reused", "This key already came with another body. Give each event its own key."
-        )
+        raise key_reused()
     if not accepted.duplicate:
         parts().nudge(event.id, queue)
     return _accepted(accepted.id, duplicate=accepted.duplicate)
 
 
-def _refuse_when_full() -> None:
-    gauge: Gauge = current_app.extensions["gauge"]
-    if gauge.full:
-        raise Problem(
-            429, "too-many", "More events wait for their plan than can be taken in; try again.", retry_after=5
-        )
-
-
-def new_event(app_id: str, key: str, raw: bytes) -> tuple[NewEvent, str]:
-    """The event of a body, and the queue of its type."""
+def plain(key: str, raw: bytes) -> Posted:
+    """The event of a JSON body."""
     check_media_type()
     value, body = read_json(raw), checked(EventBody, raw)
-    kind = _kind(body, value)
-    now, event_id = parts().clock(), new_id("evt")
-    event = NewEvent(
-        id=event_id,
-        app=app_id,
-        key=key or event_id,
-        body_hash=sha256(_canonical(value)).digest(),
-        type=kind.name,
-        actor=body.data.actor.id,
-        object=body.data.object.id,
-        target=body.data.target.id if body.data.target else "",
-        body=pydantic_core.to_json(value["data"]),
-        occurred_at=body.timestamp or now,
-        accepted_at=now,
-        due_at=now + OVERDUE,
-    )
-    return event, kind.queue
+    return Posted(body.type, body.timestamp, key, value)
 
 
 class _Accepted(Response):
@@ -169,30 +134,3 @@ def _accepted(event_id: str, *, duplicate: bool) -> Response:
     if duplicate:
         headers["Idempotency-Replayed"] = "true"
     return _Accepted(answer, 202, headers, content_type="application/json")
-
-
-def _kind(body: EventBody, value: Mapping[str, Any]) -> Kind:
-    """The event's entry in the catalogue. Refused: an unknown type, or one that names nobody to tell."""
-    catalogue = parts().catalogue
-    kind = catalogue.find(body.type)
-    if kind is None:
-        known = ", ".join(catalogue.short_names)
-        raise invalid([Fault("/type", "unknown_type", f"This type is not in the catalogue; we know {known}.")])
-    if not kind.cadences or FOLLOWERS in kind.told:
-        return kind
-    paths = [tuple(path.split(".")) for path in (*kind.told, "to", "followers_of")]
-    if not any(_at(value["data"], path) for path in paths):
-        named = " or ".join(".".join(("data", *path)) for path in paths)
-        raise invalid([Fault(pointer(("data", *paths[0])), "missing", f"Nobody is named to be told; give {named}.")])
-    return kind
-
-
-def _at(data: Any, path: tuple[str, ...]) -> Any:
-    for part in path:
-        data = data.get(part) if isinstance(data, dict) else None
-    return data
-
-
-def _canonical(value: Any) -> bytes:
-    """One spelling for one JSON value: key order, white space, escapes and 1.0 for 1 make no difference."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

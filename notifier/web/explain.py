@@ -13,8 +13,9 @@ from notifier.policy.explaining import sentence
 from notifier.store.intake import NewEvent
 from notifier.web.access import needs, takes
 from notifier.web.bodies import EventBody, Word
-from notifier.web.events import new_event
+from notifier.web.events import plain
 from notifier.web.parts import parts
+from notifier.web.posted import new_event
 from notifier.web.problems import Fault, faults_of, invalid, not_found
 from notifier.web.reading import read_octets
 
@@ -52,7 +53,7 @@ def explain(event_id: str) -> Response:
 def dry_run() -> Response:
     """What would become of an event that came now. Nothing is stored, and nobody is told."""
     query, mark = _asked()
-    posted, _ = new_event(g.app_id, "", read_octets())
+    posted, _ = new_event(g.access, plain("", read_octets()), parts().catalogue, parts().clock())
     event = _happening(posted)
     return _answer(parts().explainer.dry(event, user=query.user, mark=mark, limit=query.limit))
 

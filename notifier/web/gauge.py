@@ -2,8 +2,11 @@
 
 import time
 
+from flask import current_app
+
 from notifier.store.database import Database
 from notifier.store.log import Log
+from notifier.web.problems import Problem
 
 
 class Gauge:
@@ -24,3 +27,12 @@ class Gauge:
             with self._database.read() as connection:
                 self._full = Log(connection).unplanned_at_least(self._most)
         return self._full
+
+
+def refuse_when_full() -> None:
+    """Raise the problem that too many events wait, where they do."""
+    gauge: Gauge = current_app.extensions["gauge"]
+    if gauge.full:
+        raise Problem(
+            429, "too-many", "More events wait for their plan than can be taken in; try again.", retry_after=5
+        )

@@ -8,6 +8,7 @@ from typing import Any
 from flask import current_app
 
 from notifier.channels import Address
+from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
@@ -33,6 +34,7 @@ class WebParts:
     database: Database
     intake: Intake
     catalogue: Catalogue
+    languages: Languages
     again: Again
     explainer: Explainer
     backtest: Backtest

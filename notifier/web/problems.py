@@ -59,12 +59,12 @@ def not_found(what: str, id: str) -> Problem:
     return Problem(404, "not-found", f"There is no {what} {id}.")
 
 
-def invalid(faults: Sequence[Fault]) -> Problem:
-    """A body with these faults."""
+def invalid(faults: Sequence[Fault], most: int = SHOWN) -> Problem:
+    """A body with these faults, of which so many are named."""
     if len(faults) == 1:
         return Problem(422, "invalid", faults[0].detail, faults=faults)
-    rest = f"; the first {SHOWN} are named" if len(faults) > SHOWN else ""
-    return Problem(422, "invalid", f"{len(faults)} fields are wrong{rest}.", faults=faults[:SHOWN])
+    rest = f"; the first {most} are named" if len(faults) > most else ""
+    return Problem(422, "invalid", f"{len(faults)} fields are wrong{rest}.", faults=faults[:most])
 
 
 def faults_of(error: ValidationError, below: str = "") -> list[Fault]:
@@ -123,6 +123,18 @@ def _problem_of(error: HTTPException) -> Problem:
 
 def document(problem: Problem) -> Response:
     """The answer for a problem."""
+    response = jsonify(as_json(problem))
+    response.status_code = problem.status
+    response.content_type = "application/problem+json"
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def as_json(problem: Problem) -> dict[str, object]:
+    """The problem document itself, as a whole answer or as one result among many."""
     body: dict[str, object] = {
         "type": f"/problems/{problem.slug}",
         "title": TITLES.get(problem.slug, problem.slug),
@@ -134,14 +146,7 @@ def document(problem: Problem) -> Response:
         body["errors"] = [
             {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail} for fault in problem.faults
         ]
-    response = jsonify(body)
-    response.status_code = problem.status
-    response.content_type = "application/problem+json"
-    if problem.retry_after is not None:
-        response.headers["Retry-After"] = str(problem.retry_after)
-    if problem.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+    return body
 
 
 def _code(kind: str) -> str:

@@ -5,11 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template, request
+from sqlalchemy import Connection
 
 from notifier.channels import Address
+from notifier.languages import Language
+from notifier.languages.templates import said_in
+from notifier.languages.things import kind_name
 from notifier.policy.catalogue import Kind
+from notifier.policy.choices import Author
 from notifier.policy.links import read_token, sealed, type_mark, unsealed
 from notifier.policy.words import Cadence
+from notifier.store.choices import Choices
 from notifier.store.people import People
 from notifier.web.access import guarded_by
 from notifier.web.parts import parts
@@ -27,6 +33,7 @@ class Subject:
     user: str
     kind: Kind
     address: str
+    language: Language
 
 
 @bp.get("/u/<string:token>")
@@ -34,9 +41,7 @@ class Subject:
 def unsubscribe_page(token: str) -> str | tuple[str, int]:
     """Ask what to stop. Mail scanners open every link, so that opening one must change nothing."""
     subject = _subject(token)
-    if subject is None:
-        return render_template("link_unknown.html"), 404
-    return render_template("unsubscribe.html", subject=subject, done="")
+    return _page(subject) if subject else _unknown_link()
 
 
 @bp.post("/u/<string:token>")
@@ -45,7 +50,7 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
     """Stop at once. A mail program posts `List-Unsubscribe=One-Click`; the page posts what was chosen."""
     subject = _subject(token)
     if subject is None:
-        return render_template("link_unknown.html"), 404
+        return _unknown_link()
     if "undo" in request.form:
         return _undo(subject, token, request.form["undo"])
     stop = request.form.get("stop", "")
@@ -53,32 +58,54 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
     undo = _stop(subject, token, done)
     if request.form.get("List-Unsubscribe") == "One-Click":
         return Response("Unsubscribed.\n", content_type="text/plain; charset=utf-8")
-    return render_template("unsubscribe.html", subject=subject, done=done, undo=undo)
+    return _page(subject, done, undo)
+
+
+def _page(subject: Subject, done: str = "", undo: str = "") -> str:
+    language = subject.language
+    kind = kind_name(language, subject.kind.name)
+    words = said_in(language)
+    return render_template(
+        "unsubscribe.html", language=language, kind=kind, subject=subject, done=done, undo=undo, **words
+    )
+
+
+def _unknown_link() -> tuple[str, int]:
+    # Nobody is known here; the browser says what its owner reads.
+    languages = parts().languages
+    asked = request.accept_languages.best_match([tag.replace("_", "-") for tag in languages.tags], "en")
+    language = languages.speak(asked)
+    return render_template("link_unknown.html", language=language, **said_in(language)), 404
 
 
 def _subject(token: str) -> Subject | None:
     link = read_token(parts().link_secret, PURPOSE, token)
     if link is None:
         return None
-    kinds = [kind for kind in parts().catalogue.kinds.values() if type_mark(kind.name) == link.type]
+    kinds = [kind for kind in _stoppable() if type_mark(kind.name) == link.type]
     address_id = f"sub_{link.address.hex()}"
     with parts().database.read() as connection:
-        owner = People(connection).owner(address_id)
+        people = People(connection)
+        owner = people.owner(address_id)
+        profile = people.profile(owner[0]) if owner else None
     if owner is None or not kinds:
         return None
     user, value = owner
-    return Subject(user, kinds[0], parts().masked(CHANNEL, Address(address_id, value)))
+    language = parts().languages.speak(profile.locale if profile else "")
+    return Subject(user, kinds[0], parts().masked(CHANNEL, Address(address_id, value)), language)
+
+
+def _stoppable() -> list[Kind]:
+    """The types that a person can turn off."""
+    return [kind for kind in parts().catalogue.heard if not kind.mandatory]
 
 
 def _stop(subject: Subject, token: str, done: str) -> str:
     """Stop what was chosen; gives what undoes it: the choices that stood before, sealed."""
-    every = [kind.name for kind in parts().catalogue.kinds.values()]
-    types = every if done == "all" else [subject.kind.name]
-    with parts().database.write() as connection:
-        people = People(connection)
-        choices = people.choices(subject.user)
-        _choose(people, subject, dict.fromkeys(types, Cadence.DAILY if done == "daily" else Cadence.OFF))
-    before = {type_: choices.get((type_, CHANNEL)) for type_ in types}
+    types = [kind.name for kind in _stoppable()] if done == "all" else [subject.kind.name]
+    through = "one_click" if request.form.get("List-Unsubscribe") == "One-Click" else "link"
+    cadence = Cadence.DAILY if done == "daily" else Cadence.OFF
+    before = _choose(subject, dict.fromkeys(types, cadence), through)
     return sealed(parts().link_secret, _undo_purpose(token), json.dumps(before))
 
 
@@ -86,15 +113,22 @@ def _undo(subject: Subject, token: str, given: str) -> str | tuple[str, int]:
     """Put the choices back that stood before, the person's own and the catalogue's alike."""
     before = unsealed(parts().link_secret, _undo_purpose(token), given)
     if before is None:
-        return render_template("link_unknown.html"), 404
-    with parts().database.write() as connection:
-        _choose(People(connection), subject, json.loads(before))
-    return render_template("unsubscribe.html", subject=subject, done="undo")
+        return _unknown_link()
+    _choose(subject, json.loads(before), "link")
+    return _page(subject, "undo")
 
 
-def _choose(people: People, subject: Subject, cadences: Mapping[str, str | None]) -> None:
-    chosen = {(type_, CHANNEL): Cadence(cadence) if cadence else None for type_, cadence in cadences.items()}
-    people.choose(subject.user, chosen, by="link", now=parts().clock())
+def _choose(subject: Subject, cadences: Mapping[str, str | None], through: str) -> dict[str, str | None]:
+    """Choose for mails of these types; gives the person's own choices of before."""
+
+    def change(connection: Connection) -> dict[str, str | None]:
+        choices, user = Choices(connection), subject.user
+        before = choices.of([user])[user]
+        wishes = {(type_, CHANNEL): cadence for type_, cadence in cadences.items()}
+        choices.change({user: wishes}, Author("person", through), parts().clock())
+        return {type_: before.get((type_, CHANNEL)) for type_ in cadences}
+
+    return parts().database.transact(change)
 
 
 def _undo_purpose(token: str) -> str:

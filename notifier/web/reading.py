@@ -1,13 +1,12 @@
 """A request's body, from octets to a checked model. Each step refuses with a problem, before the next one begins."""
 
 import json
-import math
 from typing import Any, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
 
-from notifier.web.problems import Problem, faults_of, invalid
+from notifier.web.problems import SHOWN, Problem, faults_of, invalid
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -21,11 +20,11 @@ def read_octets(most: int = MOST) -> bytes:
     """
     length = request.content_length
     if (length or 0) > most:
-        raise _too_large(most)
+        raise too_large(most)
     request.max_content_length = most + 1  # of a body in chunks, what comes after is cut off without a word
     raw = request.get_data(cache=False)
     if len(raw) > most:
-        raise _too_large(most)
+        raise too_large(most)
     if length not in (None, len(raw)):
         raise Problem(400, "malformed", "The body broke off before its Content-Length was reached.")
     return raw
@@ -34,12 +33,29 @@ def read_octets(most: int = MOST) -> bytes:
 def read_json(raw: bytes) -> Any:
     """The JSON value (RFC 8259), whole numbers as ints, also where they stand as 1.0.
 
-    Of a name that stands twice, the last one counts. `checked` is stricter still: with half surrogates and with depth.
+    Of a name that stands twice, the last one counts. What nothing can hold (1e400, half a surrogate pair, a depth of
+    thousands) is still in it: `canonical` refuses that.
     """
     try:
-        return json.loads(raw.decode(), parse_float=_number, parse_constant=_no_number)
+        return _JSON.decode(raw.decode())
     except (ValueError, RecursionError):
-        raise _malformed() from None
+        raise malformed() from None
+
+
+def canonical(value: Any) -> bytes:
+    """One spelling for one JSON value: key order, white space, escapes and 1.0 for 1 make no difference."""
+    try:
+        return _CANONICAL.encode(value).encode()
+    except (ValueError, RecursionError):
+        raise Problem(400, "malformed", "The body holds what cannot be kept, such as the number 1e400.") from None
+
+
+def checked_value(model: type[B], value: Any, most: int = SHOWN) -> B:
+    """The JSON value as this model; of what is wrong so much is named."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise invalid(faults_of(error), most) from None
 
 
 def checked(model: type[B], raw: bytes) -> B:
@@ -49,13 +65,13 @@ def checked(model: type[B], raw: bytes) -> B:
     except ValidationError as error:
         faults = faults_of(error)
     if faults[0].code == "json_invalid":
-        raise _malformed()
+        raise malformed()
     raise invalid(faults)
 
 
-def read(model: type[B]) -> B:
-    """The request's JSON body as this model."""
-    raw = read_octets()
+def read(model: type[B], most: int = MOST) -> B:
+    """The request's JSON body of at most so many bytes as this model."""
+    raw = read_octets(most)
     check_media_type()
     return checked(model, raw)
 
@@ -68,18 +84,23 @@ def check_media_type() -> None:
 
 def _number(text: str) -> int | float:
     value = float(text)
-    if math.isinf(value):
-        raise Problem(400, "malformed", "The body holds a number that is too large to be kept, such as 1e400.")
     return int(value) if value.is_integer() else value
 
 
 def _no_number(_name: str) -> None:
-    raise _malformed()  # NaN and Infinity are no JSON
+    raise malformed()  # NaN and Infinity are no JSON
 
 
-def _too_large(most: int) -> Problem:
+def too_large(most: int) -> Problem:
+    """That a body, or one item of it, is over the limit."""
     return Problem(413, "too-large", f"A body is at most {most} bytes here.")
 
 
-def _malformed() -> Problem:
+def malformed() -> Problem:
+    """That the body is no JSON text."""
     return Problem(400, "malformed", "The body is not JSON in UTF-8.")
+
+
+_JSON = json.JSONDecoder(parse_float=_number, parse_constant=_no_number)
+# What was just read from JSON holds no circles.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False)

@@ -25,11 +25,11 @@ def test_a_rotated_secret_lives_on_for_the_overlap_and_a_second_rotation_does_no
     apps = Apps(connection)
     made = apps.create("web", NOW)
     second = apps.rotate(made.app, overlap=DAY, now=NOW)
-    assert apps.signing_secrets(made.app, NOW) == [second, made.secret]
+    assert apps.signer(made.app, NOW).secrets == (second, made.secret)
     third = apps.rotate(made.app, overlap=DAY, now=NOW + DAY / 2)
-    assert apps.signing_secrets(made.app, NOW + DAY * 0.75) == [third, second, made.secret]
-    assert apps.signing_secrets(made.app, NOW + DAY) == [third, second]
-    assert apps.signing_secrets(made.app, NOW + 2 * DAY) == [third]
+    assert apps.signer(made.app, NOW + DAY * 0.75).secrets == (third, second, made.secret)
+    assert apps.signer(made.app, NOW + DAY).secrets == (third, second)
+    assert apps.signer(made.app, NOW + 2 * DAY).secrets == (third,)
 
 
 def test_a_revoked_app_has_neither_secret_nor_key(connection: Connection):
@@ -41,7 +41,7 @@ def test_a_revoked_app_has_neither_secret_nor_key(connection: Connection):
     assert apps.by_key("nk_wrong", NOW) is None
     assert apps.revoke(made.app, NOW)
     assert not apps.revoke(made.app, NOW)
-    assert apps.signing_secrets(made.app, NOW) == []
+    assert apps.signer(made.app, NOW).secrets == ()
     assert apps.by_key(made.key, NOW) is None
     assert apps.rotate(made.app, overlap=DAY, now=NOW) is None
 

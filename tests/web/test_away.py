@@ -43,7 +43,9 @@ def away(api: Api) -> None:
         ("POST", "/v1/events", like()),
         ("PUT", "/v1/users/bob", {"name": "Bob"}),
         ("PUT", "/v1/users/bob/preferences", {"types": {"like": {"push": "off"}}}),
+        ("POST", "/v1/events/batch", {"events": [like()]}),
         ("GET", "/v1/deliveries", None),
+        ("GET", "/v1/changes", None),
         ("GET", "/v1/books", None),
     ):
         response = api.call(method, path, body)
@@ -100,6 +102,7 @@ def test_when_too_much_waits_an_event_is_refused_and_taken_later(api: Api):
     stored = api.counts()["events"]
     assert stored > 2
     assert refused()
+    problem_of(api.call("POST", "/v1/events/batch", {"events": [like()]}), 429, "too-many")
     assert api.counts()["events"] == stored
     with api.parts.database.write() as connection:
         connection.execute(text("UPDATE events SET planned_at = accepted_at"))

@@ -270,8 +270,10 @@ def test_without_a_live_key_there_is_no_way_in(api: Api, given: str):
     ("scope", "method", "path"),
     [
         ("events", "POST", "/v1/events"),
+        ("events", "POST", "/v1/events/batch"),
         ("log", "GET", "/v1/deliveries"),
         ("log", "GET", "/v1/books"),
+        ("log", "GET", "/v1/changes"),
         ("people", "PUT", "/v1/users/bob"),
         ("operate", "POST", "/v1/deliveries/retry"),
     ],

@@ -1,6 +1,7 @@
 """Bodies, headers, paths and queries that nobody would think of: never a 500, and nothing stored on a refusal."""
 
 import json
+from base64 import urlsafe_b64encode
 from typing import Any
 from urllib.parse import quote, quote_from_bytes
 
@@ -39,9 +40,15 @@ CHOICES = st.fixed_dictionaries(
             st.dictionaries(st.sampled_from(["email", "push", "feed"]) | st.text(max_size=4), st.text() | JSON) | JSON,
         )
         | JSON
-    }
+    },
+    optional={
+        "digest": st.dictionaries(st.sampled_from(["time", "weekday"]), st.text() | JSON) | JSON,
+        "quiet_hours": st.dictionaries(st.sampled_from(["start", "end"]), st.text() | JSON) | JSON,
+        "cap_per_hour": st.dictionaries(st.sampled_from(["email", "push"]), st.integers() | JSON) | JSON,
+    },
 )
 DEVICE = st.fixed_dictionaries({"endpoint": st.text() | JSON, "keys": JSON | st.dictionaries(st.text(), JSON)})
+ATTRIBUTES = st.sampled_from(["specversion", "type", "id", "source", "time", "data", "data_base64", "datacontenttype"])
 HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=80)
 
 
@@ -70,6 +77,32 @@ def test_any_body_is_answered_at_both_doors(api: Api, body: bytes):
 
 
 @FEW
+@given(items=st.lists(NEARLY | st.dictionaries(NAMES, JSON) | JSON, max_size=5), tail=st.binary(max_size=3))
+def test_any_batch_is_answered_with_a_result_for_each(api: Api, items: list[Any], tail: bytes):
+    answered(api, "POST", "/v1/events/batch", octets({"events": items}) + tail)
+    answered(api, "POST", "/v1/events/batch", octets(items) + tail)
+    lines = b"\n".join([tail, *map(octets, items), b"{}"])
+    response = api.call("POST", "/v1/events/batch", lines, content_type="application/x-ndjson")
+    assert response.status_code == 202
+    assert len(response.get_json()["results"]) == sum(1 for line in lines.split(b"\n") if line.strip())
+
+
+@FEW
+@given(body=st.dictionaries(ATTRIBUTES, JSON | st.sampled_from(["1.0", "like"])), type_=HEADER)
+def test_any_cloudevent_is_answered(api: Api, body: dict[str, Any], type_: str):
+    whole = {"specversion": "1.0", "type": "like", "id": "1", "source": "/"} | like() | body
+    answered(api, "POST", "/v1/events", octets(whole), content_type="application/cloudevents+json")
+    answered(api, "POST", "/v1/events", octets(body), content_type=f"application/cloudevents{type_}")
+    answered(api, "POST", "/v1/events", octets(whole["data"]), ce_specversion="1.0", ce_id=type_, ce_source=type_)
+
+
+@FEW
+@given(after=st.text(max_size=60) | st.binary(max_size=40).map(lambda octets: urlsafe_b64encode(octets).decode()))
+def test_any_cursor_of_changes_is_answered(api: Api, after: str):
+    answered(api, "GET", f"/v1/changes?after={quote(after, errors='replace')}")
+
+
+@FEW
 @given(place=NAMES, value=JSON, tail=st.binary(max_size=3))
 def test_any_value_in_any_place_is_answered(api: Api, place: str, value: Any, tail: bytes):
     body = like()
@@ -85,6 +118,8 @@ def test_any_value_in_any_place_is_answered(api: Api, place: str, value: Any, ta
 def test_any_body_about_people_is_answered(api: Api, body: bytes):
     answered(api, "PUT", "/v1/users/fuzz", body)
     answered(api, "PUT", "/v1/users/fuzz/preferences", body)
+    answered(api, "PUT", "/v1/users/batch", body)
+    answered(api, "PUT", "/v1/users/batch", b'{"users": [%s]}' % body)
     answered(api, "POST", "/v1/users/fuzz/push-subscriptions", body)
     answered(api, "POST", "/v1/deliveries/retry", body)
 
@@ -101,6 +136,10 @@ def test_any_path_is_answered(api: Api, id: str):
         ("GET", "events"),
         ("POST", "hooks"),
         ("GET", "deliveries"),
+        ("PUT", "users/fuzz/mutes"),
+        ("PUT", "users/fuzz/mutes/actor:"),
+        ("PUT", "users/fuzz/blocks"),
+        ("DELETE", "users/fuzz/mutes"),
     ):
         answered(api, method, f"/v1/{path}/{id}", b"{}")
 
@@ -127,12 +166,14 @@ def test_any_query_is_answered(api: Api, query: dict[str, str]):
 @given(headers=st.dictionaries(
     st.sampled_from([
         "authorization", "webhook_id", "webhook_timestamp", "webhook_signature", "content_type", "idempotency_key",
+        "ce_specversion", "ce_type", "ce_id", "ce_source", "ce_time",
     ]),
     HEADER,
 ))  # fmt: skip
 def test_any_headers_are_answered(api: Api, headers: dict[str, str]):
     answered(api, "POST", "/v1/events", octets(like()), **headers)
     answered(api, "POST", f"/v1/hooks/{api.app.app}", octets(like()), **headers)
+    answered(api, "POST", "/v1/events/batch", octets({"events": [like()]}), **headers)
 
 
 @FEW

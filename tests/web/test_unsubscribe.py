@@ -8,9 +8,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from notifier.policy.links import Link, make_token, type_mark
-from notifier.store.people import People
+from notifier.store.choices import Choices
 from tests.web.api import Api
 
+MANDATORY = {"security": "instant"}
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -44,7 +45,7 @@ class Reader:
 
     def own(self) -> dict[tuple[str, str], str]:
         with self.api.parts.database.read() as connection:
-            return dict(People(connection).choices(self.user))
+            return Choices(connection).of([self.user])[self.user]
 
     def post(self, body: bytes, content_type: str = FORM) -> TestResponse:
         return self.api.call("POST", f"/u/{self.token}", body, content_type=content_type, authorization="")
@@ -91,7 +92,11 @@ def test_a_one_click_post_is_answered_without_a_page(reader: Reader):
 def test_undo_puts_back_what_stood_before_a_persons_own_choices_included(reader: Reader, stop: str):
     own = reader.own()
     page = reader.post(f"stop={stop}".encode())
-    stopped = {"type": {"comment": "off"}, "daily": {"comment": "daily"}, "all": dict.fromkeys(reader.before, "off")}
+    stopped = {
+        "type": {"comment": "off"},
+        "daily": {"comment": "daily"},
+        "all": dict.fromkeys(reader.before, "off") | MANDATORY,
+    }
     assert reader.mails() == reader.before | stopped[stop]
     assert "Undone" in reader.undo(page).text
     assert (reader.mails(), reader.own()) == (reader.before, own)
@@ -110,4 +115,32 @@ def test_an_undo_is_good_for_its_own_link_alone(reader: Reader, api: Api):
     [value] = re.findall(r'name="undo" value="([^"]+)"', page.text)
     answer = api.server.test_client().post(f"/u/{other.token}", data={"undo": html.unescape(value)})
     assert answer.status_code == 404
-    assert set(other.mails().values()) == {"off"}
+    assert other.mails() == dict.fromkeys(other.before, "off") | MANDATORY
+
+
+@pytest.mark.parametrize(
+    ("locale", "lang", "direction", "asks", "tells"),
+    [
+        ("en", "en", "ltr", "Stop mail about “comment”?", "No more mail about “comment” goes to"),
+        ("de_AT", "de", "ltr", "Keine Mails mehr zu „Kommentare“?", "Es gehen keine Mails zu „Kommentare“ mehr an"),
+        ("ar", "ar", "rtl", "إيقاف رسائل «التعليقات»؟", "لن تُرسل بعد الآن رسائل «التعليقات» إلى"),
+        ("fr", "en", "ltr", "Stop mail about “comment”?", "No more mail about “comment” goes to"),
+    ],
+)
+def test_the_page_speaks_the_persons_language(
+    reader: Reader, locale: str, lang: str, direction: str, asks: str, tells: str
+):
+    reader.api.call("PUT", f"/v1/users/{reader.user}", {"locale": locale})
+    page = reader.api.call("GET", f"/u/{reader.token}", authorization="").text
+    assert f'<html lang="{lang}" dir="{direction}">' in page
+    assert asks in html.unescape(page)
+    assert tells in html.unescape(reader.post(b"stop=type").text)
+
+
+def test_an_unknown_link_speaks_what_the_browser_asks_for(api: Api):
+    def page(accept: str) -> str:
+        return api.call("GET", "/u/nonsense", authorization="", accept_language=accept).text
+
+    assert "Dieser Link funktioniert nicht" in page("fr;q=0.9, de-CH;q=0.8")
+    assert 'dir="rtl"' in page("ar-EG")
+    assert "This link does not work" in page("fr") == page("")

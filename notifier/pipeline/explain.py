@@ -151,7 +151,7 @@ class _Reading:
         return own_acts(self._event, self._kind) if self._in_catalogue else ()
 
     def _coming(self, users: Sequence[str]) -> Iterator[Line]:
-        for line in self._decided(users):
+        for line in self._decided(users) if users else ():
             yield line if self._dry else unplanned(line)
 
     def _decided(self, users: Sequence[str]) -> Iterator[Line]:

@@ -1,14 +1,26 @@
 """What one set of rules makes of events that happened: messages as they would have gone out, held in memory alone."""
 
 import heapq
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from notifier.policy.calendar import next_digest_at
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.decide import HOUR, Case, Plan, Recipient, capped, decide, fold_key, held, silence_of
+from notifier.policy.decide import (
+    HOUR,
+    Case,
+    Plan,
+    Reach,
+    Recipient,
+    Rhythm,
+    capped,
+    decide,
+    fold_key,
+    held,
+    silence_of,
+)
 from notifier.policy.events import Event
 from notifier.policy.gathering import LONGEST, Joined, Told, joined
 from notifier.policy.words import Cadence, Reason, State
@@ -55,20 +67,23 @@ class Message:
     def told(self) -> Told:
         """As a notification that is joined sees it."""
         plan = self.plan
-        return Told(self.id, plan.channel, None, plan.state, plan.reason, plan.rule, self.waits, self.due_at)
+        return Told(self.id, plan.channel, plan.address, plan.state, plan.reason, plan.rule, self.waits, self.due_at)
 
 
 @dataclass(slots=True)
 class Box:
     """One person on one channel: what went out in the last hour, and what waits."""
 
-    sent: list[datetime] = field(default_factory=list)
+    sent: deque[datetime] = field(default_factory=deque)
     waiting: list[tuple[datetime, int, Message]] = field(default_factory=list)  # a heap
     bundles: dict[tuple[datetime, bool], Message] = field(default_factory=dict)
 
     def messages(self, now: datetime) -> list[datetime]:
         """When messages went out in the last hour, or are coming in the next: what a cap counts."""
-        self.sent = [moment for moment in self.sent if moment > now - HOUR]
+        while self.sent and self.sent[0] <= now - HOUR:
+            self.sent.popleft()
+        if not self.waiting:
+            return list(self.sent)
         coming = [one.due_at for _, _, one in self.waiting if one.waits and one.plan.reason == Reason.GATHERING]
         return sorted([*self.sent, *(moment for moment in coming if moment <= now + HOUR)])
 
@@ -81,15 +96,26 @@ class Fold:
     total: int = 0
     messages: dict[str, Message] = field(default_factory=dict)
 
+    def forget(self) -> None:
+        """Keep what more can join, and what stands in the feed."""
+        self.messages = {id_: one for id_, one in self.messages.items() if one.waits or one.plan.state == State.SENT}
+
 
 @dataclass(slots=True)
 class Person:
     """Someone who hears, as they are today, and all that waits for them."""
 
     recipient: Recipient
+    reach: Mapping[str, Reach]
+    rhythm: Rhythm
     boxes: dict[str, Box] = field(default_factory=dict)
     folds: dict[str, Fold] = field(default_factory=dict)
     undone: dict[tuple[str, str, str], list[tuple[Past, dict[str, Message]]]] = field(default_factory=dict)
+
+    def seen(self, one: Recipient, now: datetime) -> Recipient:
+        """The person as an event concerns them, with what holds for all: their one device, rhythm and messages."""
+        messages = {channel: box.messages(now) for channel, box in self.boxes.items() if channel in self.rhythm.caps}
+        return Recipient(one.id, one.timezone, one.cadences, self.reach, self.rhythm, one.relations, messages)
 
 
 class Replay:
@@ -113,8 +139,9 @@ class Replay:
         event, now = past.event, past.event.accepted_at
         person = self._person(recipient)
         self._go_on(person, now)
+        person.recipient = person.seen(recipient, now)
         case = self._case(past, kind, person)
-        plans = decide(case, replace(person.recipient, messages=self._messages(person, now)), now)
+        plans = decide(case, person.recipient, now)
         fold = None
         if case.gather and silence_of(case, recipient) is None:
             fold = _open(person, fold_key(event, kind), now)
@@ -129,13 +156,15 @@ class Replay:
             self._go_on(person, _FOREVER)
 
     def _person(self, recipient: Recipient) -> Person:
-        caps = {**self.catalogue.caps, **recipient.rhythm.caps}
-        # Devices are not told apart: one message of a channel is one, however many screens show it.
-        reach = {channel: replace(one, addresses=one.addresses[:1]) for channel, one in recipient.reach.items()}
-        ours = replace(recipient, rhythm=replace(recipient.rhythm, caps=caps), reach=reach)
-        person = self._people.setdefault(recipient.id, Person(ours))
-        person.recipient = ours
+        person = self._people.get(recipient.id)
+        if person is None:
+            person = self._people[recipient.id] = Person(
+                recipient, _on_one_device(recipient.reach), self._rhythm(recipient)
+            )
         return person
+
+    def _rhythm(self, recipient: Recipient) -> Rhythm:
+        return replace(recipient.rhythm, caps={**self.catalogue.caps, **recipient.rhythm.caps})
 
     def _case(self, past: Past, kind: Kind, person: Person) -> Case:
         event, gathers = past.event, bool(fold_key(past.event, kind))
@@ -143,9 +172,6 @@ class Replay:
         told = {person.recipient.id: frozenset(_heard(person, event))} if person.undone else {}
         taken_back = past.undone_at is not None and past.undone_at <= event.accepted_at
         return Case(event, kind, gather, taken_back=taken_back, told=told)
-
-    def _messages(self, person: Person, now: datetime) -> Mapping[str, list[datetime]]:
-        return {channel: box.messages(now) for channel, box in person.boxes.items()}
 
     def _alone(
         self, person: Person, case: Case, plans: Iterable[Plan], past: Past
@@ -178,9 +204,9 @@ class Replay:
         if case.kind.milestones:
             rhythm = person.recipient.rhythm
             late_at = next_digest_at(now, Cadence.DAILY, person.recipient.timezone, rhythm.digest_time)
-        without = [replace(plan, address=None) for plan in plans]
+        fold.forget()
         told = [message.told for message in fold.messages.values()]
-        return joined(without, told, count=fold.total, added=1, late_at=late_at)
+        return joined(plans, told, count=fold.total, added=1, late_at=late_at)
 
     def _put(self, person: Person, kind: Kind, plan: Plan, past: Past) -> Message | None:
         now = past.event.accepted_at
@@ -263,6 +289,11 @@ def _open(person: Person, key: str, now: datetime) -> Fold:
     if fold is None or fold.opened_at <= now - LONGEST:
         fold = person.folds[key] = Fold(now)
     return fold
+
+
+def _on_one_device(reach: Mapping[str, Reach]) -> dict[str, Reach]:
+    """Devices are not told apart: one message of a channel is one, however many screens show it."""
+    return {channel: replace(one, addresses=one.addresses[:1]) for channel, one in reach.items()}
 
 
 def _heard(person: Person, event: Event) -> Collection[str]:

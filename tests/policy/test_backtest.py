@@ -41,8 +41,9 @@ def compared(
     comparison = Comparison(before, after, 1, keeps_log=log)
     known = {person.id: person for person in people or (BOB,)}
     for one in pasts:
-        users = comparison.users(one.event, ())
-        comparison.hear(one, (), {user: known.get(user, Recipient(user, reach=REACH)) for user in users})
+        concerned = comparison.concerned(one, lambda _: [])
+        heard = {user: known.get(user, Recipient(user, reach=REACH)) for user in concerned.everybody}
+        comparison.hear(concerned, heard)
     return comparison, comparison.result()
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Subquery, and_, func, or_, sel
 from notifier.policy.decide import BLOCK, MUTE_ACTOR
 from notifier.policy.events import Event as Happening
 from notifier.store.models import Delivery, Event, NotificationEvent, Relation
-from notifier.store.rows import happening
+from notifier.store.rows import HAPPENING, happening
 from notifier.store.sql import AnyRow, chunked
 
 
@@ -54,7 +54,7 @@ class Telling:
     def _read(self, deliveries: Sequence[str]) -> dict[str, Gathered]:
         newest = self._newest(deliveries)
         rows = self._connection.execute(
-            select(newest.c.delivery_id, newest.c.round, newest.c.told, Event)
+            select(newest.c.delivery_id, newest.c.round, newest.c.told, *HAPPENING)
             .join(Event, Event.id == newest.c.event_id)
             .order_by(newest.c.delivery_id, Event.id)
         ).all()

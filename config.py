@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     PUSH_ALLOW_LOOPBACK: bool = False
     PUSH_CA_FILE: str = ""
 
+    CATALOGUE_FILE: Path | None = None
+    TEMPLATES_DIR: Path | None = None
+
     GATHER_SCALE: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1
     RETRY_SCALE: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1
     LEASE_SECONDS: Annotated[float, Field(ge=1, le=ONE_HOUR)] = 60
@@ -100,6 +103,20 @@ class Settings(BaseSettings):
     def _readable(cls, value: str) -> str:
         if value and not Path(value).is_file():
             raise ValueError("must be the path of a PEM file that can be read")
+        return value
+
+    @field_validator("CATALOGUE_FILE")
+    @classmethod
+    def _file(cls, value: Path | None) -> Path | None:
+        if value and not value.is_file():
+            raise ValueError("must be the path of a TOML file that can be read")
+        return value
+
+    @field_validator("TEMPLATES_DIR")
+    @classmethod
+    def _folder(cls, value: Path | None) -> Path | None:
+        if value and not value.is_dir():
+            raise ValueError("must be the path of a folder with templates such as poke.jinja")
         return value
 
     @model_validator(mode="after")

@@ -8,5 +8,6 @@ The layers, from the outside in; each may import only what stands below it:
     tasks                               Celery: queues and names; only ids travel
     pipeline                            the path of an event, step by step
     channels | store                    how to reach a person | all SQL
+    languages                           what is said in each language
     policy                              pure: who, when, whether, why, when again
 """

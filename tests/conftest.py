@@ -115,3 +115,13 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
     url = request.getfixturevalue("postgres").empty() if request.param == "postgresql" else ""
     with Stack(tmp_path, DATABASE_URL=url) as running:
         yield running
+
+
+@pytest.fixture(params=KINDS)
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of each kind without any table."""
+    on_postgres = request.param == "postgresql"
+    url = request.getfixturevalue("postgres").empty() if on_postgres else f"sqlite:///{tmp_path / 'notifier.db'}"
+    opened = Database(url)
+    yield opened
+    opened.close()

@@ -4,7 +4,6 @@ import ast
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from notifier.app.home import CATALOGUE, Home
 from notifier.app.parts import Around, Parts
 from notifier.app.roles import up_roles
 from notifier.channels.wording import TEMPLATES
+from notifier.languages import things
 from notifier.policy.catalogue import read_catalogue
 from notifier.policy.queues import QUEUES
 from notifier.policy.words import SENTENCES, UNFINISHED, Reason, State
@@ -30,7 +30,6 @@ from notifier.store.log import COLUMNS
 from notifier.store.models import Base
 from notifier.store.schema import migrate
 from notifier.store.types import Key
-from tests.conftest import KINDS
 from tests.stack import ROOT
 
 GUARDS = {"public", "signature", "link", "development", *(f"key:{scope}" for scope in SCOPES)}
@@ -115,8 +114,10 @@ def test_every_type_of_the_catalogue_names_a_queue_that_is_served():
 
 
 def test_every_type_of_the_catalogue_has_its_words():
-    for kind in read_catalogue(CATALOGUE.read_text()).kinds.values():
+    heard = read_catalogue(CATALOGUE.read_text()).heard
+    for kind in heard:
         assert (TEMPLATES / f"{kind.short}.jinja").is_file(), f"templates/{kind.short}.jinja is missing"
+    assert sorted(things.KINDS) == sorted(kind.short for kind in heard)
 
 
 def test_models_and_migrations_say_the_same(database: Database):
@@ -128,16 +129,6 @@ def test_models_and_migrations_say_the_same(database: Database):
 def differs(_context: Any, _inspected: Any, _column: Any, found: Any, wanted: Any) -> bool | None:
     """SQLite has no type of its own for 16 octets, and SQLAlchemy reads the name that it kept as a number's."""
     return False if isinstance(wanted, Key) and str(found) == "NUMERIC(16)" else None
-
-
-@pytest.fixture(params=KINDS)
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A database of each kind without any table."""
-    on_postgres = request.param == "postgresql"
-    url = request.getfixturevalue("postgres").empty() if on_postgres else f"sqlite:///{tmp_path / 'notifier.db'}"
-    opened = Database(url)
-    yield opened
-    opened.close()
 
 
 def tables(database: Database) -> set[str]:

@@ -74,6 +74,8 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch):
         ("MAIL_USE_SSL", "2", "valid boolean"),
         ("MAIL_CA_FILE", "/nowhere.pem", "path of a PEM file"),
         ("PUSH_CA_FILE", "/", "path of a PEM file"),
+        ("CATALOGUE_FILE", "/nowhere.toml", "path of a TOML file"),
+        ("TEMPLATES_DIR", "/nowhere", "path of a folder with templates"),
         ("MAIL_MAX_CONNECTIONS", "0", "greater than or equal to 1"),
         ("PUSH_ALLOWED_HOSTS", "https://fcm.googleapis.com", "host names"),
         ("PUSH_ALLOWED_HOSTS", "fcm.googleapis.com,*apple", "host names"),
@@ -184,6 +186,40 @@ def test_what_only_the_parts_can_tell_is_a_sentence_too(tmp_path: Path, settings
 def test_right_settings_pass(tmp_path: Path):
     check(parts_with(tmp_path))
     check(parts_with(tmp_path, **PRODUCTION, VAPID_PRIVATE_KEY=new_private_key()))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "types.toml",
+            "[types.poke]\nemail = 'hourli'",
+            "CATALOGUE_FILE {}/types.toml: types.poke.email is 'hourli'; it must",
+        ),
+        ("types.toml", "\udcff", "CATALOGUE_FILE {}/types.toml: 'utf-8' codec"),
+        (
+            "poke.jinja",
+            "{% block sentence %}{{ whom }}{% endblock %}",
+            "TEMPLATES_DIR {}: poke.jinja: 'whom' is not known",
+        ),
+        ("nudge.jinja", "{% block sentence %}x{% endblock %}", "TEMPLATES_DIR {}: nudge.jinja belongs to no type"),
+        ("de.po", 'msgid "Open"\nmsgstr "%(what)s"\n', "TEMPLATES_DIR {}: {}/de.po:1: %(what)s is not in the message"),
+        ("deutsch 2.po", "", "TEMPLATES_DIR {}: deutsch 2.po must be named after a language"),
+    ],
+)
+def test_a_wrong_file_of_an_operators_own_is_named_with_its_place(tmp_path: Path, name: str, text: str, said: str):
+    types, folder = tmp_path / "types.toml", tmp_path / "own"
+    folder.mkdir()
+    types.write_text("[types.poke]\ntold = ['object.id']\npush = 'instant'\n")
+    (folder / "poke.jinja").write_text("{% block sentence %}{% trans who %}{{ who }} pokes{% endtrans %}{% endblock %}")
+    check(parts_with(tmp_path / "right", CATALOGUE_FILE=types, TEMPLATES_DIR=folder))
+    path = types if name == types.name else folder / name
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(WrongSetting) as fault:
+        check(parts_with(tmp_path / "wrong", CATALOGUE_FILE=types, TEMPLATES_DIR=folder))
+    place = tmp_path if path == types else folder
+    assert str(fault.value).startswith(said.replace("{}", str(place)))
+    assert str(fault.value).endswith(".")
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below", "/proc/notifier"])

@@ -10,6 +10,9 @@ from notifier.app.home import Home
 from notifier.app.parts import Parts
 from notifier.channels import BadAddress
 from notifier.channels.push import PushSettings, check_vapid
+from notifier.channels.template_checks import WrongTemplate, check_templates
+from notifier.languages import CatalogueFault as WrongCatalogue
+from notifier.policy.catalogue import CatalogueFault
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.schema import migrate
 
@@ -35,7 +38,8 @@ def open_home(settings: "Settings") -> Home:
 
 
 def check(parts: Parts) -> None:
-    """Check how mail and pushes go out. Raises `WrongSetting`."""
+    """Check the types and their words, and how mail and pushes go out. Raises `WrongSetting`."""
+    _check_words(parts)
     try:
         _ = parts.email_settings
     except BadAddress as error:
@@ -58,6 +62,21 @@ def bring_up_to_date(database: Database) -> None:
             f"The database {database.url.render_as_string(hide_password=True)} cannot be used: {said}. "
             "DATABASE_URL must name one that runs and lets us in; without it, a SQLite file in DATA_DIR is used."
         ) from error
+
+
+def _check_words(parts: Parts) -> None:
+    settings = parts.settings
+    try:
+        types = parts.catalogue.short_names
+    except (CatalogueFault, OSError, UnicodeError) as error:
+        raise WrongSetting(f"CATALOGUE_FILE {settings.CATALOGUE_FILE}: {error}.") from error
+    if settings.TEMPLATES_DIR is None:
+        return
+    try:
+        parts.languages.read_all()
+        check_templates(parts.writer, settings.TEMPLATES_DIR, types)
+    except (WrongTemplate, WrongCatalogue, OSError) as error:
+        raise WrongSetting(f"TEMPLATES_DIR {settings.TEMPLATES_DIR}: {error}.") from error
 
 
 def _check_push(parts: Parts) -> None:

@@ -15,6 +15,7 @@ from notifier.channels.push import check_vapid
 from notifier.cli.tools import Finding, Level
 from notifier.cli.upstream import connection_to
 from notifier.store.database import DatabaseAway
+from notifier.store.fallbacks import Fallbacks, Lack
 from notifier.store.lag import backlogs, database_clock, newest_event_at, overdue_since
 from notifier.store.schema import behind
 from notifier.supervisor.lock import Running
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 START = "Start it with: make run"
 SWEPT = timedelta(seconds=15)  # the sweep comes every second; more than this is no coincidence
 BEGUN = timedelta(seconds=60)  # a first try that nobody began in this time
+SHOWN = 10  # missing messages
 SKEW = timedelta(seconds=5)  # signatures bear five minutes, due times should bear less
 
 
@@ -54,6 +56,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield _vapid(patient)
     yield _asked("clock", _clock, patient, answers=answers)
     yield _public_url(patient)
+    yield _asked("languages", _languages, patient, answers=answers)
 
 
 def _database(patient: Patient) -> Finding:
@@ -164,6 +167,21 @@ def _clock(patient: Patient) -> Finding:
     if other:
         return Finding("clock", Level.OK, f"{here:%F %T} UTC, as on the database's machine.")
     return Finding("clock", Level.OK, f"{here:%F %T} UTC. There is no other clock here to compare it with.")
+
+
+def _languages(patient: Patient) -> Finding:
+    with patient.parts.database.read() as connection:
+        lacks = Fallbacks(connection).most_frequent(SHOWN)
+    if not lacks:
+        spoken = ", ".join(patient.parts.languages.tags)
+        return Finding("languages", Level.OK, f"Nobody was told in English for want of words. Spoken: {spoken}.")
+    says = f"Told in English for want of words: {'; '.join(map(_lack, lacks))}."
+    return Finding("languages", Level.WARN, says, "Add them to a .po file in TEMPLATES_DIR; the README says how.")
+
+
+def _lack(lack: Lack) -> str:
+    what = f"“{lack.message}”" if lack.message else "everything"
+    return f"{lack.language}: {what} ({lack.count:,}×)"
 
 
 def _skewed(what: str, moment: datetime, here: datetime) -> Finding:

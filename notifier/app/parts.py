@@ -29,8 +29,12 @@ from notifier.channels.push import (
     parse_subscription,
     public_key,
 )
+from notifier.channels.wording import Writer
+from notifier.languages import Languages
 from notifier.pipeline.again import Again
-from notifier.pipeline.plan import Planner, PlanSettings
+from notifier.pipeline.deciding import Deciding, PlanSettings
+from notifier.pipeline.explain import Explainer
+from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Sweeper
@@ -83,7 +87,19 @@ class Parts:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        return read_catalogue(CATALOGUE.read_text())
+        """The types of events. Raises `CatalogueFault` where the operator's own file is wrong."""
+        own = self.settings.CATALOGUE_FILE
+        return read_catalogue(CATALOGUE.read_text(), own.read_text(encoding="utf-8") if own else "")
+
+    @cached_property
+    def languages(self) -> Languages:
+        """What people are spoken to in."""
+        return Languages(self.settings.TEMPLATES_DIR)
+
+    @cached_property
+    def writer(self) -> Writer:
+        """Words every notice, on every channel."""
+        return Writer(self.languages, self.settings.TEMPLATES_DIR)
 
     @cached_property
     def email_settings(self) -> EmailSettings:
@@ -116,8 +132,8 @@ class Parts:
     def channels(self) -> Mapping[str, Channel[Any]]:
         """How people are reached. A new channel is one line here."""
         return {
-            "email": EmailChannel(self.email_settings, self.clock),
-            "push": PushChannel(self.push_settings, self.clock),
+            "email": EmailChannel(self.email_settings, self.clock, self.writer),
+            "push": PushChannel(self.push_settings, self.clock, writer=self.writer),
         }
 
     @cached_property
@@ -141,6 +157,11 @@ class Parts:
     def again(self) -> Again:
         """Tries deliveries again at an operator's word."""
         return Again(self.database, self._sweeper, self.clock)
+
+    @property
+    def explainer(self) -> Explainer:
+        """Tells why somebody is told or not."""
+        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock)
 
     def broker_answers(self) -> bool:
         """Whether the broker can be reached now; waits no longer than a socket may be silent."""
@@ -174,15 +195,14 @@ class Parts:
 
     @property
     def _planner(self) -> Planner:
-        return Planner(
-            self.database,
-            self.catalogue,
-            PlanSettings(
-                standing=STANDING,
-                replacing=tuple(name for name, channel in self.channels.items() if channel.replaces),
-                gather_scale=self.settings.GATHER_SCALE,
-            ),
-            self.clock,
+        return Planner(self.database, self.catalogue, self._plan_settings, self.clock)
+
+    @property
+    def _plan_settings(self) -> PlanSettings:
+        return PlanSettings(
+            standing=STANDING,
+            replacing=tuple(name for name, channel in self.channels.items() if channel.replaces),
+            gather_scale=self.settings.GATHER_SCALE,
         )
 
     @property
@@ -194,6 +214,7 @@ class Parts:
             retry_scale=self.settings.RETRY_SCALE,
             public_url=self.around.public_url,
             link_secret=self.secret_key.encode(),
+            missing=self.languages.missing,
         )
         return Sender(self.database, self.channels, self.catalogue, recorder, settings, self.clock)
 
@@ -207,13 +228,15 @@ class Parts:
             database=self.database,
             intake=Intake(self.database),
             catalogue=self.catalogue,
+            languages=self.languages,
             again=self.again,
+            explainer=self.explainer,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
             parse_mailbox=parse_email,
             parse_device=self._parse_device,
             device_host=self._device_host,
-            masked=self._masked,
+            masked=self.masked,
             vapid_key=public_key(self.push_settings.private_key),
             link_secret=self.secret_key.encode(),
             secret_key=self.secret_key,
@@ -232,9 +255,10 @@ class Parts:
         return NewDevice(found.value, found.fingerprint, key_id(self.push_settings.private_key), found.host)
 
     def _device_host(self, value: str) -> str:
-        return self._masked("push", Address("", value)).partition("/")[0]
+        return self.masked("push", Address("", value)).partition("/")[0]
 
-    def _masked(self, channel: str, address: Address) -> str:
+    def masked(self, channel: str, address: Address) -> str:
+        """The address as a log may show it."""
         return self.channels[channel].masked(address) if channel in self.channels else ""
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:

@@ -14,9 +14,11 @@ from notifier.app.roles import run_scheduler, run_worker, serve_web, start_loggi
 from notifier.app.up import Wish, mail_port, up
 from notifier.catchers.faults import Faults
 from notifier.catchers.push import PushCatcher
+from notifier.channels import Address
 from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline.again import Again
-from notifier.policy.catalogue import Catalogue
+from notifier.pipeline.explain import Explainer
+from notifier.policy.catalogue import Catalogue, CatalogueFault
 from notifier.store.database import Database
 from notifier.supervisor import lock
 from notifier.supervisor.lock import AlreadyRunning
@@ -66,7 +68,10 @@ class Tools:
 
     @property
     def catalogue(self) -> Catalogue:
-        return self._parts.catalogue
+        try:
+            return self._parts.catalogue
+        except (CatalogueFault, OSError) as error:
+            raise CannotRun(f"CATALOGUE_FILE {self._settings.CATALOGUE_FILE}: {error}.") from error
 
     @property
     def catchers(self) -> "LocalCatchers":
@@ -75,6 +80,14 @@ class Tools:
     @property
     def again(self) -> Again:
         return self._begun.again
+
+    @property
+    def explainer(self) -> Explainer:
+        return self._begun.explainer
+
+    def masked(self, channel: str, address: Address) -> str:
+        """The address as a log may show it."""
+        return self._parts.masked(channel, address)
 
     def service(self) -> Service:
         """The running service, as an upstream app sees it."""

@@ -54,6 +54,7 @@ class Notice:
     earlier_events: int = 0  # before `events`, too many to be handed over
     earlier_actors: int = 0  # people who acted in those alone
     last_code: str = ""  # the provider's code of the try before; empty on the first
+    items: tuple["Notice", ...] = ()  # of a summary: what it tells of, newest first, each of another type or group
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,36 @@
 """The words of a notice, the same on every channel: one template per type, read block by block.
 
-A template is `templates/<type>.jinja` (`comment.created` → `comment.jinja`; without one: `fallback.jinja`) with
-the blocks `sentence` (one line that stands alone), `subject` (of a mail; the same for all mails of one thread),
-`excerpt` (the content that the event is about, may be empty), `action` (what the button says) and `url` (where it
-leads; without one, to the object). It is plain text: whoever puts it into HTML escapes it there.
+A template is `<type>.jinja` (`comment.created` → `comment.jinja`; without one: `fallback.jinja`), in the operator's
+folder or here in `templates/`. Its blocks are `sentence` (one line that stands alone), `subject` (of a mail; the same
+for all mails of one thread), `excerpt` (the content that the event is about, may be empty), `action` (what the button
+says), `url` (where it leads; without one, to the object) and `avatar` (without one, the actor's). It is plain text:
+whoever puts it into HTML escapes it there. What is to be translated stands in `{% trans %}`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property, partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
 from jinja2.exceptions import TemplateNotFound
 
 from notifier.channels import Notice, TemplateFault
-from notifier.policy.events import Actor, Event, one_line, text_block
+from notifier.languages import Language, Languages, Spoken, tidy_block, tidy_line
+from notifier.languages.people import people
+from notifier.languages.reading import text_of
+from notifier.languages.templates import messages_in, said_in, speaking
+from notifier.languages.things import kind_name, thing_name
+from notifier.policy.events import Actor, Event, Thing
 
 TEMPLATES = Path(__file__).parent / "templates"
+FALLBACK, SUMMARY = "fallback", "summary"
 EXCERPT = 600  # characters; a message is an invitation to look, not the post
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Plain text in the person's language, ready to be put into any channel's shape."""
+    """Plain text in one language, ready to be put into any channel's shape."""
 
     sentence: str
     subject: str
@@ -31,48 +39,121 @@ class Wording:
     url: str
     image: str
     avatar: str
-    lang: str
+    language: Language
+
+    @property
+    def lang(self) -> str:
+        """The language that the words are really in, as a `lang` attribute names it."""
+        return self.language.lang
 
 
-def word(notice: Notice) -> Wording:
-    """Word the notice. Raises `TemplateFault` where the template fails."""
-    event = notice.events[-1]
-    context = {
-        "event": event,
-        "who": who(notice),
-        "actor": name_of(event.actor),
-        "count": len(_actors(notice.events)) + notice.earlier_actors,
-        "thing": event.object.type or "post",
-        # Others than the owner hear of it too, named in `to`.
-        "whose": "your" if event.object.owner == notice.person.id else "a",
-        "person": notice.person,
-    }
-    try:
-        template = _template(notice.type)
-        ready = template.new_context(context)
-        blocks = {name: "".join(block(ready)) for name, block in template.blocks.items()}
-    except TemplateError as error:
-        raise TemplateFault(f"{notice.type}: {error}") from error
-    sentence = one_line(blocks["sentence"])
-    return Wording(
-        sentence=sentence,
-        subject=one_line(blocks.get("subject")) or sentence,
-        excerpt=shortened(text_block(blocks.get("excerpt")), EXCERPT),
-        action=one_line(blocks.get("action")) or "Open",
-        url=one_line(blocks.get("url")) or _url(event),
-        image=(event.target.image if event.target else "") or event.object.image,
-        avatar=event.actor.avatar,
-        lang=notice.person.locale,
-    )
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A type's template, and what its messages are called in the catalogues."""
+
+    template: Template
+    messages: tuple[str, ...]
 
 
-def who(notice: Notice) -> str:
+class Writer:
+    """Words notices: each in the language of the one who is told, or in English where that language lacks a message.
+
+    Templates in `folder` come before the built-in ones. Safe to use from many threads.
+    """
+
+    def __init__(self, languages: Languages, folder: Path | None = None) -> None:
+        self.languages = languages
+        self._loader = FileSystemLoader([TEMPLATES] if folder is None else [folder, TEMPLATES])
+        self._words: dict[str, Words] = {}
+
+    def word(self, notice: Notice) -> Wording:
+        """Word the notice; its address is not looked at. Raises `TemplateFault` where the template fails."""
+        words = self._words_of(SUMMARY if notice.items else notice.type)
+        language = self._language(notice, words)
+        try:
+            blocks = _blocks(words.template, self.context(notice, language))
+        except TemplateError as error:
+            raise TemplateFault(f"{words.template.name}: {error}") from error
+        event = _shown(notice)
+        sentence = tidy_line(blocks["sentence"])
+        return Wording(
+            sentence=sentence,
+            subject=tidy_line(blocks.get("subject", "")) or sentence,
+            excerpt=shortened(tidy_block(blocks.get("excerpt", "")), EXCERPT),
+            action=tidy_line(blocks.get("action", "")) or language.gettext("Open"),
+            url=tidy_line(blocks.get("url", "")) or _url(event),
+            image="" if notice.items else (event.target.image if event.target else "") or event.object.image,
+            avatar=tidy_line(blocks["avatar"]) if "avatar" in blocks else event.actor.avatar,
+            language=language,
+        )
+
+    def load(self) -> None:
+        """Compile every template now, so that no first message waits for its own. Languages are read when spoken."""
+        for name in self.environment.list_templates(["jinja"]):
+            self._words_of(name.removesuffix(".jinja"))
+
+    @cached_property
+    def environment(self) -> Environment:
+        """Where the templates are found and compiled."""
+        # Plain text on purpose: these words also go where HTML entities would show.
+        return speaking(
+            Environment(
+                loader=self._loader,
+                undefined=StrictUndefined,
+                autoescape=False,  # noqa: S701 (escaped where they meet HTML)
+            )
+        )
+
+    def _words_of(self, type_: str) -> Words:
+        if type_ not in self._words:
+            self._words[type_] = self._read(type_)
+        return self._words[type_]
+
+    def _read(self, type_: str) -> Words:
+        name = f"{type_.removesuffix('.created')}.jinja"
+        try:
+            template = self.environment.get_template(name)
+        except TemplateNotFound:
+            template = self.environment.get_template(f"{FALLBACK}.jinja")
+        except TemplateError as error:
+            raise TemplateFault(f"{name}: {error}") from error
+        source, _, _ = self._loader.get_source(self.environment, str(template.name))
+        return Words(template, messages_in(self.environment, source))
+
+    def _language(self, notice: Notice, words: Words) -> Language:
+        """One language for the whole message, that has all its words; what it lacks is counted."""
+        language = self.languages.speak(notice.person.locale)
+        self.languages.note_absence(language)
+        lacking = language.lacking(words.messages)
+        for key in lacking:
+            self.languages.missing.add(language.tag, text_of(key))
+        return self.languages.english if lacking else language
+
+    def context(self, notice: Notice, language: Language) -> dict[str, object]:
+        """What a template is given."""
+        event, person = _shown(notice), notice.person
+        return {
+            **self.environment.globals,
+            **said_in(language),
+            "event": event,
+            "who": who(notice, language),
+            "actor": name_of(event.actor),
+            "count": len(notice.items) or len(_actors(notice.events)) + notice.earlier_actors,
+            "mine": event.object.owner == person.id,
+            "person": person,
+            "kind": partial(kind_name, language, notice.type),
+            "called": partial(_called, language, person.id),
+            "titled": partial(_titled, language),
+            "sentences": self._sentences(notice.items),
+        }
+
+    def _sentences(self, items: Sequence[Notice]) -> list[str]:
+        return [self.word(item).sentence for item in items[:3]]
+
+
+def who(notice: Notice, language: Language) -> Spoken:
     """The actors by name, each once, the latest first: "Ana", "Ana and Ben", "Ana, Ben and 11 others"."""
-    names = [name_of(actor) for actor in _actors(notice.events)]
-    others = max(len(names) - 2, 0) + notice.earlier_actors
-    if not others:
-        return " and ".join(names)
-    return f"{', '.join(names[:2])} and {others} other{'s' if others > 1 else ''}"
+    return people(language, [name_of(actor) for actor in _actors(notice.events)], notice.earlier_actors)
 
 
 def name_of(actor: Actor) -> str:
@@ -89,6 +170,25 @@ def shortened(text: str, limit: int) -> str:
     return (cut[:space] if space > 0 else cut).rstrip() + "…"
 
 
+def _blocks(template: Template, context: dict[str, object]) -> dict[str, str]:
+    # Shared: it has Jinja's own globals already, and merging them anew takes longer than the words.
+    ready = template.new_context(context, shared=True)
+    return {name: "".join(block(ready)) for name, block in template.blocks.items()}
+
+
+def _called(language: Language, person: str, thing: Thing) -> Spoken:
+    return thing_name(language, thing.type, is_own=thing.owner == person)
+
+
+def _titled(language: Language, thing: Thing | None) -> str:
+    return language.gettext(": %(title)s", title=thing.name) if thing and thing.name else ""
+
+
+def _shown(notice: Notice) -> Event:
+    """The event whose picture and link are shown: the newest."""
+    return (notice.items[0] if notice.items else notice).events[-1]
+
+
 def _actors(events: tuple[Event, ...]) -> list[Actor]:
     return list({event.actor.id: event.actor for event in reversed(events)}.values())
 
@@ -97,21 +197,4 @@ def _url(event: Event) -> str:
     return event.object.url or (event.target.url if event.target else "") or event.actor.url
 
 
-def load() -> None:
-    """Compile every template now, so that no first message waits for its own."""
-    for name in _environment().list_templates():
-        _environment().get_template(name)
-
-
-@cache
-def _environment() -> Environment:
-    # Plain text on purpose: these words also go where HTML entities would show.
-    return Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701 (escaped where they meet HTML)
-
-
-@cache
-def _template(type_: str) -> Template:
-    try:
-        return _environment().get_template(f"{type_.removesuffix('.created')}.jinja")
-    except TemplateNotFound:
-        return _environment().get_template("fallback.jinja")
+BUILT_IN = Writer(Languages())

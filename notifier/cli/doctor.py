@@ -16,7 +16,7 @@ COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "red"}
 @click.option("--json", "as_json", is_flag=True, help='{"healthy": …, "findings": [{"name", "level", "says", "do"}]}')
 @with_tools
 def doctor(tools: Tools, as_json: bool) -> None:
-    """Look at database, broker, workers, scheduler, SMTP, VAPID, clock and public URL; exit 1 when something is bad.
+    """Look at all that the service stands on, from the database to the languages; exit 1 when something is bad.
 
     Nothing is sent and nothing is changed.
     """

@@ -3,14 +3,16 @@
 import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
 from notifier.channels import Address, Answer, Channel, Message, Notice, Person, TemplateFault
+from notifier.languages import Missing
 from notifier.pipeline import Clock
+from notifier.pipeline.missing import keep_missing
 from notifier.pipeline.record import Recorder, Result
 from notifier.policy.catalogue import Catalogue, Kind
 from notifier.policy.decide import silenced
@@ -30,12 +32,16 @@ Channels = Mapping[str, Channel[Any]]
 
 @dataclass(frozen=True, slots=True)
 class SendSettings:
-    """What sending must know: the lease of a claim, the scale of retry delays, and how links are made."""
+    """What sending must know: the lease of a claim, the scale of retry delays, and how links are made.
+
+    `missing` counts what the channels have no words for.
+    """
 
     lease: timedelta
     retry_scale: float
     public_url: str
     link_secret: bytes
+    missing: Missing = field(default_factory=Missing)
 
 
 class Sender:
@@ -71,6 +77,7 @@ class Sender:
             ready = self._still_wanted(claimed, token, pauses)
             for channel, group in groupby(ready, key=attrgetter("channel")):
                 self._send_group(self._channels[channel], list(group), token)
+        keep_missing(self._database, self._settings.missing)
         return len(claimed)
 
     def _claim(
@@ -139,7 +146,7 @@ class Sender:
             created_at=one.wanted_at,
             expires_at=one.wanted_at + kind.ttl,
             urgent=one.queue == "urgent",
-            unsubscribe_url=self._unsubscribe_url(one),
+            unsubscribe_url="" if kind.mandatory else self._unsubscribe_url(one),
             last_code=one.last_code,
         )
 

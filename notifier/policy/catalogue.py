@@ -92,8 +92,20 @@ class Catalogue:
         )
 
 
-def read_catalogue(text: str) -> Catalogue:
-    """Read the TOML text. Raises `CatalogueFault` with the entry that is wrong."""
+def read_catalogue(text: str, own: str = "") -> Catalogue:
+    """Read the TOML text, and over it an operator's own: new types, and changed fields of those that are there.
+
+    Raises `CatalogueFault` with the entry that is wrong.
+    """
+    (types, caps), (own_types, own_caps) = _tables(text), _tables(own)
+    for name, entry in own_types.items():
+        known = next((other for other in types if _long(other) == _long(name)), name)
+        types[known] = {**types.get(known, {}), **entry}
+    kinds = [read_kind(name, entry) for name, entry in types.items()]
+    return Catalogue({kind.name: kind for kind in kinds}, read_caps({**caps, **own_caps}))
+
+
+def _tables(text: str) -> tuple[dict[str, Mapping[str, Any]], Mapping[str, Any]]:
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -101,11 +113,14 @@ def read_catalogue(text: str) -> Catalogue:
     if unknown := sorted(set(found) - {"types", "caps"}):
         raise CatalogueFault(f"{unknown[0]} is not known at the top; we know types and caps")
     types = _table("types", found.get("types", {}))
-    kinds = [_kind(name, _table(f"types.{name}", entry)) for name, entry in types.items()]
-    return Catalogue({kind.name: kind for kind in kinds}, _caps(_table("caps", found.get("caps", {}))))
+    return (
+        {name: _table(f"types.{name}", entry) for name, entry in types.items()},
+        _table("caps", found.get("caps", {})),
+    )
 
 
-def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
+def read_kind(name: str, entry: Mapping[str, Any]) -> Kind:
+    """The kind of one entry. Raises `CatalogueFault`, which says after a semicolon what would be right."""
     where = f"types.{name}"
     if unknown := sorted(set(entry) - _FIELDS):
         raise CatalogueFault(f"{where}: {unknown[0]} is not known; we know {', '.join(sorted(_FIELDS))}")
@@ -127,6 +142,24 @@ def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
     )
 
 
+def entry_of(kind: Kind) -> dict[str, Any]:
+    """The entry that a kind was read from, every field spelled out."""
+    return {
+        **{channel: str(cadence) for channel, cadence in kind.cadences.items()},
+        "told": list(kind.told),
+        "queue": kind.queue,
+        "gather": kind.gather.total_seconds(),
+        "fold": kind.fold,
+        "relation": kind.relation,
+        "passes": list(kind.passes),
+        "milestones": kind.milestones,
+        "hangs": kind.hangs,
+        "mandatory": kind.mandatory,
+        "silent": not kind.cadences,
+        "ttl_hours": kind.ttl.total_seconds() / 3600,
+    }
+
+
 def _cadences(where: str, entry: Mapping[str, Any]) -> dict[str, Cadence]:
     return {
         channel: Cadence(_among(f"{where}.{channel}", entry.get(channel, "off"), CADENCES[channel]))
@@ -134,7 +167,8 @@ def _cadences(where: str, entry: Mapping[str, Any]) -> dict[str, Cadence]:
     }
 
 
-def _caps(entry: Mapping[str, Any]) -> dict[str, int]:
+def read_caps(entry: Mapping[str, Any]) -> dict[str, int]:
+    """How many messages an hour, by channel. Raises `CatalogueFault`."""
     return {_among("caps", channel, CHANNELS): int(_amount(f"caps.{channel}", most)) for channel, most in entry.items()}
 
 

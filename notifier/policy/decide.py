@@ -107,7 +107,7 @@ def recipients_of(event: Event, kind: Kind) -> list[str]:
     """
     if not kind.cadences:
         return []
-    named = [person for path in kind.told if path != FOLLOWERS for person in _named(event, path)]
+    named = [person for path in kind.told if path != FOLLOWERS for person in names_at(event, path)]
     return [person for person in dict.fromkeys([*named, *event.to]) if person and person != event.actor.id]
 
 
@@ -270,7 +270,8 @@ def _digest_words(cadence: Cadence, rhythm: Rhythm, zone: str) -> str:
     return f"{cadence}{day} {rhythm.digest_time:%H:%M} {zone}"
 
 
-def _named(event: Event, path: str) -> tuple[str, ...]:
+def names_at(event: Event, path: str) -> tuple[str, ...]:
+    """Whom the event names at this path of the catalogue's `told`; empty where a name is left out."""
     things: dict[str, Thing | None] = {
         "target.owner": event.target,
         "in_reply_to.owner": event.in_reply_to,

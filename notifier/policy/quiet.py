@@ -1,12 +1,12 @@
 """A person's quiet hours, in their own time zone, also across midnight and on the nights when clocks change."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from notifier.policy.calendar import zone_of
 
 DAY = timedelta(days=1)
-_SECOND = timedelta(seconds=1)
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +27,35 @@ class QuietHours:
         """The first moment from now on that is not quiet (aware UTC); None where this one is not."""
         if not self.cover(moment, zone):
             return None
-        quiet = end = moment
-        # By wall-clock distance, and look again: on a night when the clocks change one step may land short.
+        end = moment
         while self.cover(end, zone):
-            quiet, end = end, end + self._distance(end, zone)
-        return self._unless_sooner(quiet, end, zone)
+            end = self._onwards(end, zone)
+        return end
 
     def __str__(self) -> str:
         return f"{self.start:%H:%M}–{self.end:%H:%M}"
 
-    def _distance(self, moment: datetime, zone: str) -> timedelta:
+    def _onwards(self, moment: datetime, zone: str) -> datetime:
+        """The end by the wall clock, or the clock change before it, after which the clock is to be read anew."""
         wall = moment.astimezone(zone_of(zone)).replace(tzinfo=None)
-        return (datetime.combine(wall.date(), self.end) - wall) % DAY
-
-    def _unless_sooner(self, quiet: datetime, end: datetime, zone: str) -> datetime:
-        """`end`, or the clock change between the two, where that already leaves the quiet hours behind."""
-        if _offset(quiet, zone) == _offset(end, zone):
+        end = moment + (datetime.combine(wall.date(), self.end) - wall) % DAY
+        if _offset(end, zone) == _offset(moment, zone):
             return end
-        before, after = quiet.replace(microsecond=0), end
-        while after - before > _SECOND:
-            middle = before + (after - before) // (2 * _SECOND) * _SECOND
-            if _offset(middle, zone) == _offset(quiet, zone):
-                before = middle
-            else:
-                after = middle
-        return min(after, end) if not self.cover(after, zone) else end
+        return _clock_change(moment, end, zone)
+
+
+def _clock_change(before: datetime, after: datetime, zone: str) -> datetime:
+    """The first second at which that zone's clock shows another distance from UTC than at `before`."""
+    start = before.replace(microsecond=0)
+    low, high = 0, -((start - after) // SECOND)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset(start + middle * SECOND, zone) == _offset(before, zone):
+            low = middle
+        else:
+            high = middle
+    return start + high * SECOND
 
 
 def _offset(moment: datetime, zone: str) -> timedelta | None:
-    return moment.astimezone(UTC).astimezone(zone_of(zone)).utcoffset()
+    return moment.astimezone(zone_of(zone)).utcoffset()

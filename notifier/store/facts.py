@@ -15,10 +15,11 @@ from notifier.policy.catalogue import Kind
 from notifier.policy.decide import BLOCK, HOUR, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE, Reach, Recipient, Rhythm
 from notifier.policy.events import Event
 from notifier.policy.quiet import QuietHours
+from notifier.policy.relations import FOLLOW
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.models import Address, Delivery, Preference, Relation, User
 from notifier.store.people import refused_for_good
-from notifier.store.sql import AnyRow, locked_all
+from notifier.store.sql import AnyRow, among, locked_all
 from notifier.store.types import id_at
 
 # A message may have been planned so long before it goes out: a night, or a day of retries.
@@ -45,8 +46,17 @@ class Facts:
 
     def lock(self, users: Iterable[str]) -> None:
         """Let nobody else plan for these people until the commit: two at once would both see room under a cap."""
-        query = select(User.id).where(User.id.in_(sorted(set(users)))).order_by(User.id)
-        self._connection.execute(locked_all(self._connection, query)).all()
+        ids = sorted(set(users))
+        if ids:
+            query = select(User.id).where(among(self._connection, User.id, ids)).order_by(User.id)
+            self._connection.execute(locked_all(self._connection, query)).all()
+
+    def followers(self, person: str, after: str, most: int) -> list[str]:
+        """Up to `most` of the person's followers, in the order of their ids, those after `after`."""
+        query = select(Relation.user_id).where(
+            Relation.other == person, Relation.kind == FOLLOW, Relation.user_id > after
+        )
+        return list(self._connection.scalars(query.order_by(Relation.user_id).limit(most)))
 
     def recipients(self, asked: Asked, now: datetime) -> Mapping[tuple[str, str], Recipient]:
         """All that decides about these people, by (person, type's long name)."""
@@ -77,7 +87,7 @@ class Facts:
         rows = self._connection.execute(
             select(Delivery.user_id, Delivery.channel, at)
             .where(
-                Delivery.user_id.in_(users),
+                among(self._connection, Delivery.user_id, users),
                 Delivery.id >= id_at("dlv", now - LONGEST_WAIT),
                 Delivery.wanted_at > now - HOUR,
                 Delivery.wanted_at <= now + HOUR,
@@ -113,7 +123,7 @@ class Facts:
                 User.quiet_start,
                 User.quiet_end,
                 User.caps,
-            ).where(User.id.in_(users))
+            ).where(among(self._connection, User.id, users))
         )
         usual = _frozen(caps)
         return {row[0]: (row[1], _rhythm(*row[2:], usual)) for row in rows}
@@ -121,7 +131,7 @@ class Facts:
     def _choices(self, users: Sequence[str], kinds: Collection[str]) -> dict[tuple[str, str], dict[str, Cadence]]:
         rows = self._connection.execute(
             select(Preference.user_id, Preference.type, Preference.channel, Preference.cadence).where(
-                Preference.user_id.in_(users), Preference.type.in_(sorted(kinds))
+                among(self._connection, Preference.user_id, users), Preference.type.in_(sorted(kinds))
             )
         )
         found: dict[tuple[str, str], dict[str, Cadence]] = {}
@@ -132,7 +142,7 @@ class Facts:
     def _reach(self, users: Sequence[str], standing: tuple[str, ...]) -> dict[str, dict[str, Reach]]:
         rows = self._connection.execute(
             select(Address.user_id, Address.channel, Address.id, Address.gone_at, Address.gone_why)
-            .where(Address.user_id.in_(users))
+            .where(among(self._connection, Address.user_id, users))
             .order_by(Address.user_id, Address.channel, Address.id)
         ).all()
         found: dict[str, dict[str, Reach]] = {}
@@ -147,7 +157,7 @@ class Facts:
         """Those blocks and mutes of these people that may concern one of the events."""
         rows = self._connection.execute(
             select(Relation.user_id, Relation.kind, Relation.other).where(
-                Relation.user_id.in_(users), concerning(events)
+                among(self._connection, Relation.user_id, users), concerning(events)
             )
         )
         found: dict[str, set[tuple[str, str]]] = {}

@@ -10,8 +10,8 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 LOCK = 0x6E6F7469  # any number that only we use; "noti"
 
 
-def migrate(database: Database) -> None:
-    """Bring the database to the newest schema. Safe to run twice, and by two machines at once."""
+def migrate(database: Database, to: str = "head") -> None:
+    """Bring the database to the newest schema, or to an older one. Safe to run twice, and by two machines at once."""
     # Imported here because nothing else needs it, and it takes 10 MB.
     from alembic import command
     from alembic.config import Config
@@ -23,7 +23,7 @@ def migrate(database: Database) -> None:
         if not database.on_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def behind(connection: Connection) -> bool:

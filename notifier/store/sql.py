@@ -1,8 +1,10 @@
 """The few statements that both databases know and SQLAlchemy spells by dialect."""
 
+import json
+from collections.abc import Collection
 from typing import Any, TypeAlias, TypeVarTuple
 
-from sqlalchemy import Connection, FromClause, Row, Select
+from sqlalchemy import ARRAY, ColumnElement, Connection, FromClause, Row, Select, String, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 Ts = TypeVarTuple("Ts")
@@ -27,3 +29,11 @@ def locked_all(connection: Connection, query: Select[*Ts]) -> Select[*Ts]:
     if connection.dialect.name != "postgresql":
         return query
     return query.with_for_update(key_share=True)
+
+
+def among(connection: Connection, column: Any, texts: Collection[str]) -> ColumnElement[bool]:
+    """Whether a text column holds one of these texts, as one parameter: of hundreds, each would have to be prepared."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(list(texts), ARRAY(String)))  # type: ignore[no-any-return]
+    values = func.json_each(json.dumps(list(texts))).table_valued("value")
+    return column.in_(select(values.c.value))  # type: ignore[no-any-return]

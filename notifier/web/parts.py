@@ -8,7 +8,9 @@ from typing import Any
 from flask import current_app
 
 from notifier.channels import Address
+from notifier.languages import Languages
 from notifier.pipeline.again import Again
+from notifier.pipeline.explain import Explainer
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
 from notifier.store.intake import Intake
@@ -31,7 +33,9 @@ class WebParts:
     database: Database
     intake: Intake
     catalogue: Catalogue
+    languages: Languages
     again: Again
+    explainer: Explainer
     clock: Callable[[], datetime]
     nudge: Callable[[str, str], None]  # event id, queue: ask for a plan soon
     parse_mailbox: Callable[[str], str]  # raises BadAddress

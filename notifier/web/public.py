@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, render_template, request
 
 from notifier.channels import Address
+from notifier.languages import Language
+from notifier.languages.templates import said_in
+from notifier.languages.things import kind_name
 from notifier.policy.catalogue import Kind
 from notifier.policy.links import read_token, sealed, type_mark, unsealed
 from notifier.policy.words import Cadence
@@ -27,6 +30,7 @@ class Subject:
     user: str
     kind: Kind
     address: str
+    language: Language
 
 
 @bp.get("/u/<string:token>")
@@ -34,9 +38,7 @@ class Subject:
 def unsubscribe_page(token: str) -> str | tuple[str, int]:
     """Ask what to stop. Mail scanners open every link, so that opening one must change nothing."""
     subject = _subject(token)
-    if subject is None:
-        return render_template("link_unknown.html"), 404
-    return render_template("unsubscribe.html", subject=subject, done="")
+    return _page(subject) if subject else _unknown_link()
 
 
 @bp.post("/u/<string:token>")
@@ -45,7 +47,7 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
     """Stop at once. A mail program posts `List-Unsubscribe=One-Click`; the page posts what was chosen."""
     subject = _subject(token)
     if subject is None:
-        return render_template("link_unknown.html"), 404
+        return _unknown_link()
     if "undo" in request.form:
         return _undo(subject, token, request.form["undo"])
     stop = request.form.get("stop", "")
@@ -53,7 +55,24 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
     undo = _stop(subject, token, done)
     if request.form.get("List-Unsubscribe") == "One-Click":
         return Response("Unsubscribed.\n", content_type="text/plain; charset=utf-8")
-    return render_template("unsubscribe.html", subject=subject, done=done, undo=undo)
+    return _page(subject, done, undo)
+
+
+def _page(subject: Subject, done: str = "", undo: str = "") -> str:
+    language = subject.language
+    kind = kind_name(language, subject.kind.name)
+    words = said_in(language)
+    return render_template(
+        "unsubscribe.html", language=language, kind=kind, subject=subject, done=done, undo=undo, **words
+    )
+
+
+def _unknown_link() -> tuple[str, int]:
+    # Nobody is known here; the browser says what its owner reads.
+    languages = parts().languages
+    asked = request.accept_languages.best_match([tag.replace("_", "-") for tag in languages.tags], "en")
+    language = languages.speak(asked)
+    return render_template("link_unknown.html", language=language, **said_in(language)), 404
 
 
 def _subject(token: str) -> Subject | None:
@@ -63,11 +82,14 @@ def _subject(token: str) -> Subject | None:
     kinds = [kind for kind in parts().catalogue.kinds.values() if type_mark(kind.name) == link.type]
     address_id = f"sub_{link.address.hex()}"
     with parts().database.read() as connection:
-        owner = People(connection).owner(address_id)
+        people = People(connection)
+        owner = people.owner(address_id)
+        profile = people.profile(owner[0]) if owner else None
     if owner is None or not kinds:
         return None
     user, value = owner
-    return Subject(user, kinds[0], parts().masked(CHANNEL, Address(address_id, value)))
+    language = parts().languages.speak(profile.locale if profile else "")
+    return Subject(user, kinds[0], parts().masked(CHANNEL, Address(address_id, value)), language)
 
 
 def _stop(subject: Subject, token: str, done: str) -> str:
@@ -86,10 +108,10 @@ def _undo(subject: Subject, token: str, given: str) -> str | tuple[str, int]:
     """Put the choices back that stood before, the person's own and the catalogue's alike."""
     before = unsealed(parts().link_secret, _undo_purpose(token), given)
     if before is None:
-        return render_template("link_unknown.html"), 404
+        return _unknown_link()
     with parts().database.write() as connection:
         _choose(People(connection), subject, json.loads(before))
-    return render_template("unsubscribe.html", subject=subject, done="undo")
+    return _page(subject, "undo")
 
 
 def _choose(people: People, subject: Subject, cadences: Mapping[str, str | None]) -> None:

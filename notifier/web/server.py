@@ -9,7 +9,8 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
-from notifier.web import admin, batches, changes, deliveries, events, health, openapi, problems, public, users
+from notifier.languages.templates import speaking
+from notifier.web import admin, batches, changes, deliveries, events, explain, health, openapi, problems, public, users
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
@@ -17,7 +18,17 @@ from notifier.web.paths import EncodedIds, add_converters
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
-WITHOUT_COOKIES = (events.bp, batches.bp, changes.bp, deliveries.bp, users.bp, public.bp, health.bp, openapi.bp)
+WITHOUT_COOKIES = (
+    events.bp,
+    batches.bp,
+    changes.bp,
+    explain.bp,
+    deliveries.bp,
+    users.bp,
+    public.bp,
+    health.bp,
+    openapi.bp,
+)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -45,6 +56,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     """
     app = Flask(__name__, static_url_path="/static", template_folder="templates")
     app.session_interface = _Sessions()
+    speaking(app.jinja_env)
     app.config.update(
         SECRET_KEY=parts.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY,

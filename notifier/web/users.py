@@ -155,7 +155,7 @@ def _matrix(choices: dict[tuple[str, str], Cadence]) -> dict[str, Any]:
             kind.short: {
                 channel: choices.get((kind.name, channel), default) for channel, default in kind.cadences.items()
             }
-            for kind in parts().catalogue.kinds.values()
+            for kind in parts().catalogue.heard
         }
     }
 

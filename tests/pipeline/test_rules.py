@@ -150,6 +150,15 @@ def test_a_post_that_goes_viral_is_told_at_milestones_only(line: Line):
     assert line.books().balanced
 
 
+def test_what_comes_a_day_later_is_an_item_of_its_own_though_nobody_read_the_first(line: Line):
+    line.people("bob")
+    gathering = line.planner_with(gather_scale=1)
+    for hours in (0, 23, 1):
+        line.clock.move(hours=hours)
+        line.plan(likes(line, range(hours, hours + 1)), gathering)
+    assert [item.total for item in open_items(line)] == [2, 1]
+
+
 def test_what_is_over_the_cap_waits_until_there_is_room(line: Line):
     line.people("bob")
     line.catalogue = replace(line.catalogue, caps={"email": 3})

@@ -281,3 +281,12 @@ def test_of_very_many_events_the_newest_are_told_and_the_others_counted(line: Li
     with line.database.read() as connection:
         entry = Log(connection).delivery(row.id)
     assert (entry.events, entry.event_count) == (tuple(events[-SHOWN:]), len(events))
+
+
+def test_only_mail_that_can_be_turned_off_has_a_link_to_turn_it_off(line: Line):
+    line.people("bob")
+    events = [line.accept(type_, to=["bob"]) for type_ in ("security.created", "mention.created")]
+    line.plan(events)
+    line.sender.send([one.id for one in line.deliveries()])
+    links = {letter.notice.type: bool(letter.notice.unsubscribe_url) for letter in line.post.letters}
+    assert links == {"security.created": False, "mention.created": True}

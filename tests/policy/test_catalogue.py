@@ -1,7 +1,10 @@
 """The catalogue file, and what is said of a wrong one."""
 
+from dataclasses import replace
+
 import pytest
 
+from notifier.app.home import CATALOGUE
 from notifier.policy.catalogue import CatalogueFault, read_catalogue
 from notifier.policy.words import Cadence
 from tests.policy.people import BUILT_IN
@@ -28,6 +31,48 @@ def test_the_long_and_the_short_name_are_the_same_type():
     assert BUILT_IN.find("like") is BUILT_IN.find("like.created")
     assert BUILT_IN.find("poke") is None
     assert BUILT_IN.find("like.created.created") is None
+
+
+BOTH = read_catalogue(
+    CATALOGUE.read_text(),
+    """
+[caps]
+email = 3
+
+[types.poke]
+told = ["object.id"]
+push = "instant"
+
+[types."like.created"]
+email = "off"
+""",
+)
+
+
+def test_an_operators_file_adds_types_and_changes_single_fields_of_known_ones():
+    before = read_catalogue(CATALOGUE.read_text())
+    assert BOTH.find("poke").told == ("object.id",)
+    assert BOTH.find("like") == replace(
+        before.find("like"), cadences={**before.find("like").cadences, "email": Cadence.OFF}
+    )
+    assert set(BOTH.kinds) == {*before.kinds, "poke.created"}
+    assert BOTH.find("comment") == before.find("comment")
+    assert BOTH.caps == {**before.caps, "email": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("types.poke.email = 'hourli'", "types.poke.email is 'hourli'; it must be one of 'off', 'instant'"),
+        ("types.like.colour = 'red'", "types.like: colour is not known"),
+        ("typs.poke = {}", "typs is not known at the top"),
+        ("types.poke = [", "the catalogue is not TOML"),
+    ],
+)
+def test_a_wrong_entry_of_an_operators_file_is_named(text, said):
+    with pytest.raises(CatalogueFault) as fault:
+        read_catalogue(CATALOGUE.read_text(), text)
+    assert said in str(fault.value)
 
 
 @pytest.mark.parametrize(

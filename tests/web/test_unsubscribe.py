@@ -111,3 +111,31 @@ def test_an_undo_is_good_for_its_own_link_alone(reader: Reader, api: Api):
     answer = api.server.test_client().post(f"/u/{other.token}", data={"undo": html.unescape(value)})
     assert answer.status_code == 404
     assert set(other.mails().values()) == {"off"}
+
+
+@pytest.mark.parametrize(
+    ("locale", "lang", "direction", "asks", "tells"),
+    [
+        ("en", "en", "ltr", "Stop mail about “comment”?", "No more mail about “comment” goes to"),
+        ("de_AT", "de", "ltr", "Keine Mails mehr zu „Kommentare“?", "Es gehen keine Mails zu „Kommentare“ mehr an"),
+        ("ar", "ar", "rtl", "إيقاف رسائل «التعليقات»؟", "لن تُرسل بعد الآن رسائل «التعليقات» إلى"),
+        ("fr", "en", "ltr", "Stop mail about “comment”?", "No more mail about “comment” goes to"),
+    ],
+)
+def test_the_page_speaks_the_persons_language(
+    reader: Reader, locale: str, lang: str, direction: str, asks: str, tells: str
+):
+    reader.api.call("PUT", f"/v1/users/{reader.user}", {"locale": locale})
+    page = reader.api.call("GET", f"/u/{reader.token}", authorization="").text
+    assert f'<html lang="{lang}" dir="{direction}">' in page
+    assert asks in html.unescape(page)
+    assert tells in html.unescape(reader.post(b"stop=type").text)
+
+
+def test_an_unknown_link_speaks_what_the_browser_asks_for(api: Api):
+    def page(accept: str) -> str:
+        return api.call("GET", "/u/nonsense", authorization="", accept_language=accept).text
+
+    assert "Dieser Link funktioniert nicht" in page("fr;q=0.9, de-CH;q=0.8")
+    assert 'dir="rtl"' in page("ar-EG")
+    assert "This link does not work" in page("fr") == page("")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from notifier.channels import Address, Answer, BadAddress, Notice, Report, TemplateFault, wording
+from notifier.channels import Address, Answer, BadAddress, Notice, Report, TemplateFault
 from notifier.channels.email import addresses, layout
 from notifier.channels.email.conversation import Lost
 from notifier.channels.email.exchange import InHand, Pending, Tell
@@ -16,7 +16,8 @@ from notifier.channels.email.layout import lay_out, short_type
 from notifier.channels.email.mime import Letter, Mail, write_mail
 from notifier.channels.email.replies import unreachable
 from notifier.channels.email.settings import EmailSettings
-from notifier.channels.wording import name_of
+from notifier.channels.wording import BUILT_IN, Writer, name_of
+from notifier.languages import Language
 from notifier.policy.events import one_line
 from notifier.policy.outcomes import Deferred, Outcome
 
@@ -28,15 +29,19 @@ _LOSSES_IN_A_ROW = 2  # after so many connections lost without one mail sent, th
 
 
 class EmailChannel:
-    """Keeps the `Channel` protocol for mail. Safe to use from many threads; `clock` gives aware UTC."""
+    """Keeps the `Channel` protocol for mail. Safe to use from many threads; `clock` gives aware UTC.
+
+    `writer` words the notices.
+    """
 
     name = "email"
     perishable = False
     replaces = False
 
-    def __init__(self, settings: EmailSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(self, settings: EmailSettings, clock: Callable[[], datetime], writer: Writer = BUILT_IN) -> None:
         self._settings = settings
         self._clock = clock
+        self._writer = writer
         self._slots = threading.BoundedSemaphore(settings.max_connections)
         self._lock = threading.Lock()
         self._idle: list[HeldConnection] = []
@@ -49,13 +54,13 @@ class EmailChannel:
             recipient = addresses.sendable(notice.address.value)
         except BadAddress as error:
             raise TemplateFault(f"The stored address cannot be sent to. {error}") from error
-        page = lay_out(notice, brand=settings.brand, address=notice.address.value)
+        page = lay_out(notice, brand=settings.brand, address=notice.address.value, writer=self._writer)
         letter = Letter(
             delivery_id=notice.delivery_id,
             host=settings.host,
             type=short_type(notice.type),
             created_at=notice.created_at,
-            from_name=_from_name(notice, settings.brand),
+            from_name=_from_name(notice, settings.brand, page.language),
             from_address=settings.sender_address,
             to_name=notice.person.name,
             to_address=recipient,
@@ -95,7 +100,7 @@ class EmailChannel:
 
     def warm(self) -> None:
         """Load the templates."""
-        wording.load()
+        self._writer.load()
         layout.load()
 
     def close(self) -> None:
@@ -164,11 +169,12 @@ def _discreet(text: str, recipient: str) -> str:
     return re.sub(re.escape(recipient), lambda found: addresses.masked(found[0]), text, flags=re.IGNORECASE)
 
 
-def _from_name(notice: Notice, brand: str) -> str:
-    """ "Ann via Acme"; the brand alone where a name poses as an address, or several have acted."""
+def _from_name(notice: Notice, brand: str, language: Language) -> str:
+    """ "Ann via Acme"; the brand alone for several, for account mail, and where a name poses as an address."""
     actor = one_line(name_of(notice.events[-1].actor))
     poses = any(mark in actor for mark in ("@", "＠", "﹫", "://"))
     actors = len({event.actor.id for event in notice.events}) + notice.earlier_actors
-    if poses or len(actor) > _ACTOR_IN_FROM or actors > 1:
+    is_account_mail = not notice.unsubscribe_url
+    if poses or len(actor) > _ACTOR_IN_FROM or actors > 1 or notice.items or is_account_mail:
         return brand
-    return f"{actor} via {brand}"
+    return one_line(language.gettext("%(name)s via %(brand)s", name=actor, brand=brand))

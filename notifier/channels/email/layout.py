@@ -10,14 +10,16 @@ import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError, select_autoescape
 
 from notifier.channels import Notice, TemplateFault
-from notifier.channels.wording import Wording, name_of, shortened, word
+from notifier.channels.wording import BUILT_IN, Wording, Writer, name_of, shortened
+from notifier.languages import Language, message
+from notifier.languages.text import direction_of
+from notifier.languages.things import kind_name
 from notifier.policy.events import Event
 
 TEMPLATES = Path(__file__).parent / "templates"
 LISTED = 10  # events of a gathered notice; the rest is a number
 _PREHEADER = 120
 _LISTED_EXCERPT = 140
-_RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi")
 _CLASS = re.compile(r'class="[\w -]+"')
 _PROBE = re.compile(r"<p (.*?)></p>")
 _LINK = re.compile(r'https?://[^\s<>"\\`]+', re.IGNORECASE)
@@ -30,27 +32,28 @@ class Page:
     subject: str
     text: str
     html: str
+    language: Language
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event of a gathered notice."""
+    """One event of a gathered notice, or one notice of a summary."""
 
     sentence: str
     excerpt: str
     url: str
 
 
-def lay_out(notice: Notice, *, brand: str, address: str) -> Page:
+def lay_out(notice: Notice, *, brand: str, address: str, writer: Writer = BUILT_IN) -> Page:
     """The notice's words as text and as HTML with its styles in the tags. Raises `TemplateFault`."""
-    wording = word(notice)
-    context = _context(notice, wording, brand=brand, address=address)
+    wording = writer.word(notice)
+    context = _context(notice, wording, _lines(notice, writer), brand=brand, address=address)
     try:
-        text = _template("mail.txt").render(context)
-        html = _template("mail.html").render(context)
+        text = _filled("mail.txt", context)
+        html = _filled("mail.html", context)
     except TemplateError as error:
         raise TemplateFault(f"{notice.type}: {error}") from error
-    return Page(wording.subject, text, html)
+    return Page(wording.subject, text, html, wording.language)
 
 
 def short_type(type_: str) -> str:
@@ -58,41 +61,73 @@ def short_type(type_: str) -> str:
     return type_.removesuffix(".created")
 
 
-def _context(notice: Notice, wording: Wording, *, brand: str, address: str) -> dict[str, object]:
-    language = wording.lang.replace("_", "-")
+def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str, address: str) -> dict[str, object]:
+    language = wording.language
     return {
         "sentence": wording.sentence,
         "subject": wording.subject,
         "excerpt": wording.excerpt.split("\n") if wording.excerpt else [],
+        "excerpt_direction": direction_of(wording.excerpt) or language.direction,  # people write as they like
         "preheader": shortened(" ".join((wording.excerpt or wording.sentence).split()), _PREHEADER),
         "action": wording.action,
-        "url": linked(wording.url),
+        # A summary leads to several places; each of its lines to its own.
+        "url": "" if notice.items else linked(wording.url),
         "image": linked(wording.image),
-        "image_alt": notice.events[-1].object.name or "Picture of what this is about",
+        "image_alt": notice.events[-1].object.name or language.gettext("Picture of what this is about"),
         "avatar": linked(wording.avatar),
         "actor": name_of(notice.events[-1].actor),
-        "lines": _lines(notice),
-        "more": max(len(notice.events) - LISTED, 0) + notice.earlier_events,
-        "language": language,
-        "direction": "rtl" if language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr",
-        "kind": short_type(notice.type).replace(".", " ").replace("_", " "),
+        "lines": lines,
+        "more": _more(notice, language),
+        "language": wording.lang,
+        "direction": language.direction,
         "brand": brand,
-        "address": address,
+        "note": _note(notice, language, brand=brand, address=address),
+        "unsubscribe": language.gettext("Unsubscribe"),
         "unsubscribe_url": linked(notice.unsubscribe_url),
     }
 
 
-def _lines(notice: Notice) -> list[Line]:
-    """The newest events one by one, newest first; none where there is only one to tell of."""
+def _note(notice: Notice, language: Language, *, brand: str, address: str) -> str:
+    """Why the person gets this mail."""
+    if notice.items:
+        text = message("You get this because such mail is turned on for %(address)s at %(brand)s.")
+        return language.gettext(text, address=address, brand=brand)
+    if notice.unsubscribe_url:
+        text = message("You get this because mail about “%(kind)s” is turned on for %(address)s at %(brand)s.")
+        kind = kind_name(language, notice.type)
+        return language.gettext(text, kind=kind, address=address, brand=brand)
+    text = message("You get this because it concerns your account at %(brand)s, %(address)s.")
+    return language.gettext(text, brand=brand, address=address)
+
+
+def _more(notice: Notice, language: Language) -> str:
+    """How many are not listed one by one."""
+    more = max(len(notice.items or notice.events) - LISTED, 0) + notice.earlier_events
+    return language.ngettext("and %(more)s more", "and %(more)s more", more, more=more) if more else ""
+
+
+def _lines(notice: Notice, writer: Writer) -> list[Line]:
+    """What is told of one by one, newest first; nothing where there is only one thing to tell of."""
+    if notice.items:
+        return [_line(writer.word(item)) for item in notice.items[:LISTED]]
     if len(notice.events) < 2:
         return []
-    return [_line(notice, event) for event in reversed(notice.events[-LISTED:])]
+    return [_line(writer.word(_alone(notice, event))) for event in reversed(notice.events[-LISTED:])]
 
 
-def _line(notice: Notice, event: Event) -> Line:
-    wording = word(replace(notice, events=(event,), earlier_events=0, earlier_actors=0))
+def _alone(notice: Notice, event: Event) -> Notice:
+    return replace(notice, events=(event,), earlier_events=0, earlier_actors=0)
+
+
+def _line(wording: Wording) -> Line:
     excerpt = shortened(" ".join(wording.excerpt.split()), _LISTED_EXCERPT)
     return Line(wording.sentence, excerpt, linked(wording.url))
+
+
+def _filled(name: str, context: dict[str, object]) -> str:
+    template = _template(name)
+    # Shared: these templates use none of Jinja's globals, and merging them takes longer than the words.
+    return "".join(template.root_render_func(template.new_context(context, shared=True)))
 
 
 def linked(url: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from queue import SimpleQueue
 
-from notifier.channels import Address, Answer, Notice, Report, wording
+from notifier.channels import Address, Answer, Notice, Report
 from notifier.channels.push.addresses import Resolve, resolve
 from notifier.channels.push.endpoints import origin_of
 from notifier.channels.push.loop import LoopThread
@@ -14,6 +14,7 @@ from notifier.channels.push.messages import Push, rendered
 from notifier.channels.push.sender import Sender
 from notifier.channels.push.settings import PushSettings
 from notifier.channels.push.subscriptions import masked_endpoint, read_stored
+from notifier.channels.wording import BUILT_IN, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,22 @@ class PushChannel:
     """Keeps the `Channel` protocol for addresses that are browser subscriptions.
 
     May be used from many threads, and before and after a fork: all pushes of a process share one event loop in its
-    own thread, with its kept connections. `resolve` asks the DNS.
+    own thread, with its kept connections. `resolve` asks the DNS; `writer` words the notices.
     """
 
     name = "push"
     perishable = True
     replaces = True
 
-    def __init__(self, settings: PushSettings, clock: Callable[[], datetime], resolve: Resolve = resolve) -> None:
+    def __init__(
+        self,
+        settings: PushSettings,
+        clock: Callable[[], datetime],
+        resolve: Resolve = resolve,
+        writer: Writer = BUILT_IN,
+    ) -> None:
         self._settings = settings
+        self._writer = writer
         self._clock = clock
         self._resolve = resolve
         # By process id: threads and connections do not survive a fork, and neither does a lock that was held.
@@ -42,7 +50,7 @@ class PushChannel:
 
     def render(self, notice: Notice, now: datetime) -> Push:
         """Word the notice for a browser at this moment (aware UTC). Raises `TemplateFault`."""
-        return rendered(notice, now)
+        return rendered(notice, now, self._writer)
 
     def send(self, messages: Iterable[Push], report: Report) -> None:
         """Send each push once and report each answer, in this thread, as it comes.
@@ -71,7 +79,7 @@ class PushChannel:
 
     def warm(self) -> None:
         """Load the templates; the encoder, with its 30 MB, waits for the first push."""
-        wording.load()
+        self._writer.load()
 
     def close(self) -> None:
         """Cancel what is under way in this process and close its connections. Sending again starts anew."""

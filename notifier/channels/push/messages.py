@@ -6,6 +6,7 @@ from datetime import datetime
 from notifier.channels import Notice, TemplateFault
 from notifier.channels.push.payload import is_short, payload, time_to_live, topic
 from notifier.channels.push.subscriptions import read_stored
+from notifier.channels.wording import BUILT_IN, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Push:
     short: bool = False
 
 
-def rendered(notice: Notice, now: datetime) -> Push:
+def rendered(notice: Notice, now: datetime, writer: Writer = BUILT_IN) -> Push:
     """The notice as a push at this moment (aware UTC). Raises `TemplateFault`."""
     try:
         stored = read_stored(notice.address.value)
@@ -40,7 +41,7 @@ def rendered(notice: Notice, now: datetime) -> Push:
         p256dh=stored.p256dh,
         auth=stored.auth,
         key_id=notice.address.key_id,
-        payload=payload(notice),
+        payload=payload(notice, writer),
         ttl=time_to_live(notice, now),
         urgency="high" if notice.urgent else "normal",
         topic=topic(notice),

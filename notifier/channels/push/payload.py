@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from notifier.channels import Notice
 from notifier.channels.push.encoder import LARGEST
-from notifier.channels.wording import Wording, word
+from notifier.channels.wording import BUILT_IN, Wording, Writer
 
 AIM = 2048  # octets: Mozilla's Android bridge may hold only 2,744 of ciphertext
 BODY, TITLE = 600, 300  # octets, more than a phone shows
@@ -35,17 +35,18 @@ class Note:
     image: str = ""
 
 
-def payload(notice: Notice) -> bytes:
+def payload(notice: Notice, writer: Writer = BUILT_IN) -> bytes:
     """The plaintext of the push: valid JSON, at most `LARGEST` octets. Raises `TemplateFault`.
 
     A notice that was too large for the service the last time (413) carries only its title and link.
     """
-    note = _note(word(notice), short=is_short(notice))
-    octets = _encoded(notice, note)
+    words = writer.word(notice)
+    note = _note(words, short=is_short(notice))
+    octets = _encoded(notice, note, words.lang)
     for smaller, limit in _STEPS:
         if len(octets) > limit:
             note = smaller(note, len(octets) - limit)
-            octets = _encoded(notice, note)
+            octets = _encoded(notice, note, words.lang)
     return octets
 
 
@@ -102,12 +103,12 @@ def _note(words: Wording, *, short: bool) -> Note:
     return replace(note, body=cut(words.excerpt, BODY), icon=_link(words.avatar), image=_link(words.image))
 
 
-def _encoded(notice: Notice, note: Note) -> bytes:
+def _encoded(notice: Notice, note: Note, lang: str) -> bytes:
     shown = {
         "title": note.title,
         "body": note.body,
         "navigate": note.navigate,
-        "lang": notice.person.locale[:35],
+        "lang": lang,
         "dir": "auto",
         "icon": note.icon,
         "image": note.image,

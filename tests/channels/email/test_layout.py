@@ -85,10 +85,46 @@ def test_the_preheader_comes_first_and_is_hidden() -> None:
     assert "display: none" in body[: body.index("Nice!")]
 
 
-@pytest.mark.parametrize(("locale", "direction"), [("en", "ltr"), ("de_AT", "ltr"), ("ar", "rtl"), ("he-IL", "rtl")])
-def test_language_and_direction_follow_the_person(locale: str, direction: str) -> None:
+@pytest.mark.parametrize(
+    ("locale", "lang", "direction"),
+    [("en", "en", "ltr"), ("de_AT", "de", "ltr"), ("ar-EG", "ar", "rtl"), ("he-IL", "en", "ltr")],
+)
+def test_language_and_direction_are_those_of_the_words(locale: str, lang: str, direction: str) -> None:
     (html,) = Read(page(person=Person("bob", "Bob", locale)).html).all("html")
-    assert (html["lang"], html["dir"]) == (locale.replace("_", "-"), direction)
+    assert (html["lang"], html["dir"]) == (lang, direction)
+
+
+def test_a_mail_written_from_right_to_left_is_so_throughout_and_leaves_what_people_wrote_as_it_runs() -> None:
+    made = page(person=Person("bob", "Bob", "ar"), unsubscribe_url="https://app.example/u/x")
+    html = Read(made.html)
+    assert "تعليق من \u2068Ann\u2069 على منشورك" in html.words
+    assert "إلغاء الاشتراك" in html.words
+    assert "إلغاء الاشتراك: https://app.example/u/x" in made.text
+    [excerpt] = html.all("p")
+    assert excerpt["dir"] == "ltr"
+    assert "border-left" in str(excerpt["style"])
+    made = page(person=Person("bob", "Bob", "ar"), events=(an_event(content="«رائع!»"),))
+    [excerpt] = Read(made.html).all("p")
+    assert excerpt["dir"] == "rtl"
+    assert "border-right" in str(excerpt["style"])
+
+
+def test_a_summary_lists_what_it_tells_of_each_with_its_link_and_leads_to_no_single_one() -> None:
+    items = tuple(a_notice(number, events=(an_event(number, name=f"Person{number}."),)) for number in range(1, 13))
+    made = page(items=items)
+    html = Read(made.html)
+    for words in (made.text, html.words):
+        assert "12 new notifications" in words
+        assert words.index("Person1. commented") < words.index("Person10. commented")
+        assert "Person11. commented" not in words.partition("Person1. commented")[2]
+        assert "and 2 more" in words
+        assert "You get this because such mail is turned on for bob@app.example at Acme." in words
+    links = [link["href"] for link in html.all("a")]
+    assert links == [f"https://app.example/c/{n}" for n in range(1, 11)] + [
+        "https://app.example/u/abcdefghijklmnopqrstuvw"
+    ]
+    assert made.subject == "12 new notifications"
+    assert not html.all("img")
 
 
 def test_markup_of_people_is_shown_not_run() -> None:

@@ -69,6 +69,20 @@ def test_a_comment_shows_who_and_what_and_leads_there():
     }
 
 
+def test_it_names_the_language_that_its_words_are_in():
+    said = {locale: shown(notice(person=Person("ann", "Ann", locale))) for locale in ("ar-EG", "fr", "ja")}
+    assert {locale: one["lang"] for locale, one in said.items()} == {"ar-EG": "ar", "fr": "en", "ja": "ja"}
+    assert said["ja"]["title"] == "Benさんがあなたの投稿にコメントしました：Sunset"
+    assert {one["dir"] for one in said.values()} == {"auto"}
+
+
+def test_a_summary_shows_how_many_and_the_first_three():
+    one = shown(notice(items=(notice(),) * 4))
+    assert one["title"] == "4 new notifications"
+    assert str(one["body"]).split("\n") == ["Ben commented on your post: Sunset"] * 3 + ["…"]
+    assert one["navigate"] == "https://app.example/p/7#c1"
+
+
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,x", "/relative", "ftp://app.example/x"])
 def test_only_web_links_are_sent(link):
     assert not {"navigate", "icon", "image"} & set(shown(comment(url=link, avatar=link, image=link)))

@@ -1,0 +1,164 @@
+"""One post to 100,000 followers: what a planned delivery costs, beside ORM objects and one task for each."""
+
+import os
+import resource
+import tempfile
+import time
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+
+import psutil
+from celery import Celery
+from sqlalchemy import String, create_engine, insert
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from bench.figures import Figure, Measured
+from bench.meter import cpu_seconds
+from bench.running import redis
+from notifier.app.home import CATALOGUE
+from notifier.pipeline.plan import Planner, PlanSettings
+from notifier.policy.catalogue import read_catalogue
+from notifier.store.database import Database
+from notifier.store.intake import Intake, NewEvent
+from notifier.store.models import Relation
+from notifier.store.schema import migrate
+from notifier.store.types import new_id
+from tests.conftest import NO_POSTGRES, Postgres
+
+FOLLOWERS = 100_000
+CHANNELS = 3  # deliveries for each: mail, push and feed
+TUTORIAL = 10_000  # deliveries of the baseline, whose cost for each does not depend on their number
+MOST_US = 40.0
+MOST_MB = 30.0
+MOST_MS = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One run: CPU µs per delivery in client and database, MB by which the process grew, longest transaction in ms."""
+
+    us: float
+    mb: float
+    ms: float = 0.0
+
+
+def measure(rounds: int) -> Measured:
+    """Each run is a process of its own, so that its memory is its own."""
+    figures: list[Figure] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench", dir="/tmp")))
+        _, broker = stack.enter_context(redis(folder))
+        postgres = None if NO_POSTGRES else Postgres(folder / "pg")
+        if postgres:
+            stack.callback(postgres.stop)
+        for kind in ("sqlite", "postgresql") if postgres else ("sqlite",):
+            pids = _pids(folder) if kind == "postgresql" else ()
+            ours, theirs = [], []
+            for _ in range(rounds):
+                ours.append(_apart(_ours, _empty(kind, folder, postgres), pids))
+                theirs.append(_apart(_tutorial, _empty(kind, folder, postgres), pids, broker))
+            figures += _figures(kind, ours, theirs)
+    return Measured(tuple(figures), (f"fanout on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
+
+
+def _figures(kind: str, ours: list[Cost], theirs: list[Cost]) -> list[Figure]:
+    against = "ORM add_all, one task each"
+    us = [tuple(cost.us for cost in costs) for costs in (ours, theirs)]
+    mb = [tuple(cost.mb for cost in costs) for costs in (ours, theirs)]
+    ms = tuple(cost.ms for cost in ours)
+    return [
+        Figure(f"fanout {kind}", "µs CPU/delivery", us[0], us[1], against, most=MOST_US),
+        Figure(f"fanout {kind}, memory", "MB more", mb[0], mb[1], f"{against}, {TUTORIAL:,} of them", most=MOST_MB),
+        Figure(f"fanout {kind}, longest transaction", "ms", ms, ms, "itself", most=MOST_MS),
+    ]
+
+
+def _apart(work: object, *given: object) -> Cost:
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, given)  # type: ignore[arg-type]  # one of the functions below
+
+
+def _empty(kind: str, folder: Path, postgres: Postgres | None) -> str:
+    if kind == "postgresql" and postgres:
+        return postgres.empty()
+    return f"sqlite:///{folder / uuid.uuid4().hex}.db"
+
+
+def _pids(folder: Path) -> tuple[int, ...]:
+    return (int((folder / "pg" / "postmaster.pid").read_text().split()[0]),)
+
+
+def _ours(url: str, pids: tuple[int, ...]) -> Cost:
+    database = Database(url)
+    migrate(database)
+    event = _post(database)
+    planner = Planner(
+        database,
+        read_catalogue(CATALOGUE.read_text()),
+        PlanSettings(("feed",), ("push",), 1),
+        lambda: datetime.now(UTC),
+    )
+    before, held, longest = cpu_seconds(os.getpid(), *pids), _rss_mb(), 0.0
+    began = time.monotonic()
+    for _ in planner.plan([event]):
+        ended = time.monotonic()
+        longest, began = max(longest, ended - began), ended
+    spent = cpu_seconds(os.getpid(), *pids) - before
+    return Cost(spent / FOLLOWERS / CHANNELS * 1e6, _peak_mb() - held, longest * 1e3)
+
+
+def _post(database: Database) -> str:
+    """Followers, and the event that is told to them."""
+    now, event = datetime.now(UTC), new_id("evt")
+    with database.write() as connection:
+        for start in range(0, FOLLOWERS, 5_000):
+            rows = [
+                {"user_id": f"f{number:06}", "kind": "follow", "other": "ana", "created_at": now}
+                for number in range(start, start + 5_000)
+            ]
+            connection.execute(insert(Relation), rows)
+    body = b'{"actor": {"id": "ana"}, "object": {"id": "p-1", "type": "post"}}'
+    overdue = now + timedelta(hours=1)
+    Intake(database).accept(
+        NewEvent(event, new_id("app"), event, b"h" * 32, "post.created", "ana", "p-1", "", body, now, now, overdue)
+    )
+    return event
+
+
+def _tutorial(url: str, pids: tuple[int, ...], broker: str) -> Cost:
+    engine = create_engine(url)
+    _Base.metadata.create_all(engine)
+    celery = Celery("tutorial", broker=broker, set_as_current=False)
+    before, held = cpu_seconds(os.getpid(), *pids), _rss_mb()
+    with Session(engine) as session:
+        rows = [_Row(user=f"f{number:06}", channel="email", state="queued") for number in range(TUTORIAL)]
+        session.add_all(rows)
+        session.commit()
+        for row in rows:
+            celery.send_task("deliver", args=[row.id])
+    return Cost((cpu_seconds(os.getpid(), *pids) - before) / TUTORIAL * 1e6, _peak_mb() - held)
+
+
+def _rss_mb() -> float:
+    return psutil.Process().memory_info().rss / 1024**2
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class _Row(_Base):
+    __tablename__ = "tutorial_deliveries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(String(255), index=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))

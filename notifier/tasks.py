@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 NUDGE = 0.02  # seconds; at most one nudge per queue and process in this time
 FULL = 1_000  # tickets; a queue with so many is rung for no more until the workers caught up
-PLANS = "default"  # where overdue plans are rung for
 QUIET = 5.0  # seconds without ringing after the broker did not answer
 
 
@@ -105,11 +104,9 @@ def sweep(steps: Steps) -> int:
 
 
 def _sweep_queue(steps: Steps, queue: str) -> int:
-    overdue = [steps.sweeper.deliveries(queue)]
-    if queue == PLANS:
-        overdue.append(steps.sweeper.events(QUEUES[PLANS].again))
+    overdue = [steps.sweeper.deliveries(queue), steps.sweeper.events(queue)]
     for each in overdue:
-        ring_or_hasten(steps, plan_tickets(each.events, PLANS))
+        ring_or_hasten(steps, plan_tickets(each.events, queue))
         ring_or_hasten(steps, send_tickets(each.deliveries))
         # One of these may have killed its worker: it must not take the others with it again.
         ring_or_hasten(steps, send_tickets(each.lost, alone=True))

@@ -32,6 +32,7 @@ from notifier.channels.push import (
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
+from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.plan import Planner
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CHANNELS: Mapping[str, type[Channel[Any]]] = {"email": EmailChannel, "push": PushChannel}
 STANDING = ("feed",)  # channels whose deliveries are done as soon as they are stored
 
 
@@ -130,7 +132,7 @@ class Parts:
 
     @cached_property
     def channels(self) -> Mapping[str, Channel[Any]]:
-        """How people are reached. A new channel is one line here."""
+        """How people are reached. A new channel is one line here, and its class one in `CHANNELS`."""
         return {
             "email": EmailChannel(self.email_settings, self.clock, self.writer),
             "push": PushChannel(self.push_settings, self.clock, writer=self.writer),
@@ -162,6 +164,11 @@ class Parts:
     def explainer(self) -> Explainer:
         """Tells why somebody is told or not."""
         return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock)
+
+    @property
+    def backtest(self) -> Backtest:
+        """Tries a changed rule on what happened."""
+        return Backtest(self.database, self.catalogue, self._plan_settings, self.clock)
 
     def broker_answers(self) -> bool:
         """Whether the broker can be reached now; waits no longer than a socket may be silent."""
@@ -201,7 +208,7 @@ class Parts:
     def _plan_settings(self) -> PlanSettings:
         return PlanSettings(
             standing=STANDING,
-            replacing=tuple(name for name, channel in self.channels.items() if channel.replaces),
+            replacing=tuple(name for name, channel in CHANNELS.items() if channel.replaces),
             gather_scale=self.settings.GATHER_SCALE,
         )
 
@@ -220,7 +227,7 @@ class Parts:
 
     @property
     def _sweeper(self) -> Sweeper:
-        return Sweeper(self.database, self.clock)
+        return Sweeper(self.database, self.catalogue, self.clock)
 
     @property
     def _web_parts(self) -> WebParts:
@@ -231,6 +238,7 @@ class Parts:
             languages=self.languages,
             again=self.again,
             explainer=self.explainer,
+            backtest=self.backtest,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
             parse_mailbox=parse_email,
@@ -259,7 +267,7 @@ class Parts:
 
     def masked(self, channel: str, address: Address) -> str:
         """The address as a log may show it."""
-        return self.channels[channel].masked(address) if channel in self.channels else ""
+        return CHANNELS[channel].masked(address) if channel in CHANNELS else ""
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:
         device = self._parse_device(subscription)

@@ -17,6 +17,7 @@ from notifier.catchers.push import PushCatcher
 from notifier.channels import Address
 from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline.again import Again
+from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
 from notifier.policy.catalogue import Catalogue, CatalogueFault
 from notifier.store.database import Database
@@ -84,6 +85,10 @@ class Tools:
     @property
     def explainer(self) -> Explainer:
         return self._begun.explainer
+
+    @property
+    def backtest(self) -> Backtest:
+        return self._begun.backtest
 
     def masked(self, channel: str, address: Address) -> str:
         """The address as a log may show it."""

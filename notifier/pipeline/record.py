@@ -150,8 +150,7 @@ class Recorder:
 
     def _write(self, outbox: Outbox, group: Sequence[Result]) -> None:
         now = self._clock()
-        for token, results in groupby(sorted(group, key=attrgetter("token")), key=attrgetter("token")):
-            outbox.record([result.made for result in results], token, now=now, worker=self._worker)
+        outbox.note([result.made for result in group], self._worker)
         delivered = [result.address for result in group if result.made.outcome == "delivered"]
         if delivered:
             outbox.touch(delivered, now)
@@ -161,6 +160,8 @@ class Recorder:
                 outbox.retire(result.address, result.retires, why=why, now=now)
             if result.pause_until:
                 outbox.pause(result.origin, result.pause_until, f"{result.made.code} {result.made.text}")
+        for token, results in groupby(sorted(group, key=attrgetter("token")), key=attrgetter("token")):
+            outbox.follow([result.made for result in results], token, now)
 
     def _renew(self) -> None:
         with self._changed:

@@ -3,31 +3,43 @@
 import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from sqlalchemy import Connection
+
 from notifier.channels import Address, Answer, Channel, Message, Notice, Person, TemplateFault
 from notifier.languages import Missing
 from notifier.pipeline import Clock
+from notifier.pipeline.look import Looked, Relations, Seen, look
 from notifier.pipeline.missing import keep_missing
 from notifier.pipeline.record import Recorder, Result
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.decide import silenced
 from notifier.policy.links import Link, make_token, type_mark
 from notifier.policy.outcomes import Deferred, Gone
 from notifier.policy.retry import Next, after, policy_for
-from notifier.policy.words import Cadence, Reason, State
-from notifier.store.claims import Claimed, Claims
+from notifier.policy.words import Reason, State
+from notifier.store.claims import Claimed, Claims, Item
 from notifier.store.database import Database
-from notifier.store.outbox import Outbox, Try
+from notifier.store.facts import Facts
+from notifier.store.outbox import Outbox, Settled, Try
 from notifier.store.types import id_octets, new_id
 
 log = logging.getLogger(__name__)
 
 Channels = Mapping[str, Channel[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one claim got: deliveries, their people's blocks and mutes, and the origins that wait."""
+
+    claimed: Sequence[Claimed]
+    relations: Mapping[str, Relations]
+    pauses: Mapping[str, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,8 @@ class Sender:
         self._recorder = recorder
         self._settings = settings
         self._clock = clock
+        self._replacing = tuple(name for name, channel in channels.items() if channel.replaces)
+        self._perishable = {name: channel.perishable for name, channel in channels.items()}
         self.stopping = recorder.stopping
 
     def send(self, ids: Sequence[str]) -> int:
@@ -70,45 +84,44 @@ class Sender:
         No transaction is open while a provider is asked.
         """
         token = new_id("clm")
-        claimed, pauses = self._database.transact(lambda tx: self._claim(Claims(tx), Outbox(tx), ids, token))
-        if not claimed:
+        chunk = self._database.transact(lambda tx: self._claim(tx, ids, token))
+        if not chunk.claimed:
             return 0
-        with self._recorder.chunk(token, [one.id for one in claimed]):
-            ready = self._still_wanted(claimed, token, pauses)
+        with self._recorder.chunk(token, [one.id for one in chunk.claimed]):
+            ready = self._still_wanted(chunk, token)
             for channel, group in groupby(ready, key=attrgetter("channel")):
                 self._send_group(self._channels[channel], list(group), token)
         keep_missing(self._database, self._settings.missing)
-        return len(claimed)
+        return len(chunk.claimed)
 
-    def _claim(
-        self, claims: Claims, outbox: Outbox, ids: Sequence[str], token: str
-    ) -> tuple[list[Claimed], dict[str, datetime]]:
+    def _claim(self, connection: Connection, ids: Sequence[str], token: str) -> Chunk:
+        """Claim, and read all that the second look asks for: where that cannot be read, nothing is sent."""
         now = self._clock()  # in the transaction: the wait for it must not use up the lease
-        claimed = claims.claim(ids, token, now=now, lease=self._settings.lease)
-        return claimed, outbox.pauses(now) if claimed else {}
+        claimed = Claims(connection, self._replacing).claim(ids, token, now=now, lease=self._settings.lease)
+        if not claimed:
+            return Chunk((), {}, {})
+        events = [
+            (event, kind)
+            for one in claimed
+            for item in one.items
+            if (kind := self._catalogue.find(item.type))
+            for event in item.told.events
+        ]
+        relations = Facts(connection).relations({one.user for one in claimed}, events)
+        return Chunk(claimed, relations, Outbox(connection).pauses(now))
 
-    def _still_wanted(self, claimed: Sequence[Claimed], token: str, pauses: Mapping[str, datetime]) -> list[Claimed]:
-        """Those that are to go out; the others are settled with the reason."""
+    def _still_wanted(self, chunk: Chunk, token: str) -> list[Claimed]:
+        """Those that are to go out, with what they tell; the others are settled with the reason."""
         now = self._clock()
-        decided = [(one, self._second_look(one, pauses, now)) for one in claimed]
-        settled = [(one.id, verdict) for one, verdict in decided if verdict]
+        seen = Seen(self._perishable, lambda one: self._paused_until(one, chunk.pauses), now)
+        looked = [look(one, chunk.relations.get(one.user, frozenset()), self._catalogue, seen) for one in chunk.claimed]
+        settled = [_settled(one) for one in looked if one.next or one.leaving]
         if settled:
             self._database.transact(lambda tx: Outbox(tx).settle(settled, token, now))
-        ready = [one for one, verdict in decided if verdict is None]
-        return sorted(ready, key=attrgetter("channel", "id"))
+        return sorted((one.claimed for one in looked if one.next is None), key=attrgetter("channel", "id"))
 
-    def _second_look(self, one: Claimed, pauses: Mapping[str, datetime], now: datetime) -> Next | None:
-        """What may have changed since the plan; None where the delivery is still wanted."""
-        kind, channel = self._catalogue.find(one.type), self._channels.get(one.channel)
-        if kind is None or channel is None or one.channel not in kind.cadences:
-            return Next(State.SKIPPED, Reason.UNKNOWN_TYPE, charged=False)
-        cadence = Cadence(one.cadence) if one.cadence else kind.cadences[one.channel]
-        if silence := silenced(cadence, one.reach):
-            return Next(silence.state, silence.reason, charged=False)
-        if channel.perishable and one.wanted_at + kind.ttl <= now:
-            return Next(State.FAILED, Reason.EXPIRED, charged=False)
-        until = pauses.get(channel.origin(_address(one)))
-        return Next(State.WAITING, Reason.PAUSED, until, charged=False) if until else None
+    def _paused_until(self, one: Claimed, pauses: Mapping[str, datetime]) -> datetime | None:
+        return pauses.get(self._channels[one.channel].origin(_address(one))) if pauses else None
 
     def _send_group(self, channel: Channel[Any], group: Sequence[Claimed], token: str) -> None:
         by_id = {one.id: one for one in group}
@@ -132,30 +145,42 @@ class Sender:
                 yield message
 
     def _notice(self, one: Claimed) -> Notice:
-        kind = self._kind(one)
+        """One notice of all that the message tells; where that is of several things, a summary."""
+        notices = [self._alone(one, items) for items in _folded(one.items)]
+        if len(notices) == 1:
+            return notices[0]
+        # What it is about first; the place of a summary on the screen is its own.
+        return replace(notices[0], notification_id=one.own.notification, group="", items=tuple(notices))
+
+    def _alone(self, one: Claimed, items: Sequence[Item]) -> Notice:
+        newest = items[-1]
+        events = {event.id: event for item in items for event in item.told.events}
         return Notice(
             delivery_id=one.id,
-            notification_id=one.notification,
-            type=one.type,
-            group=one.fold,
-            events=one.told.events,
-            earlier_events=one.told.earlier_events,
-            earlier_actors=one.told.earlier_actors,
+            notification_id=items[0].notification,
+            type=newest.type,
+            group=newest.fold,
+            events=tuple(events[event] for event in sorted(events)),
+            earlier_events=sum(item.told.earlier_events for item in items),
+            earlier_actors=sum(item.told.earlier_actors for item in items),
             person=Person(one.user, one.name, one.locale, one.timezone),
             address=_address(one),
             created_at=one.wanted_at,
-            expires_at=one.wanted_at + kind.ttl,
+            expires_at=one.wanted_at + self._kind(one).ttl,
             urgent=one.queue == "urgent",
-            unsubscribe_url="" if kind.mandatory else self._unsubscribe_url(one),
+            unsubscribe_url=self._unsubscribe_url(one, newest.type),
             last_code=one.last_code,
         )
 
-    def _unsubscribe_url(self, one: Claimed) -> str:
-        link = Link(id_octets(one.address_id), type_mark(one.type))
+    def _unsubscribe_url(self, one: Claimed, type_: str) -> str:
+        kind = self._catalogue.find(type_)
+        if kind is None or kind.mandatory:
+            return ""
+        link = Link(id_octets(one.address_id), type_mark(type_))
         return f"{self._settings.public_url}/u/{make_token(self._settings.link_secret, 'unsubscribe', link)}"
 
     def _kind(self, one: Claimed) -> Kind:
-        kind = self._catalogue.find(one.type)
+        kind = self._catalogue.find(one.own.type)
         assert kind is not None  # noqa: S101 (the second look settled all others)
         return kind
 
@@ -163,7 +188,7 @@ class Sender:
         now, outcome = self._clock(), answer.outcome
         next_ = after(
             outcome,
-            policy_for(one.type, one.channel),
+            policy_for(one.own.type, one.channel),
             tries=one.tries,
             wanted_at=one.wanted_at,
             expires_at=one.wanted_at + self._kind(one).ttl if channel.perishable else None,
@@ -175,7 +200,14 @@ class Sender:
         return Result(
             token,
             Try(
-                one.id, answer.started_at, answer.ms, type(outcome).__name__.lower(), outcome.code, outcome.text, next_
+                one.id,
+                answer.started_at,
+                answer.ms,
+                type(outcome).__name__.lower(),
+                outcome.code,
+                outcome.text,
+                next_,
+                carries=bool(one.carried),
             ),
             address=one.address_id,
             retires=one.address if isinstance(outcome, Gone) else "",
@@ -186,8 +218,27 @@ class Sender:
     def _unrendered(self, one: Claimed, fault: Exception, token: str) -> Result:
         said = str(fault) if isinstance(fault, TemplateFault) else f"{type(fault).__name__}: {fault}"
         next_ = Next(State.FAILED, Reason.TEMPLATE_ERROR)
-        return Result(token, Try(one.id, self._clock(), 0, "refused", "template", said, next_), one.address_id)
+        made = Try(one.id, self._clock(), 0, "refused", "template", said, next_, carries=bool(one.carried))
+        return Result(token, made, one.address_id)
 
 
 def _address(one: Claimed) -> Address:
     return Address(one.address_id, one.address, one.key_id)
+
+
+def _settled(looked: Looked) -> Settled:
+    one = looked.claimed
+    # What goes out all the same is settled for the sake of those that leave it.
+    return Settled(one.id, looked.next, looked.leaving, carries=bool(one.carried))
+
+
+def _folded(items: Sequence[Item]) -> list[list[Item]]:
+    """The items by what they fold with, the newest first; in each the newest last."""
+    folds: dict[tuple[str, str], list[Item]] = {}
+    for item in sorted(items, key=_newest):
+        folds.setdefault((item.type, item.fold or item.id), []).append(item)
+    return sorted(folds.values(), key=lambda fold: _newest(fold[-1]), reverse=True)
+
+
+def _newest(item: Item) -> str:
+    return item.told.events[-1].id

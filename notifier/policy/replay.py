@@ -130,7 +130,9 @@ class Replay:
 
     def _person(self, recipient: Recipient) -> Person:
         caps = {**self.catalogue.caps, **recipient.rhythm.caps}
-        ours = replace(recipient, rhythm=replace(recipient.rhythm, caps=caps))
+        # Devices are not told apart: one message of a channel is one, however many screens show it.
+        reach = {channel: replace(one, addresses=one.addresses[:1]) for channel, one in recipient.reach.items()}
+        ours = replace(recipient, rhythm=replace(recipient.rhythm, caps=caps), reach=reach)
         person = self._people.setdefault(recipient.id, Person(ours))
         person.recipient = ours
         return person
@@ -176,7 +178,6 @@ class Replay:
         if case.kind.milestones:
             rhythm = person.recipient.rhythm
             late_at = next_digest_at(now, Cadence.DAILY, person.recipient.timezone, rhythm.digest_time)
-        # Devices are not told apart here: one message of a channel is one, however many screens show it.
         without = [replace(plan, address=None) for plan in plans]
         told = [message.told for message in fold.messages.values()]
         return joined(without, told, count=fold.total, added=1, late_at=late_at)

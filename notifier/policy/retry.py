@@ -43,12 +43,19 @@ def policy_for(type_: str, channel: str) -> RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What becomes of a delivery after one try. `due_at` is set where it waits, aware UTC."""
+    """What becomes of a delivery after one try, or without one. `due_at` is set where it waits, aware UTC.
+
+    `rule` and `value` say what decided, where it was more than the provider's answer; with `wanted_at` it is to go out
+    then rather than when it was first due.
+    """
 
     state: State
     reason: Reason | None = None
     due_at: datetime | None = None
     charged: bool = True
+    rule: str = ""
+    value: str = ""
+    wanted_at: datetime | None = None
 
 
 def after(

@@ -17,6 +17,7 @@ class State(StrEnum):
 
 
 UNFINISHED = (State.WAITING, State.QUEUED, State.SENDING)
+FINAL = (State.SENT, State.BOUNCED, State.FAILED, State.SKIPPED, State.CANCELLED)
 
 
 class Reason(StrEnum):
@@ -56,6 +57,9 @@ class Reason(StrEnum):
     TEMPLATE_ERROR = "template_error"
     UNCONFIRMED = "unconfirmed"
 
+
+# Why a delivery is held; what is held for one person comes out together.
+HELD = (Reason.QUIET_HOURS, Reason.CAPPED, Reason.DIGEST)
 
 # Why a delivery failed for good.
 DEAD = (

@@ -1,116 +1,147 @@
 """Claiming: one process alone gets a delivery, together with all that it must know to send it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from operator import attrgetter
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
-from notifier.policy.decide import Reach
-from notifier.policy.events import Event as Happening
+from notifier.policy.decide import Reach, Rhythm
 from notifier.policy.words import State
-from notifier.store.models import Address, Delivery, Event, Notification, Preference, User
+from notifier.store.facts import rhythm_of
+from notifier.store.models import Address, Delivery, Notification, Preference, User
 from notifier.store.people import refused_for_good
-from notifier.store.planning import happening
-from notifier.store.sql import AnyRow
-from notifier.store.told import count_actors, newest_events
+from notifier.store.sql import AnyRow, chunked, locked_all
+from notifier.store.told import Gathered, Telling
 
 NEWEST = 200  # events of one notification that are read whole; more are told of by their number
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """What a notification tells of: its newest events, oldest first, and how many came before them.
+class Item:
+    """One delivery's part of a message: what it tells, and what decides whether it still should."""
 
-    `earlier_actors` acted in those alone.
-    """
-
-    events: tuple[Happening, ...]
-    earlier_events: int = 0
-    earlier_actors: int = 0
+    id: str
+    notification: str
+    type: str
+    fold: str
+    first_round: int
+    wanted_at: datetime
+    read: bool  # on some channel
+    undone: bool
+    cadence: str  # the person's own choice now; empty where they made none
+    told: Gathered
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that this process alone may send now, with all that was known when it was claimed."""
+    """A delivery that this process alone may send now, with all that was known when it was claimed.
+
+    Its message tells of its `own` notification, and of those whose deliveries are `carried` by it.
+    """
 
     id: str
-    notification: str
     user: str
-    type: str
-    fold: str
     channel: str
     queue: str
     tries: int
     last_code: str
-    created_at: datetime
+    value: str
     wanted_at: datetime
     address_id: str
     address: str
     key_id: str
     reach: Reach  # on this channel now, by this address alone
-    cadence: str  # the person's own choice now; empty where they made none
     name: str
     locale: str
     timezone: str
-    told: Gathered
+    rhythm: Rhythm  # without caps
+    own: Item
+    carried: tuple[Item, ...] = ()
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        return (self.own, *self.carried)
 
 
 class Claims:
-    """The claim of a chunk of deliveries, in one transaction of the given connection."""
+    """The claim of a chunk of deliveries, in one transaction of the given connection.
 
-    def __init__(self, connection: Connection) -> None:
+    `replacing` are the channels whose messages take the place of what they showed before.
+    """
+
+    def __init__(self, connection: Connection, replacing: Collection[str] = ()) -> None:
         self._connection = connection
+        self._telling = Telling(connection, replacing, NEWEST)
 
     def claim(self, ids: Sequence[str], token: str, *, now: datetime, lease: timedelta) -> list[Claimed]:
         """Take those of these deliveries that are queued and that nobody else has; in the order of their ids."""
-        rows = self._connection.execute(
-            update(Delivery)
-            .where(Delivery.id.in_(ids), Delivery.state == State.QUEUED)
-            .values(state=State.SENDING, reason=None, claim_token=token, due_at=now + lease)
-            .returning(Delivery)
-        ).all()
+        found = self._lock(ids)
+        rows = self._take([row.id for row in found if row.carried_by is None], token, now + lease) if found else []
         if not rows:
             return []
-        folds = self._close({row.notification_id for row in rows}, now)
-        told = self._told(folds)
-        facts = self._facts([row.id for row in rows])
-        claimed = [_claimed(row, facts[row.id], folds[row.notification_id], told[row.notification_id]) for row in rows]
-        return sorted(claimed, key=lambda one: one.id)
-
-    def _close(self, notifications: Iterable[str], now: datetime) -> dict[str, str]:
-        """Close them, so that nothing joins what is being sent; gives what each folds with."""
-        ids = sorted(notifications)
-        self._connection.execute(
-            update(Notification).where(Notification.id.in_(ids)).values(round=Notification.round + 1)
-        )
-        rows = self._connection.execute(select(Notification.id, Notification.fold).where(Notification.id.in_(ids)))
-        return {row.id: row.fold for row in rows}
-
-    def _told(self, notifications: Iterable[str]) -> dict[str, Gathered]:
-        newest = newest_events(notifications, NEWEST)
-        rows = self._connection.execute(
-            select(newest.c.notification_id, newest.c.count.label("told"), Event)
-            .join(Event, Event.id == newest.c.event_id)
-            .order_by(newest.c.notification_id, Event.id)
-        ).all()
-        return {
-            notification: self._gathered(notification, list(group))
-            for notification, group in groupby(rows, key=attrgetter("notification_id"))
+        # Most messages carry nothing but their own: they shall not pay for those that do.
+        carrying = {row.carried_by for row in found}
+        carriers = [row.id for row in rows if row.id in carrying]
+        carried = self._take_along(carriers) if carriers else []
+        notifications = {row.notification_id: row for row in found}
+        self._close([*rows, *carried], notifications)
+        facts = self._facts([row.id for row in rows], carriers)
+        told = self._telling.gathered([*rows, *carried])
+        items = {
+            row.id: _item(row, notifications[row.notification_id], facts[row.id], told[row.id])
+            for row in (*rows, *carried)
         }
+        along: dict[str, list[Item]] = {}
+        for row in carried:
+            along.setdefault(row.carried_by, []).append(items[row.id])
+        claimed = [_claimed(row, facts[row.id], items[row.id], along.get(row.id, ())) for row in rows]
+        return sorted(claimed, key=attrgetter("id"))
 
-    def _gathered(self, notification: str, rows: Sequence[AnyRow]) -> Gathered:
-        events = tuple(happening(row) for row in rows)
-        earlier = rows[0].told - len(rows)
-        if not earlier:
-            return Gathered(events)
-        return Gathered(
-            events, earlier, count_actors(self._connection, notification, but={event.actor.id for event in events})
+    def _lock(self, ids: Sequence[str]) -> list[AnyRow]:
+        """Lock the notifications that would be told of: what joins meanwhile waits, and belongs to the next round."""
+        queued = and_(Delivery.id.in_(ids), Delivery.state == State.QUEUED)
+        along = and_(Delivery.carried_by.in_(ids), Delivery.state == State.WAITING)
+        query = (
+            select(
+                Delivery.id,
+                Delivery.carried_by,
+                Delivery.notification_id,
+                Notification.fold,
+                Notification.round,
+                Notification.read_at,
+                Notification.undone_at,
+            )
+            .join(Notification, Notification.id == Delivery.notification_id)
+            .where(or_(queued, along))
+            .order_by(Notification.id)
+        )
+        return list(self._connection.execute(locked_all(self._connection, query, Notification)))
+
+    def _take(self, ids: Sequence[str], token: str, until: datetime) -> list[AnyRow]:
+        taking = update(Delivery).where(Delivery.id.in_(ids), Delivery.state == State.QUEUED)
+        return list(
+            self._connection.execute(
+                taking.values(
+                    state=State.SENDING, reason=None, claim_token=token, due_at=until, last_round=_round_told()
+                ).returning(Delivery)
+            )
         )
 
-    def _facts(self, deliveries: Sequence[str]) -> Mapping[str, AnyRow]:
+    def _take_along(self, carriers: Sequence[str]) -> list[AnyRow]:
+        taking = update(Delivery).where(Delivery.carried_by.in_(carriers), Delivery.state == State.WAITING)
+        return list(self._connection.execute(taking.values(last_round=_round_told()).returning(Delivery)))
+
+    def _close(self, rows: Sequence[AnyRow], notifications: Mapping[str, AnyRow]) -> None:
+        """Close the rounds that are told here for the first time."""
+        told = {row.notification_id for row in rows if row.last_round == notifications[row.notification_id].round}
+        for some in chunked(sorted(told)):
+            self._connection.execute(
+                update(Notification).where(Notification.id.in_(some)).values(round=Notification.round + 1)
+            )
+
+    def _facts(self, claimed: Sequence[str], carriers: Sequence[str]) -> Mapping[str, AnyRow]:
         """What may have changed since the plan: the person, their address and their choice, by delivery."""
         choice = and_(
             Preference.user_id == Delivery.user_id,
@@ -119,6 +150,9 @@ class Claims:
         )
         # A browser may have become another person's since: what it gets is theirs alone.
         theirs = and_(Address.id == Delivery.address_id, Address.user_id == Delivery.user_id)
+        which: ColumnElement[bool] = Delivery.id.in_(claimed)
+        if carriers:
+            which = or_(which, Delivery.carried_by.in_(carriers))
         rows = self._connection.execute(
             select(
                 Delivery.id,
@@ -130,13 +164,23 @@ class Claims:
                 User.name,
                 User.locale,
                 User.timezone,
+                User.digest_time,
+                User.digest_weekday,
+                User.quiet_start,
+                User.quiet_end,
             )
             .join(Address, theirs, isouter=True)
             .join(Preference, choice, isouter=True)
             .join(User, User.id == Delivery.user_id, isouter=True)
-            .where(Delivery.id.in_(deliveries))
+            .where(which)
         )
         return {row.id: row for row in rows}
+
+
+def _round_told() -> ColumnElement[int]:
+    """The round that was told at the first claim, or else the one that is open now."""
+    now_open = select(Notification.round).where(Notification.id == Delivery.notification_id).scalar_subquery()
+    return func.coalesce(Delivery.last_round, now_open)
 
 
 def _reach(delivery: AnyRow, fact: AnyRow) -> Reach:
@@ -145,26 +189,39 @@ def _reach(delivery: AnyRow, fact: AnyRow) -> Reach:
     return Reach(suppressed=refused_for_good(fact.gone_why))
 
 
-def _claimed(delivery: AnyRow, fact: AnyRow, fold: str, told: Gathered) -> Claimed:
-    return Claimed(
+def _item(delivery: AnyRow, notification: AnyRow, fact: AnyRow, told: Gathered) -> Item:
+    return Item(
         id=delivery.id,
         notification=delivery.notification_id,
-        user=delivery.user_id,
         type=delivery.type,
-        fold=fold,
+        fold=notification.fold,
+        first_round=delivery.first_round,
+        wanted_at=delivery.wanted_at,
+        read=notification.read_at is not None,
+        undone=notification.undone_at is not None,
+        cadence=fact.cadence or "",
+        told=told,
+    )
+
+
+def _claimed(delivery: AnyRow, fact: AnyRow, own: Item, carried: Sequence[Item]) -> Claimed:
+    return Claimed(
+        id=delivery.id,
+        user=delivery.user_id,
         channel=delivery.channel,
         queue=delivery.queue,
         tries=delivery.tries,
         last_code=delivery.last_code,
-        created_at=delivery.created_at,
+        value=delivery.value,
         wanted_at=delivery.wanted_at,
         address_id=delivery.address_id or "",
         address=fact.value or "",
         key_id=fact.key_id or "",
         reach=_reach(delivery, fact),
-        cadence=fact.cadence or "",
         name=fact.name or "",
         locale=fact.locale or "en",
         timezone=fact.timezone or "UTC",
-        told=told,
+        rhythm=rhythm_of(fact),
+        own=own,
+        carried=tuple(sorted(carried, key=attrgetter("id"))),
     )

@@ -1,8 +1,10 @@
 """How a delivery ends without having been tried: cancelled, with the reason, and its message's other parts set free."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy.orm import aliased
 
 from notifier.policy.words import Reason, State
 from notifier.store import changes
@@ -15,9 +17,16 @@ def cancel(
 ) -> list[str]:
     """Cancel those of these deliveries that wait or are queued, for that reason; gives their ids.
 
-    What was to be told in the message of one of them is due by itself again. Lock their notifications before.
+    What was to be told in the message of one of them is due by itself again; what is being told in another's at this
+    moment is no more ended than that one. Lock their notifications before.
     """
-    query = select(Delivery.id).where(which, Delivery.state.in_([State.WAITING, State.QUEUED])).order_by(Delivery.id)
+    carrier = aliased(Delivery)
+    on_its_way = select(carrier.id).where(carrier.id == Delivery.carried_by, carrier.state == State.SENDING).exists()
+    query = (
+        select(Delivery.id)
+        .where(which, Delivery.state.in_([State.WAITING, State.QUEUED]), ~on_its_way)
+        .order_by(Delivery.id)
+    )
     ids = list(connection.scalars(locked_all(connection, query)))
     if not ids:
         return []
@@ -38,7 +47,7 @@ def cancel(
     return ids
 
 
-def release(connection: Connection, carriers: list[str], now: datetime) -> None:
+def release(connection: Connection, carriers: Sequence[str], now: datetime) -> None:
     """Let what these carry go its own way again: it is due now."""
     connection.execute(
         update(Delivery)

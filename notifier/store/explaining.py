@@ -14,7 +14,7 @@ from notifier.policy.relations import FOLLOW
 from notifier.policy.words import Reason, State
 from notifier.store.joining import told_of
 from notifier.store.models import Address, Delivery, Event, Notification, NotificationEvent, Relation
-from notifier.store.planning import happening
+from notifier.store.rows import happening
 from notifier.store.sql import AnyRow
 
 

@@ -19,23 +19,28 @@ from notifier.policy.relations import FOLLOW
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.models import Address, Delivery, Preference, Relation, User
 from notifier.store.people import refused_for_good
-from notifier.store.sql import AnyRow, among, locked_all
+from notifier.store.sql import AnyRow, among, chunked, locked_all
 from notifier.store.types import id_at
 
 # A message may have been planned so long before it goes out: a night, or a day of retries.
 LONGEST_WAIT = timedelta(hours=25)
+EVENTS = 2_000  # in one statement
 _COUNTED = (State.QUEUED, State.SENDING, State.SENT, State.BOUNCED)
 _COMING = (Reason.GATHERING, Reason.RETRY, Reason.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """About which events and people facts are wanted. `standing` channels need no address."""
+    """About which events and people facts are wanted. `standing` channels need no address.
+
+    Without `messages` nobody counts what people got since an hour ago.
+    """
 
     events: Sequence[tuple[Event, Kind]]
     users: Collection[str]
     standing: tuple[str, ...]
     caps: Mapping[str, int]  # channel → messages per hour, until a person chooses
+    messages: bool = True
 
 
 class Facts:
@@ -66,7 +71,7 @@ class Facts:
         choices = self._choices(users, kinds)
         reach = self._reach(users, asked.standing)
         relations = self._relations(users, asked.events)
-        messages = self.messages(_instant(users, kinds.values(), choices), now)
+        messages = self.messages(_instant(users, kinds.values(), choices) if asked.messages else (), now)
         nowhere = {channel: Reach(stands=True) for channel in asked.standing}
         usual = ("UTC", _rhythm("", None, "", "", "", _frozen(asked.caps)))
         found = {}
@@ -112,6 +117,16 @@ class Facts:
         known = self._rhythms(sorted(users), caps)
         usual = ("UTC", _rhythm("", None, "", "", "", _frozen(caps)))
         return {user: known.get(user, usual) for user in users}
+
+    def relations(
+        self, users: Collection[str], events: Sequence[tuple[Event, Kind]]
+    ) -> dict[str, frozenset[tuple[str, str]]]:
+        """Those blocks and mutes of these people that may concern one of the events, as (kind, other)."""
+        found: dict[str, frozenset[tuple[str, str]]] = {}
+        for some in chunked(events, EVENTS):
+            for user, relations in self._relations(sorted(users), some).items():
+                found[user] = found.get(user, frozenset()) | relations
+        return found
 
     def _rhythms(self, users: Sequence[str], caps: Mapping[str, int]) -> dict[str, tuple[str, Rhythm]]:
         rows = self._connection.execute(
@@ -180,6 +195,11 @@ def concerning(events: Iterable[tuple[Event, Kind]]) -> ColumnElement[bool]:
         and_(Relation.kind == MUTE_OBJECT, Relation.other.in_(sorted(things))),
         and_(Relation.kind == MUTE_TYPE, Relation.other.in_(sorted(types))),
     )
+
+
+def rhythm_of(row: AnyRow) -> Rhythm:
+    """The rhythm that a row with a person's columns says, without caps; all NULL where nobody is known."""
+    return _rhythm(row.digest_time or "", row.digest_weekday, row.quiet_start or "", row.quiet_end or "", "", ())
 
 
 def clock_time(text: str) -> time:

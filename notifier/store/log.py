@@ -54,6 +54,7 @@ class Entry:
     address_id: str
     address: str
     retry_of: str | None
+    carried_by: str | None  # the delivery in whose message it is told
     events: tuple[str, ...] = ()  # the newest `SHOWN` of its notification, oldest first
     event_count: int = 0
 
@@ -283,6 +284,7 @@ def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
         address_id=row.address_id or "",
         address=row.address or "",
         retry_of=row.retry_of,
+        carried_by=row.carried_by,
         events=events,
         event_count=event_count,
     )

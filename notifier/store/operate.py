@@ -9,10 +9,11 @@ from sqlalchemy.orm import aliased
 
 from notifier.policy.queues import QUEUES
 from notifier.policy.words import Reason, State
+from notifier.store.ending import cancel
 from notifier.store.log import Filter, conditions
-from notifier.store.models import Delivery
+from notifier.store.models import Delivery, Notification
 from notifier.store.planning import Planned, tally
-from notifier.store.sql import insert, locked
+from notifier.store.sql import insert, locked, locked_all
 from notifier.store.types import new_id
 
 
@@ -23,11 +24,19 @@ class Operate:
         self._connection = connection
 
     def hurry(self, delivery: str, now: datetime) -> bool:
-        """Make a waiting delivery due now; False where it does not wait."""
+        """Let a waiting delivery go out now, and by itself; False where it does not wait.
+
+        What is being told in the message of another at this moment goes out with that one.
+        """
+        carrier = aliased(Delivery)
+        on_its_way = select(carrier.id).where(carrier.id == Delivery.carried_by, carrier.state == State.SENDING)
+        waits = (Delivery.id == delivery, Delivery.state == State.WAITING)
         hurried = self._connection.execute(
-            update(Delivery).where(Delivery.id == delivery, Delivery.state == State.WAITING).values(due_at=now)
+            update(Delivery)
+            .where(*waits, ~on_its_way.exists())
+            .values(state=State.QUEUED, reason=None, carried_by=None, due_at=now)
         )
-        return hurried.rowcount == 1
+        return hurried.rowcount == 1 or self._connection.scalar(select(Delivery.id).where(*waits)) is not None
 
     def retry(self, wanted: Filter, limit: int, now: datetime, *, only: str = "") -> list[Planned]:
         """Send failed deliveries of the filter again, those that were not retried yet; `only` names a single one.
@@ -53,17 +62,16 @@ class Operate:
         found = select(Delivery.id).where(*_retriable(wanted)).limit(most).subquery()
         return self._connection.scalar(select(func.count()).select_from(found)) or 0
 
-    def cancel(self, delivery: str) -> bool:
-        """Cancel a delivery that waits or is queued; False where it is neither."""
-        cancelled = self._connection.execute(
-            update(Delivery)
-            .where(Delivery.id == delivery, Delivery.state.in_([State.WAITING, State.QUEUED]))
-            .values(state=State.CANCELLED, reason=Reason.BY_ADMIN, due_at=None)
-        )
-        return cancelled.rowcount == 1
+    def cancel(self, delivery: str, now: datetime) -> bool:
+        """Cancel a delivery that waits or is queued; False where it is neither, or being told in another's message."""
+        told = select(Notification.id).join(Delivery, Delivery.notification_id == Notification.id)
+        self._connection.execute(locked_all(self._connection, told.where(Delivery.id == delivery), Notification)).all()
+        return bool(cancel(self._connection, Delivery.id == delivery, Reason.BY_ADMIN, now=now))
 
     def _copy(self, row: Any, now: datetime) -> dict[str, Any]:
-        kept = ("notification_id", "app_id", "user_id", "type", "channel", "address_id", "queue")
+        told = ("notification_id", "app_id", "user_id", "type", "channel", "address_id", "queue", "rule", "value")
+        # It tells what the failed one would have told, and nothing that joined later.
+        kept = (*told, "first_round", "last_round")
         return {name: getattr(row, name) for name in kept} | {
             "id": new_id("dlv"),
             "retry_of": row.id,

@@ -4,21 +4,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Update, bindparam, case, select, true, update
+from sqlalchemy import Connection, String, Update, and_, bindparam, case, func, select, update
+from sqlalchemy.orm import aliased
 
 from notifier.policy.queues import QUEUES
 from notifier.policy.retry import Next
-from notifier.policy.words import State
+from notifier.policy.words import FINAL, HELD, State
+from notifier.store import changes
+from notifier.store.ending import release
 from notifier.store.models import UNFINISHED, Address, Attempt, Delivery, Event, Pause
-from notifier.store.sql import AnyRow, insert, locked
-from notifier.store.types import new_id
+from notifier.store.sql import AnyRow, insert, locked, locked_all
+from notifier.store.types import Utc, new_id
 
 SWEEP = 2_000  # rows of one sweep and queue: a short transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try as it is recorded, and what becomes of its delivery. `started_at` is aware UTC."""
+    """One try as it is recorded, and what becomes of its delivery, and of those that it `carries`.
+
+    `started_at` is aware UTC.
+    """
 
     delivery: str
     started_at: datetime
@@ -27,6 +33,30 @@ class Try:
     code: str
     text: str
     next: Next
+    carries: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was decided about a claimed delivery without a try; without `next` it goes out.
+
+    `leaving` are those of the deliveries it carries that end for a reason of their own; with `carries` there are more.
+    """
+
+    delivery: str
+    next: Next | None
+    leaving: Sequence[tuple[str, Next]] = ()
+    carries: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One claimed delivery, what becomes of it, and the provider's code."""
+
+    delivery: str
+    next: Next
+    code: str = ""
+    carries: bool = False
 
 
 class Outbox:
@@ -34,34 +64,59 @@ class Outbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._change: int | None = None
 
     def renew(self, ids: Sequence[str], token: str, due_at: datetime) -> None:
         """Keep the claims of this token while its chunk is under way."""
         self._connection.execute(self._claimed(ids, token).values(due_at=due_at))
 
-    def record(self, tries: Sequence[Try], token: str, *, now: datetime, worker: str) -> None:
-        """Record tries and what follows. A claim that was lost meanwhile keeps its attempt, not its state."""
-        self._connection.execute(
-            insert(self._connection, Attempt),
-            [
-                {
-                    "id": new_id("att"),
-                    "delivery_id": one.delivery,
-                    "started_at": one.started_at,
-                    "ms": one.ms,
-                    "outcome": one.outcome,
-                    "code": _storable(one.code, 32),
-                    "text": _storable(one.text, 512),
-                    "worker": worker,
-                }
-                for one in tries
-            ],
-        )
-        self._settle([(one.delivery, one.next, one.code, now) for one in tries], token)
+    def note(self, tries: Sequence[Try], worker: str) -> None:
+        """Store tries, whatever follows from them."""
+        rows = [
+            {
+                "id": new_id("att"),
+                "delivery_id": one.delivery,
+                "started_at": one.started_at,
+                "ms": one.ms,
+                "outcome": one.outcome,
+                "code": _storable(one.code, 32),
+                "text": _storable(one.text, 512),
+                "worker": worker,
+            }
+            for one in tries
+        ]
+        self._connection.execute(insert(self._connection, Attempt), rows)
 
-    def settle(self, decided: Sequence[tuple[str, Next]], token: str, now: datetime) -> None:
-        """Store what was decided about claimed deliveries without a try."""
-        self._settle([(delivery, next_, "", now) for delivery, next_ in decided], token)
+    def follow(self, tries: Sequence[Try], token: str, now: datetime) -> None:
+        """Store what follows from tries; a claim that was lost meanwhile is not ours to change.
+
+        What a delivery carried shares its end. Comes last in its transaction: until the commit other outcomes wait.
+        """
+        steps = [_Step(one.delivery, one.next, one.code, one.carries) for one in tries]
+        ended = [step.delivery for step in steps if step.carries and step.next.state in FINAL]
+        self._step(steps, token, now)
+        if ended:
+            self._share_end(ended)
+
+    def record(self, tries: Sequence[Try], token: str, *, now: datetime, worker: str) -> None:
+        """Store tries and what follows. A claim that was lost meanwhile keeps its attempt, not its state."""
+        self.note(tries, worker)
+        self.follow(tries, token, now)
+
+    def settle(self, decided: Sequence[Settled], token: str, now: datetime) -> None:
+        """Store what was decided about claimed deliveries without a try.
+
+        What one carries and what does not end with it is due by itself again, where that one ends.
+        """
+        steps = [_Step(one.delivery, one.next, carries=one.carries) for one in decided if one.next]
+        leaving = [(one.delivery, part, next_) for one in decided for part, next_ in one.leaving]
+        self._lock_carried([carrier for carrier, _, _ in leaving])
+        self._step(steps, token, now)
+        if leaving:
+            self._leave(leaving)
+        ended = [step.delivery for step in steps if step.carries and step.next.state in FINAL]
+        if ended:
+            release(self._connection, self._ended(ended), now)
 
     def release(self, ids: Sequence[str], token: str, now: datetime) -> None:
         """Give back what was claimed and not tried; the sweep rings for it at once."""
@@ -96,33 +151,50 @@ class Outbox:
         rows = self._connection.execute(select(Pause.origin, Pause.until).where(Pause.until > now))
         return {row.origin: row.until for row in rows}
 
-    def overdue_events(self, now: datetime, again: timedelta) -> list[str]:
-        """Events whose plan is overdue; they are asked for again only after `again`."""
-        query = (
-            select(Event.id).where(Event.planned_at.is_(None), Event.due_at <= now).order_by(Event.due_at).limit(SWEEP)
-        )
+    def overdue_events(
+        self, now: datetime, again: timedelta, *, types: Sequence[str] | None = None, but: Sequence[str] = ()
+    ) -> list[str]:
+        """Events whose plan is overdue, of these types or of all `but` some; asked for again only after `again`."""
+        query = select(Event.id).where(Event.planned_at.is_(None), Event.due_at <= now)
+        query = query.where(Event.type.not_in(but) if types is None else Event.type.in_(types))
+        query = query.order_by(Event.due_at).limit(SWEEP)
         ids = list(self._connection.scalars(locked(self._connection, query, Event)))
         if ids:
             self._connection.execute(update(Event).where(Event.id.in_(ids)).values(due_at=now + again))
         return ids
 
-    def overdue_deliveries(self, now: datetime, queue: str, *, lost: bool = True) -> list[AnyRow]:
-        """Unfinished deliveries of a queue whose timer has run out; without the `lost`, none that is claimed.
-
-        As (id, state, queue, tries, type, channel, claim_token).
-        """
-        columns = (Delivery.id, Delivery.state, Delivery.queue, Delivery.tries, Delivery.type, Delivery.channel)
+    def overdue(self, now: datetime, queue: str) -> list[AnyRow]:
+        """Unfinished deliveries of a queue whose timer has run out, not locked yet, as (id, user_id, held)."""
+        held = and_(Delivery.state == State.WAITING, Delivery.reason.in_(HELD))
         query = (
-            select(*columns, Delivery.claim_token)
+            select(Delivery.id, Delivery.user_id, held.label("held"))
             .where(UNFINISHED, Delivery.queue == queue, Delivery.due_at <= now)
-            .where(true() if lost else Delivery.state != State.SENDING)
             .order_by(Delivery.due_at)
             .limit(SWEEP)
         )
+        return list(self._connection.execute(query))
+
+    def take_overdue(self, ids: Sequence[str], now: datetime, *, lost: bool = True) -> list[AnyRow]:
+        """Lock those of these that are overdue still; without the `lost`, none that is claimed.
+
+        As (id, state, queue, tries, type, channel, claim_token).
+        """
+        if not ids:
+            return []
+        columns = (Delivery.id, Delivery.state, Delivery.queue, Delivery.tries, Delivery.type, Delivery.channel)
+        query = (
+            select(*columns, Delivery.claim_token)
+            .where(Delivery.id.in_(ids), UNFINISHED, Delivery.due_at <= now)
+            .order_by(Delivery.due_at)
+        )
+        if not lost:
+            query = query.where(Delivery.state != State.SENDING)
         return list(self._connection.execute(locked(self._connection, query, Delivery)))
 
     def queue(self, ids: Sequence[str], now: datetime) -> None:
         """Make these deliveries ready to be claimed; their bell is rung again if nobody comes."""
+        if not ids:
+            return
         again = case({queue.name: now + queue.again for queue in QUEUES.values()}, value=Delivery.queue)
         self._connection.execute(
             update(Delivery)
@@ -145,35 +217,109 @@ class Outbox:
             Delivery.id.in_(ids), Delivery.claim_token == token, Delivery.state == State.SENDING
         )
 
-    def _settle(self, rows: Sequence[tuple[str, Next, str, datetime]], token: str) -> None:
-        if not rows:
+    def _step(self, steps: Sequence[_Step], token: str, now: datetime) -> None:
+        if not steps:
             return
+        self._lock_carried([step.delivery for step in steps if step.carries])
         guarded = update(Delivery).where(
             Delivery.id == bindparam("delivery"), Delivery.claim_token == token, Delivery.state == State.SENDING
         )
+        values = {
+            "tries": Delivery.tries + bindparam("charged"),
+            "last_code": bindparam("code"),
+            "sent_at": bindparam("sent"),
+            "claim_token": None,
+        }
         self._connection.execute(
-            guarded.values(
-                state=bindparam("next_state"),
-                reason=bindparam("next_reason"),
-                due_at=bindparam("next_due_at"),
-                tries=Delivery.tries + bindparam("charged"),
-                last_code=bindparam("code"),
-                sent_at=bindparam("sent"),
-                claim_token=None,
-            ),
+            guarded.values(_NEXT | values),
             [
-                {
-                    "delivery": delivery,
-                    "next_state": next_.state,
-                    "next_reason": next_.reason,
-                    "next_due_at": next_.due_at,
-                    "charged": int(next_.charged),
-                    "code": _storable(code, 32),
-                    "sent": now if next_.state == State.SENT else None,
+                self._next(step.next)
+                | {
+                    "delivery": step.delivery,
+                    "charged": int(step.next.charged),
+                    "code": _storable(step.code, 32),
+                    "sent": now if step.next.state == State.SENT else None,
                 }
-                for delivery, next_, code, now in rows
+                for step in steps
             ],
         )
+        moved = [step.delivery for step in steps if step.carries and step.next.wanted_at]
+        if moved:
+            self._move_carried(moved)
+
+    def _next(self, next_: Next) -> dict[str, object]:
+        return {
+            "next_state": next_.state,
+            "next_reason": next_.reason,
+            "next_due_at": next_.due_at,
+            "next_rule": next_.rule or None,
+            "next_value": next_.value if next_.rule else None,
+            "next_wanted_at": next_.wanted_at,
+            "next_change": self._number() if next_.state in FINAL else None,
+        }
+
+    def _number(self) -> int:
+        """The number of this transaction's outcomes, the same for all of them."""
+        if self._change is None:
+            self._change = changes.number(self._connection)
+        return self._change
+
+    def _lock_carried(self, carriers: Sequence[str]) -> None:
+        """Lock what these carry before the number is taken, in the order in which whoever cancels does."""
+        if carriers and self._connection.dialect.name == "postgresql":
+            query = select(Delivery.id).where(Delivery.carried_by.in_(carriers)).order_by(Delivery.id)
+            self._connection.execute(locked_all(self._connection, query)).all()
+
+    def _leave(self, leaving: Sequence[tuple[str, str, Next]]) -> None:
+        """End deliveries that were to be told in the message of another; that they were stays on record."""
+        guarded = update(Delivery).where(
+            Delivery.id == bindparam("delivery"),
+            Delivery.carried_by == bindparam("carrier"),
+            Delivery.state == State.WAITING,
+        )
+        rows = [self._next(next_) | {"delivery": part, "carrier": carrier} for carrier, part, next_ in leaving]
+        self._connection.execute(guarded.values(_NEXT), rows)
+
+    def _ended(self, deliveries: Sequence[str]) -> list[str]:
+        """Those of these that ended in this transaction."""
+        return list(
+            self._connection.scalars(
+                select(Delivery.id).where(Delivery.id.in_(deliveries), Delivery.change == self._number())
+            )
+        )
+
+    def _share_end(self, carriers: Sequence[str]) -> None:
+        carrier = aliased(Delivery)
+        self._connection.execute(
+            update(Delivery)
+            .where(
+                Delivery.carried_by == carrier.id,
+                carrier.id.in_(carriers),
+                carrier.change == self._number(),
+                Delivery.state == State.WAITING,
+            )
+            .values(state=carrier.state, reason=carrier.reason, sent_at=carrier.sent_at, change=carrier.change)
+        )
+
+    def _move_carried(self, carriers: Sequence[str]) -> None:
+        """They go out when their carrier does, and are worth as long from then on."""
+        carrier = aliased(Delivery)
+        self._connection.execute(
+            update(Delivery)
+            .where(Delivery.carried_by == carrier.id, carrier.id.in_(carriers), Delivery.state == State.WAITING)
+            .values(wanted_at=carrier.wanted_at)
+        )
+
+
+_NEXT = {
+    "state": bindparam("next_state"),
+    "reason": bindparam("next_reason"),
+    "due_at": bindparam("next_due_at"),
+    "rule": func.coalesce(bindparam("next_rule", type_=String), Delivery.rule),
+    "value": func.coalesce(bindparam("next_value", type_=String), Delivery.value),
+    "wanted_at": func.coalesce(bindparam("next_wanted_at", type_=Utc()), Delivery.wanted_at),
+    "change": bindparam("next_change"),
+}
 
 
 def _storable(text: str, most: int) -> str:

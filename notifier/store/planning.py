@@ -1,6 +1,5 @@
 """One transaction of the plan: what is unplanned, what decides about its recipients, and what was decided."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ from sqlalchemy import Connection, select, update
 
 from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
-from notifier.policy.events import read_event
 from notifier.policy.relations import Bond
 from notifier.store import changes
 from notifier.store.bulk import insert_rows
 from notifier.store.joining import Joining, Told
 from notifier.store.models import Delivery, Event, Notification, NotificationEvent, Relation, Tally
-from notifier.store.sql import AnyRow, among, insert, locked
+from notifier.store.rows import happening
+from notifier.store.sql import among, insert, locked
 from notifier.store.types import new_id
 
 FINAL = ("sent", "skipped", "cancelled", "failed", "bounced")
@@ -53,18 +52,6 @@ class Progress:
     cursor: int
     after: str
     planned_at: datetime | None
-
-
-def happening(row: AnyRow) -> Happening:
-    """The event of a row of `events`."""
-    return read_event(
-        json.loads(row.body),
-        id=row.id,
-        app=row.app_id,
-        type=row.type,
-        occurred_at=row.occurred_at,
-        accepted_at=row.accepted_at,
-    )
 
 
 class Planning:

@@ -1,12 +1,28 @@
 """The few statements that both databases know and SQLAlchemy spells by dialect."""
 
 import json
-from collections.abc import Collection
-from typing import Any, TypeAlias, TypeVarTuple
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, FromClause, Row, Select, String, any_, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    FromClause,
+    LargeBinary,
+    Row,
+    Select,
+    String,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
@@ -24,11 +40,18 @@ def locked(connection: Connection, query: Select[*Ts], of: type | FromClause) ->
     return query.with_for_update(skip_locked=True, of=of)
 
 
-def locked_all(connection: Connection, query: Select[*Ts]) -> Select[*Ts]:
+def locked_all(connection: Connection, query: Select[*Ts], of: type | FromClause | None = None) -> Select[*Ts]:
     """Lock the rows and wait for those that another holds; others may still refer to them."""
     if connection.dialect.name != "postgresql":
         return query
-    return query.with_for_update(key_share=True)
+    return query.with_for_update(key_share=True, of=of)
+
+
+def chunked(values: Iterable[T], most: int = 5_000) -> Iterator[list[T]]:
+    """The values in lists that fit into one statement: SQLite allows 32,766 parameters."""
+    rest = iter(values)
+    while some := list(islice(rest, most)):
+        yield some
 
 
 def among(connection: Connection, column: Any, texts: Collection[str]) -> ColumnElement[bool]:
@@ -37,3 +60,11 @@ def among(connection: Connection, column: Any, texts: Collection[str]) -> Column
         return column == any_(literal(list(texts), ARRAY(String)))  # type: ignore[no-any-return]
     values = func.json_each(json.dumps(list(texts))).table_valued("value")
     return column.in_(select(values.c.value))  # type: ignore[no-any-return]
+
+
+def holds(connection: Connection, column: Any, octets: bytes) -> ColumnElement[bool]:
+    """Whether the octets stand somewhere in a column of octets."""
+    sought = bindparam(None, octets, LargeBinary())
+    if connection.dialect.name == "postgresql":
+        return func.position(sought.op("IN")(column)) > 0
+    return func.instr(column, sought) > 0

@@ -1,15 +1,123 @@
 """The events that a notification tells of: the newest one by one, the rest by number, since there may be many."""
 
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
-from sqlalchemy import Connection, Subquery, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, func, or_, select
 
-from notifier.store.models import Event, NotificationEvent
+from notifier.policy.decide import BLOCK, MUTE_ACTOR
+from notifier.policy.events import Event as Happening
+from notifier.store.models import Delivery, Event, NotificationEvent, Relation
+from notifier.store.rows import happening
+from notifier.store.sql import AnyRow, chunked
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a delivery tells of: its newest events, oldest first, and how many came before them.
+
+    `rounds` says of each event in which round it joined. `earlier_actors` acted in the earlier events alone.
+    """
+
+    events: tuple[Happening, ...] = ()
+    rounds: tuple[int, ...] = ()
+    earlier_events: int = 0
+    earlier_actors: int = 0
+
+
+class Telling:
+    """What deliveries tell of, read in the transaction of the given connection.
+
+    The rounds of a delivery must be closed. One on a channel that is `replacing` what it showed before tells of the
+    rounds before its own as well. At most `most` events of each are read whole.
+    """
+
+    def __init__(self, connection: Connection, replacing: Collection[str], most: int) -> None:
+        self._connection = connection
+        self._replacing = sorted(replacing)
+        self._most = most
+
+    def gathered(self, deliveries: Iterable[AnyRow]) -> dict[str, Gathered]:
+        """What each of these tells of, by its id; nothing that was taken back."""
+        alike: dict[tuple[str, int, int], list[str]] = {}
+        for row in deliveries:
+            first = 0 if row.channel in self._replacing else row.first_round
+            alike.setdefault((row.notification_id, first, row.last_round), []).append(row.id)
+        told: dict[str, Gathered] = {}
+        for some in chunked(alike.values()):
+            found = self._read([ids[0] for ids in some])
+            told |= {one: found.get(ids[0], Gathered()) for ids in some for one in ids}
+        return told
+
+    def _read(self, deliveries: Sequence[str]) -> dict[str, Gathered]:
+        newest = self._newest(deliveries)
+        rows = self._connection.execute(
+            select(newest.c.delivery_id, newest.c.round, newest.c.told, Event)
+            .join(Event, Event.id == newest.c.event_id)
+            .order_by(newest.c.delivery_id, Event.id)
+        ).all()
+        return {
+            delivery: self._gathered(delivery, list(group))
+            for delivery, group in groupby(rows, key=attrgetter("delivery_id"))
+        }
+
+    def _newest(self, deliveries: Sequence[str]) -> Subquery:
+        place = func.row_number().over(partition_by=Delivery.id, order_by=NotificationEvent.event_id.desc())
+        numbered = (
+            select(
+                Delivery.id.label("delivery_id"),
+                NotificationEvent.event_id,
+                NotificationEvent.round,
+                func.count().over(partition_by=Delivery.id).label("told"),
+                place.label("place"),
+            )
+            .join(NotificationEvent, self._tells())
+            .where(Delivery.id.in_(deliveries))
+            .subquery()
+        )
+        return select(numbered).where(numbered.c.place <= self._most).subquery()
+
+    def _tells(self) -> ColumnElement[bool]:
+        """That a delivery tells of an event."""
+        return and_(
+            NotificationEvent.notification_id == Delivery.notification_id,
+            NotificationEvent.undone_at.is_(None),
+            NotificationEvent.round <= Delivery.last_round,
+            or_(NotificationEvent.round >= Delivery.first_round, Delivery.channel.in_(self._replacing)),
+        )
+
+    def _gathered(self, delivery: str, rows: Sequence[AnyRow]) -> Gathered:
+        events, rounds = tuple(happening(row) for row in rows), tuple(row.round for row in rows)
+        if rows[0].told == len(rows):
+            return Gathered(events, rounds)
+        acts = self._acts(delivery)
+        named = [event.actor.id for event in events if event.actor.id in acts]
+        return Gathered(events, rounds, sum(acts.values()) - len(named), len(acts.keys() - set(named)))
+
+    def _acts(self, delivery: str) -> dict[str, int]:
+        """How often each person acted whom the recipient wants to hear of. Reads every event: for the rare large."""
+        unwanted = select(Relation.other).where(
+            Relation.user_id == NotificationEvent.user_id,
+            Relation.kind.in_([BLOCK, MUTE_ACTOR]),
+            Relation.other == Event.actor,
+        )
+        rows = self._connection.execute(
+            select(Event.actor, func.count())
+            .join(NotificationEvent, NotificationEvent.event_id == Event.id)
+            .join(Delivery, self._tells())
+            .where(Delivery.id == delivery, ~unwanted.exists())
+            .group_by(Event.actor)
+        )
+        return {actor: count for actor, count in rows}  # noqa: C416 (a row is no pair to mypy)
 
 
 def newest_events(notifications: Iterable[str], most: int) -> Subquery:
-    """Up to `most` events of each of these, the newest: (notification_id, event_id, count of all that it tells of)."""
+    """Up to `most` events of each of these, the newest: (notification_id, event_id, count of all that it tells of).
+
+    Those that were taken back are among them.
+    """
     notification, event = NotificationEvent.notification_id, NotificationEvent.event_id
     place = func.row_number().over(partition_by=notification, order_by=event.desc())
     numbered = (
@@ -19,14 +127,3 @@ def newest_events(notifications: Iterable[str], most: int) -> Subquery:
     )
     columns = (numbered.c.notification_id, numbered.c.event_id, numbered.c.count)
     return select(*columns).where(numbered.c.place <= most).subquery()
-
-
-def count_actors(connection: Connection, notification: str, but: Collection[str]) -> int:
-    """How many people acted in all that it tells of, each once, `but` those. Reads every event: for the rare large."""
-    bodies = connection.scalars(
-        select(Event.body)
-        .join(NotificationEvent, NotificationEvent.event_id == Event.id)
-        .where(NotificationEvent.notification_id == notification),
-        execution_options={"yield_per": 1_000},
-    )
-    return len({json.loads(body)["actor"]["id"] for body in bodies}.difference(but))

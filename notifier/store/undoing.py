@@ -12,7 +12,8 @@ from notifier.policy.events import Event as Happening
 from notifier.policy.words import Reason, State
 from notifier.store.ending import cancel
 from notifier.store.models import Delivery, Event, Notification, NotificationEvent
-from notifier.store.planning import happening, tally
+from notifier.store.planning import tally
+from notifier.store.rows import happening
 from notifier.store.sql import AnyRow, insert, locked_all
 from notifier.store.types import Key, new_id
 

@@ -118,12 +118,13 @@ def retry_one(delivery_id: str, *, who: str) -> dict[str, Any]:
 
 def cancel_one(delivery_id: str, *, who: str) -> dict[str, Any]:
     """Cancel one delivery for an app or an admin."""
+    now = parts().clock()
     with parts().database.write() as connection:
         log = Log(connection)
         entry = _known(log.delivery(delivery_id), delivery_id)
-        if not Operate(connection).cancel(delivery_id):
+        if not Operate(connection).cancel(delivery_id, now):
             raise Problem(409, "conflict", f"It is {entry.state}; only what waits or is queued can be cancelled.")
-        Admins(connection).note(who, "delivery.cancel", delivery_id, parts().clock())
+        Admins(connection).note(who, "delivery.cancel", delivery_id, now)
         return _with_attempts(log, _known(log.delivery(delivery_id), delivery_id))
 
 

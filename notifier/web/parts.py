@@ -10,6 +10,7 @@ from flask import current_app
 from notifier.channels import Address
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
+from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
@@ -36,6 +37,7 @@ class WebParts:
     languages: Languages
     again: Again
     explainer: Explainer
+    backtest: Backtest
     clock: Callable[[], datetime]
     nudge: Callable[[str, str], None]  # event id, queue: ask for a plan soon
     parse_mailbox: Callable[[str], str]  # raises BadAddress

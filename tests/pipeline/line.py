@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from notifier.app.home import CATALOGUE
 from notifier.channels import Address, Answer, Notice, Report
@@ -23,7 +23,7 @@ from notifier.policy.words import Cadence
 from notifier.store.database import Database
 from notifier.store.intake import Intake, NewEvent
 from notifier.store.log import Books, Log
-from notifier.store.models import Attempt, Delivery
+from notifier.store.models import Attempt, Delivery, Notification, Relation, User
 from notifier.store.people import People
 from notifier.store.planning import Planned
 from notifier.store.sql import AnyRow
@@ -105,7 +105,7 @@ class Line:
         # Without caps: those who want many messages at once would wait for an hour.
         self.catalogue = replace(read_catalogue(CATALOGUE.read_text()), caps={})
         self.planner = self.planner_with(gather_scale=0)
-        self.sweeper = Sweeper(database, self.clock)
+        self.sweeper = Sweeper(database, self.catalogue, self.clock)
         self.sender = self.new_sender()
 
     def planner_with(self, gather_scale: float) -> Planner:
@@ -150,6 +150,24 @@ class Line:
         Intake(self.database).accept(NewEvent(event, APP, event, b"h" * 32, type_, *_named(body), body, **times))
         return event
 
+    def rhythm(self, person: str, **columns: object) -> None:
+        """When a person wants to hear: `quiet_start="22:00"`, `quiet_end`, `timezone`, `digest_time`, `caps`."""
+        with self.database.write() as connection:
+            connection.execute(update(User).where(User.id == person).values(**columns))
+
+    def relate(self, person: str, kind: str, other: str) -> None:
+        """Let a person block or mute, as an app's call does."""
+        with self.database.write() as connection:
+            row = {"user_id": person, "kind": kind, "other": other, "created_at": self.clock()}
+            connection.execute(insert(Relation).values(row))
+
+    def read(self, delivery: str) -> None:
+        """The person reads what this delivery is to tell, on some other channel, just before it goes out."""
+        with self.database.write() as connection:
+            its = select(Delivery.notification_id).where(Delivery.id == delivery).scalar_subquery()
+            now = self.clock()
+            connection.execute(update(Notification).where(Notification.id == its).values(read_at=now, ended_at=now))
+
     def comments(self, count: int, to: str = "bob") -> list[str]:
         return [self.accept(target={"id": "p", "owner": to}) for _ in range(count)]
 
@@ -165,10 +183,18 @@ class Line:
         """What a sweep over all queues takes."""
         found = [self.sweeper.deliveries(queue) for queue in QUEUES]
         return Overdue(
-            self.sweeper.events(QUEUES["default"].again).events,
+            tuple(event for queue in QUEUES for event in self.sweeper.events(queue).events),
             tuple(one for each in found for one in each.deliveries),
             tuple(one for each in found for one in each.lost),
         )
+
+    def deliver(self, channel: str = "email") -> list["Letter"]:
+        """Sweep, and send all that is due on the channel; the letters that went out."""
+        before = len(self.post.letters)
+        overdue = self.sweep()
+        due = [one.id for one in (*overdue.deliveries, *overdue.lost) if one.channel == channel]
+        self.new_sender(channel=channel).send(due)
+        return self.post.letters[before:]
 
     def deliveries(self, channel: str = "email") -> list[AnyRow]:
         with self.database.read() as connection:

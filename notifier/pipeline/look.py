@@ -1,0 +1,105 @@
+"""The second look, just before sending: what may have changed since the plan, and what is told all the same."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from notifier.policy.catalogue import Catalogue, Kind
+from notifier.policy.decide import Recipient, Verdict, cadence_of, held, silenced, unwanted
+from notifier.policy.retry import Next
+from notifier.policy.words import Cadence, Reason, State
+from notifier.store.claims import Claimed, Item
+from notifier.store.told import Gathered
+
+Relations = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the channels know, and the moment of the look.
+
+    `perishable` are the channels whose messages expire; `paused_until` says how long an address's provider waits.
+    """
+
+    perishable: Mapping[str, bool]  # by the name of every channel there is
+    paused_until: Callable[[Claimed], datetime | None]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is left of a claimed delivery: to be sent where `next` is None. `leaving` are those it carries no more."""
+
+    claimed: Claimed
+    next: Next | None
+    leaving: tuple[tuple[str, Next], ...] = ()
+
+
+def look(one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -> Looked:
+    """Look again at a delivery and at all that it carries; each part is decided about by itself."""
+    parts = [_part(item, one, relations, catalogue, seen) for item in one.items]
+    (own, next_), carried = parts[0], parts[1:]
+    stays = tuple(item for item, ended in carried if ended is None)
+    leaving = tuple((item.id, ended) for item, ended in carried if ended is not None)
+    left = replace(one, own=own, carried=stays)
+    return Looked(left, next_ or _later(left, catalogue, seen), leaving)
+
+
+def _part(item: Item, one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -> tuple[Item, Next | None]:
+    """The item with what it still tells; or why it is told no more."""
+    if item.undone:
+        return item, _ended(Reason.TAKEN_BACK, "taken_back")
+    if item.read:
+        return item, _ended(Reason.READ, "read")
+    kind = catalogue.find(item.type)
+    if kind is None or one.channel not in kind.cadences or one.channel not in seen.perishable:
+        return item, Next(State.SKIPPED, Reason.UNKNOWN_TYPE, charged=False, rule="catalogue", value=item.type)
+    told, verdict = _told(item, kind, relations)
+    verdict = verdict or _silenced(item, one, kind)
+    if verdict:
+        return item, _said(verdict)
+    if seen.perishable[one.channel] and item.wanted_at + kind.ttl <= seen.now:
+        return item, Next(State.FAILED, Reason.EXPIRED, charged=False)
+    return replace(item, told=told), None
+
+
+def _told(item: Item, kind: Kind, relations: Relations) -> tuple[Gathered, Verdict | None]:
+    """What is left to tell; where none of it is news, why."""
+    told, why, news = item.told, None, False
+    kept = []
+    for event, round_ in zip(told.events, told.rounds, strict=True):
+        verdict = unwanted(event, kind, relations)
+        if verdict is None:
+            kept.append((event, round_))
+            news = news or round_ >= item.first_round
+        elif round_ >= item.first_round:
+            why = verdict
+    if not news:
+        return told, why or Verdict(State.CANCELLED, Reason.TAKEN_BACK, None, "taken_back")
+    events, rounds = tuple(event for event, _ in kept), tuple(round_ for _, round_ in kept)
+    return replace(told, events=events, rounds=rounds), None
+
+
+def _silenced(item: Item, one: Claimed, kind: Kind) -> Verdict | None:
+    chosen = {one.channel: Cadence(item.cadence)} if item.cadence else {}
+    cadence = cadence_of(kind, Recipient(one.user, cadences=chosen), one.channel)
+    return silenced(cadence, one.reach, chosen=bool(chosen))
+
+
+def _later(one: Claimed, catalogue: Catalogue, seen: Seen) -> Next | None:
+    """Until when the whole message waits, if so."""
+    kind = catalogue.find(one.own.type)
+    is_digest = one.queue == "digest" and one.value != Cadence.HOURLY
+    recipient = Recipient(one.user, one.timezone, rhythm=one.rhythm)
+    if kind and not is_digest and (hold := held(kind, recipient, seen.now)):
+        return replace(_said(hold), wanted_at=hold.due_at)
+    until = seen.paused_until(one)
+    return Next(State.WAITING, Reason.PAUSED, until, charged=False) if until else None
+
+
+def _said(verdict: Verdict) -> Next:
+    return Next(verdict.state, verdict.reason, verdict.due_at, charged=False, rule=verdict.rule, value=verdict.value)
+
+
+def _ended(reason: Reason, rule: str) -> Next:
+    return Next(State.CANCELLED, reason, charged=False, rule=rule)

@@ -1,0 +1,81 @@
+"""Bundling: what was held for a person and is due becomes one message, or waits for the digest."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.orm import aliased
+
+from notifier.policy.bundles import Bundle, Held
+from notifier.policy.decide import Verdict
+from notifier.policy.words import HELD, Reason, State
+from notifier.store.models import Delivery
+from notifier.store.sql import AnyRow, chunked, locked_all
+
+
+class Bundling:
+    """Bundles in the transaction of the given connection, which must have locked the people."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def due(self, users: Collection[str], now: datetime) -> list[Held]:
+        """All that was held for these people and is due, whatever queue it is on; locked, in the order of the ids."""
+        query = (
+            select(
+                Delivery.id,
+                Delivery.user_id,
+                Delivery.channel,
+                Delivery.address_id,
+                Delivery.type,
+                Delivery.queue,
+                Delivery.reason,
+            )
+            .where(
+                Delivery.user_id.in_(sorted(users)),
+                Delivery.state == State.WAITING,
+                Delivery.reason.in_(HELD),
+                Delivery.due_at <= now,
+                Delivery.carried_by.is_(None),
+            )
+            .order_by(Delivery.id)
+        )
+        rows: Iterable[AnyRow] = self._connection.execute(locked_all(self._connection, query))
+        return [
+            Held(row.id, row.user_id, row.channel, row.address_id, row.type, row.queue, Reason(row.reason))
+            for row in rows
+        ]
+
+    def carry(self, bundles: Sequence[Bundle]) -> None:
+        """Let each carrier carry the others, and what those carried so far."""
+        rows = [{"one": one.id, "by": bundle.carrier.id} for bundle in bundles for one in bundle.carried]
+        if not rows:
+            return
+        self._connection.execute(
+            update(Delivery).where(Delivery.id == bindparam("one")).values(carried_by=bindparam("by"), due_at=None),
+            rows,
+        )
+        carrier = aliased(Delivery)
+        further = select(carrier.carried_by).where(carrier.id == Delivery.carried_by).scalar_subquery()
+        for some in chunked(row["one"] for row in rows):
+            self._connection.execute(
+                update(Delivery)
+                .where(Delivery.carried_by.in_(some), Delivery.state == State.WAITING)
+                .values(carried_by=further)
+            )
+
+    def fold(self, held: Sequence[Held], until: Verdict) -> None:
+        """Let these wait for the digest that the verdict names."""
+        for some in chunked(one.id for one in held):
+            self._connection.execute(
+                update(Delivery)
+                .where(Delivery.id.in_(some))
+                .values(
+                    reason=until.reason,
+                    rule=until.rule,
+                    value=until.value,
+                    queue=until.queue,
+                    due_at=until.due_at,
+                    wanted_at=until.due_at,
+                )
+            )

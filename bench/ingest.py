@@ -23,9 +23,10 @@ from tests.conftest import NO_POSTGRES, Postgres
 
 CONNECTIONS = 16
 EVENTS = 1_500  # of one round
-WARM = 200
 BATCH = 100
-GOAL = 3.0
+BATCHED = 12_000  # of one round, in batches: they cost so little that fewer could not be measured
+WARM = 200
+GOAL, BATCH_GOAL = 3.0, 40.0
 SETTLE = 0.3  # seconds: what the last answers left to be done in the background
 
 
@@ -37,9 +38,11 @@ class Contender:
     pids: tuple[int, ...]
     requests: Callable[[int], list[Request]]
     each: int = 1  # events in one request
+    events: int = EVENTS  # of one round
 
-    def cost(self, events: int) -> float:
-        """CPU µs per event."""
+    def cost(self, events: int = 0) -> float:
+        """CPU µs per event, of so many or of a whole round."""
+        events = events or self.events
         requests = self.requests(events // self.each)
         before = cpu_seconds(*self.pids)
         drive(self.port, requests, connections=CONNECTIONS, expect=202)
@@ -61,17 +64,18 @@ def measure(rounds: int) -> Measured:
         costs: dict[str, list[float]] = {name: [] for name in contenders}
         for _ in range(rounds):
             for name, contender in contenders.items():
-                costs[name].append(contender.cost(EVENTS))
+                costs[name].append(contender.cost())
     return Measured(tuple(_figures(costs)), (f"ingest on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
 
 
 def _figures(costs: Mapping[str, list[float]]) -> Iterator[Figure]:
     hello = tuple(costs["hello"])
     for name in (name for name in costs if name.startswith("ours")):
-        ours, kind = tuple(costs[name]), name.split()[1]
+        ours, kind = tuple(costs[name]), name.split()[1].rstrip(",")
         tutorial = tuple(costs[f"tutorial {kind}"])
         title = "ingest" + name.removeprefix("ours")
-        yield Figure(title, "µs CPU/event", ours, tutorial, "Flask view, ORM insert, commit, delay()", goal=GOAL)
+        goal = BATCH_GOAL if "batch" in name else GOAL
+        yield Figure(title, "µs CPU/event", ours, tutorial, "Flask view, ORM insert, commit, delay()", goal=goal)
         if "batch" not in name:
             yield Figure(title, "µs CPU/event", ours, hello, "bare Flask hello, gunicorn gthread")
 
@@ -109,6 +113,9 @@ def _ours(kind: str, folder: Path, *, url: str, broker: str, pids: tuple[int, ..
     with running(command, folder=folder, ready=lambda: listens(port), env=_settings(folder, url, broker)) as pid:
         yield {
             f"ours {kind}": Contender(port, (pid, *pids), lambda count: [_signed(app) for _ in range(count)]),
+            f"ours {kind}, batch of {BATCH}": Contender(
+                port, (pid, *pids), lambda count: [_batch(app) for _ in range(count)], BATCH, BATCHED
+            ),
         }
 
 
@@ -142,6 +149,13 @@ def _signed(app: Credentials) -> Request:
     signature = sign(body, id=key, timestamp=now, secret=app.secret)
     headers = (f"webhook-id: {key}", f"webhook-timestamp: {now}", f"webhook-signature: {signature}")
     return post(f"/v1/hooks/{app.app}", body, headers)
+
+
+def _batch(app: Credentials) -> Request:
+    """A batch with the app's key, each event with an idempotency key of its own."""
+    events = [json.loads(a_comment()) | {"id": uuid.uuid4().hex} for _ in range(BATCH)]
+    body = json.dumps({"events": events}).encode()
+    return post("/v1/events/batch", body, (f"Authorization: Bearer {app.key}",))
 
 
 def a_comment() -> bytes:

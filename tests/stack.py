@@ -163,6 +163,9 @@ class Stack:
         """Make a person with a mail address and browsers of our push server; gives the subscriptions."""
         body = {"name": id.title(), "email": f"{id}@app.example"} if email else {"name": id.title()}
         assert self.call("PUT", f"/v1/users/{id}", body).status == 200
+        # Many messages at once are what tests are about; by default most of them would wait for an hour.
+        caps = {"cap_per_hour": {"email": 10_000, "push": 10_000}}
+        assert self.call("PUT", f"/v1/users/{id}/preferences", caps).status == 200
         subscriptions = [self.push.subscribe() for _ in range(devices)]
         for subscription in subscriptions:
             reply = self.call("POST", f"/v1/users/{id}/push-subscriptions", subscription)

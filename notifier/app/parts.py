@@ -32,7 +32,10 @@ from notifier.channels.push import (
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
-from notifier.pipeline.plan import Planner, PlanSettings
+from notifier.pipeline.backtest import Backtest
+from notifier.pipeline.deciding import Deciding, PlanSettings
+from notifier.pipeline.explain import Explainer
+from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Sweeper
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CHANNELS: Mapping[str, type[Channel[Any]]] = {"email": EmailChannel, "push": PushChannel}
 STANDING = ("feed",)  # channels whose deliveries are done as soon as they are stored
 
 
@@ -128,7 +132,7 @@ class Parts:
 
     @cached_property
     def channels(self) -> Mapping[str, Channel[Any]]:
-        """How people are reached. A new channel is one line here."""
+        """How people are reached. A new channel is one line here, and its class one in `CHANNELS`."""
         return {
             "email": EmailChannel(self.email_settings, self.clock, self.writer),
             "push": PushChannel(self.push_settings, self.clock, writer=self.writer),
@@ -155,6 +159,16 @@ class Parts:
     def again(self) -> Again:
         """Tries deliveries again at an operator's word."""
         return Again(self.database, self._sweeper, self.clock)
+
+    @property
+    def explainer(self) -> Explainer:
+        """Tells why somebody is told or not."""
+        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock)
+
+    @property
+    def backtest(self) -> Backtest:
+        """Tries a changed rule on what happened."""
+        return Backtest(self.database, self.catalogue, self._plan_settings, self.clock)
 
     def broker_answers(self) -> bool:
         """Whether the broker can be reached now; waits no longer than a socket may be silent."""
@@ -188,15 +202,14 @@ class Parts:
 
     @property
     def _planner(self) -> Planner:
-        return Planner(
-            self.database,
-            self.catalogue,
-            PlanSettings(
-                standing=STANDING,
-                replacing=tuple(name for name, channel in self.channels.items() if channel.replaces),
-                gather_scale=self.settings.GATHER_SCALE,
-            ),
-            self.clock,
+        return Planner(self.database, self.catalogue, self._plan_settings, self.clock)
+
+    @property
+    def _plan_settings(self) -> PlanSettings:
+        return PlanSettings(
+            standing=STANDING,
+            replacing=tuple(name for name, channel in CHANNELS.items() if channel.replaces),
+            gather_scale=self.settings.GATHER_SCALE,
         )
 
     @property
@@ -224,12 +237,14 @@ class Parts:
             catalogue=self.catalogue,
             languages=self.languages,
             again=self.again,
+            explainer=self.explainer,
+            backtest=self.backtest,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
             parse_mailbox=parse_email,
             parse_device=self._parse_device,
             device_host=self._device_host,
-            masked=self._masked,
+            masked=self.masked,
             vapid_key=public_key(self.push_settings.private_key),
             link_secret=self.secret_key.encode(),
             secret_key=self.secret_key,
@@ -248,10 +263,11 @@ class Parts:
         return NewDevice(found.value, found.fingerprint, key_id(self.push_settings.private_key), found.host)
 
     def _device_host(self, value: str) -> str:
-        return self._masked("push", Address("", value)).partition("/")[0]
+        return self.masked("push", Address("", value)).partition("/")[0]
 
-    def _masked(self, channel: str, address: Address) -> str:
-        return self.channels[channel].masked(address) if channel in self.channels else ""
+    def masked(self, channel: str, address: Address) -> str:
+        """The address as a log may show it."""
+        return CHANNELS[channel].masked(address) if channel in CHANNELS else ""
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:
         device = self._parse_device(subscription)

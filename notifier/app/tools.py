@@ -14,8 +14,11 @@ from notifier.app.roles import run_scheduler, run_worker, serve_web, start_loggi
 from notifier.app.up import Wish, mail_port, up
 from notifier.catchers.faults import Faults
 from notifier.catchers.push import PushCatcher
+from notifier.channels import Address
 from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline.again import Again
+from notifier.pipeline.backtest import Backtest
+from notifier.pipeline.explain import Explainer
 from notifier.policy.catalogue import Catalogue, CatalogueFault
 from notifier.store.database import Database
 from notifier.supervisor import lock
@@ -78,6 +81,18 @@ class Tools:
     @property
     def again(self) -> Again:
         return self._begun.again
+
+    @property
+    def explainer(self) -> Explainer:
+        return self._begun.explainer
+
+    @property
+    def backtest(self) -> Backtest:
+        return self._begun.backtest
+
+    def masked(self, channel: str, address: Address) -> str:
+        """The address as a log may show it."""
+        return self._parts.masked(channel, address)
 
     def service(self) -> Service:
         """The running service, as an upstream app sees it."""

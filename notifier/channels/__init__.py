@@ -117,8 +117,9 @@ class Channel(Protocol[M]):
         """Whom a `Deferred(pauses=True)` speaks for: the relay, or the push service's scheme and host."""
         ...
 
-    def masked(self, address: Address) -> str:
-        """The address as logs and answers may show it: `b•••@app.example`."""
+    @staticmethod
+    def masked(address: Address) -> str:
+        """The address as logs and answers may show it, `b•••@app.example`: asked of the class, without settings."""
         ...
 
     def warm(self) -> None:

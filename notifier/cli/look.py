@@ -2,42 +2,48 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import click
 
 from notifier.cli.group import to_type, with_tools
 from notifier.cli.people import checked_id
 from notifier.cli.tools import Tools
-from notifier.policy.words import SENTENCES, State
-from notifier.store.log import AttemptEntry, Books, Entry, EventEntry, Filter, Log
+from notifier.pipeline import explained
+from notifier.pipeline.explain import Explanation
+from notifier.policy.explaining import Line, sentence
+from notifier.store.log import AttemptEntry, Books, Log
 
-MANY = 1_000
+PAGE = 200  # people
+MANY = 1_000  # people, unless one is asked for
 
 
 @click.command()
 @click.argument("event_id")
-@click.option("--user", default="", help="Only what concerns this person.")
+@click.option("--user", default="", help="Only this person; also why they are no recipient.")
+@click.option("--json", "as_json", is_flag=True, help="As GET /v1/events/{id}/explain answers.")
 @with_tools
-def why(tools: Tools, event_id: str, user: str) -> None:
+def why(tools: Tools, event_id: str, user: str, *, as_json: bool) -> None:
     """Tell what became of an event, for whom, and why."""
     checked_id("evt", event_id)
+    found = _explained(tools, event_id, user)
+    if as_json:
+        click.echo(json.dumps(explained.as_json(found, tools.masked), indent=2))
+        return
     with tools.database.read() as connection:
         log = Log(connection)
-        event = log.event(event_id)
-        if event is None:
-            raise click.ClickException(f"There is no event {event_id} in {tools.data_dir}.")
-        entries = log.page(Filter(event=event_id, user=user), MANY + 1)
-        more, entries = len(entries) > MANY, entries[:MANY]
-        attempts = {entry.id: log.attempts(entry.id) for entry in entries}
-    click.echo(_headline(event))
-    for entry in sorted(entries, key=lambda entry: (entry.user, entry.channel, entry.id)):
-        click.echo(_line(entry))
-        for attempt in attempts[entry.id]:
+        attempts = {line.delivery: log.attempts(line.delivery) for line in found.lines if line.delivery}
+    click.echo(_headline(found))
+    for line in found.lines:
+        click.echo(_line(line, explained.masked_address(line, found, tools.masked)))
+        for attempt in attempts.get(line.delivery or "", ()):
             click.echo(_attempt(attempt))
-    if more:
-        click.echo(f"  The newest {MANY:,} of more. For one person: {to_type('why', event_id, '--user', 'ID')}")
-    if not entries:
-        click.echo(_nobody(event, user))
+    for says in _besides(found):
+        click.echo(f"  {says}")
+    if found.next:
+        click.echo(f"  The first {MANY:,} of more. For one person: {to_type('why', event_id, '--user', 'ID')}")
 
 
 @click.command()
@@ -51,15 +57,64 @@ def books(tools: Tools, as_json: bool) -> None:
     sys.exit(0 if found.balanced else 1)
 
 
-def _headline(event: EventEntry) -> str:
-    state = "planned" if event.planned_at else "accepted, not planned yet"
+def _explained(tools: Tools, event_id: str, user: str) -> Explanation:
+    """The whole explanation, or its first pages where it is long. Raises `click.ClickException`."""
+    found = tools.explainer.stored(event_id, user=user, limit=PAGE)
+    if found is None:
+        raise click.ClickException(f"There is no event {event_id} in {tools.data_dir}.")
+    for _ in range(PAGE, MANY, PAGE):
+        more = tools.explainer.stored(event_id, mark=found.next, limit=PAGE) if found.next else None
+        if more is None:
+            break
+        lines, addresses = [*found.lines, *more.lines], {**found.addresses, **more.addresses}
+        found = replace(found, lines=lines, next=more.next, addresses=addresses)
+    return found
+
+
+def _headline(found: Explanation) -> str:
+    event = found.known.event
+    state = "planned" if found.known.planned_at else "accepted, not planned yet"
     return f"{event.id}  {event.type}  {event.accepted_at:%F %T} UTC  {state}"
 
 
-def _line(entry: Entry) -> str:
-    reason = f"{entry.reason}: {SENTENCES[entry.reason]}" if entry.reason else ""
-    due = f" Next {entry.due_at:%F %T} UTC." if entry.state == State.WAITING and entry.due_at else ""
-    return f"  {entry.user:16} {entry.channel:6} {entry.state:10} {reason}{due}  {entry.id}".rstrip()
+def _line(line: Line, address: str | None) -> str:
+    if line.channel is None:
+        who = f"{line.user}: not a recipient. " if line.user else f"{line.reason}: "
+        return f"  {who}{sentence(line)}"
+    because = f"{line.reason}: {sentence(line)}" if line.reason else ""
+    parts = [
+        because,
+        f"{line.rule} = {line.value}" if line.rule else "",
+        _due(line.due_at),
+        address or "",
+        line.delivery,
+    ]
+    return f"  {line.user:16} {line.channel:6} {line.state:10} " + "  ".join(part for part in parts if part)
+
+
+def _due(at: datetime | None) -> str:
+    """When it goes on, by the clock of this machine."""
+    if at is None:
+        return ""
+    here = at.astimezone()
+    seconds = max((at - datetime.now(UTC)).total_seconds(), 0)
+    ahead = f"{seconds / 3600:.0f} h" if seconds > 5_400 else f"{seconds / 60:.0f} min"
+    return f"due {here:%A %F %H:%M} {here.tzname()} (in {ahead})"
+
+
+def _besides(found: Explanation) -> Iterator[str]:
+    """What there is to say of the event itself."""
+    bond = found.bond
+    if found.known.undone_by:
+        yield f"It was taken back by {found.known.undone_by}."
+    if bond:
+        yield f"It changes who hears of whom: {bond.user}, {bond.kind} {bond.other}{', no more' if bond.ends else ''}."
+    for id_, type_ in found.took_back:
+        yield f"It took back {id_}  {type_}"
+    if not found.lines and not found.known.planned_at:
+        yield "Nobody is planned yet; a worker does it in a moment."
+    elif not found.lines:
+        yield "Nobody was to be told."
 
 
 def _attempt(attempt: AttemptEntry) -> str:
@@ -67,12 +122,6 @@ def _attempt(attempt: AttemptEntry) -> str:
         f"      {attempt.started_at:%T} {attempt.outcome} {attempt.code} {attempt.text}".rstrip()
         + f"  ({attempt.ms} ms)"
     )
-
-
-def _nobody(event: EventEntry, user: str) -> str:
-    if event.planned_at is None:
-        return "  Nobody is planned yet; a worker does it in a moment."
-    return f"  Nothing for {user}: they were not a recipient." if user else "  Nobody was to be told."
 
 
 def _table(found: Books) -> str:

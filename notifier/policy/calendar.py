@@ -25,6 +25,11 @@ def next_digest_at(
     return next(moment for moment in (_moment(day, at, tz) for day in wanted) if moment > now)
 
 
+def rfc3339(moment: datetime) -> str:
+    """The moment (aware) as it is told outside: RFC 3339 in UTC with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def zone_of(name: str) -> ZoneInfo:
     """The time zone of that name; an unknown one counts as UTC rather than stopping a message."""
     try:

@@ -101,8 +101,8 @@ def read_catalogue(text: str, own: str = "") -> Catalogue:
     for name, entry in own_types.items():
         known = next((other for other in types if _long(other) == _long(name)), name)
         types[known] = {**types.get(known, {}), **entry}
-    kinds = [_kind(name, entry) for name, entry in types.items()]
-    return Catalogue({kind.name: kind for kind in kinds}, _caps({**caps, **own_caps}))
+    kinds = [read_kind(name, entry) for name, entry in types.items()]
+    return Catalogue({kind.name: kind for kind in kinds}, read_caps({**caps, **own_caps}))
 
 
 def _tables(text: str) -> tuple[dict[str, Mapping[str, Any]], Mapping[str, Any]]:
@@ -119,7 +119,8 @@ def _tables(text: str) -> tuple[dict[str, Mapping[str, Any]], Mapping[str, Any]]
     )
 
 
-def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
+def read_kind(name: str, entry: Mapping[str, Any]) -> Kind:
+    """The kind of one entry. Raises `CatalogueFault`, which says after a semicolon what would be right."""
     where = f"types.{name}"
     if unknown := sorted(set(entry) - _FIELDS):
         raise CatalogueFault(f"{where}: {unknown[0]} is not known; we know {', '.join(sorted(_FIELDS))}")
@@ -141,6 +142,24 @@ def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
     )
 
 
+def entry_of(kind: Kind) -> dict[str, Any]:
+    """The entry that a kind was read from, every field spelled out."""
+    return {
+        **{channel: str(cadence) for channel, cadence in kind.cadences.items()},
+        "told": list(kind.told),
+        "queue": kind.queue,
+        "gather": kind.gather.total_seconds(),
+        "fold": kind.fold,
+        "relation": kind.relation,
+        "passes": list(kind.passes),
+        "milestones": kind.milestones,
+        "hangs": kind.hangs,
+        "mandatory": kind.mandatory,
+        "silent": not kind.cadences,
+        "ttl_hours": kind.ttl.total_seconds() / 3600,
+    }
+
+
 def _cadences(where: str, entry: Mapping[str, Any]) -> dict[str, Cadence]:
     return {
         channel: Cadence(_among(f"{where}.{channel}", entry.get(channel, "off"), CADENCES[channel]))
@@ -148,7 +167,8 @@ def _cadences(where: str, entry: Mapping[str, Any]) -> dict[str, Cadence]:
     }
 
 
-def _caps(entry: Mapping[str, Any]) -> dict[str, int]:
+def read_caps(entry: Mapping[str, Any]) -> dict[str, int]:
+    """How many messages an hour, by channel. Raises `CatalogueFault`."""
     return {_among("caps", channel, CHANNELS): int(_amount(f"caps.{channel}", most)) for channel, most in entry.items()}
 
 

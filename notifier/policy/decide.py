@@ -107,7 +107,7 @@ def recipients_of(event: Event, kind: Kind) -> list[str]:
     """
     if not kind.cadences:
         return []
-    named = [person for path in kind.told if path != FOLLOWERS for person in _named(event, path)]
+    named = [person for path in kind.told if path != FOLLOWERS for person in names_at(event, path)]
     return [person for person in dict.fromkeys([*named, *event.to]) if person and person != event.actor.id]
 
 
@@ -189,8 +189,9 @@ def held(kind: Kind, recipient: Recipient, now: datetime) -> Verdict | None:
     if quiet is None or "quiet_hours" in kind.passes:
         return None
     until = quiet.until(now, recipient.timezone)
-    value = f"{quiet} {recipient.timezone}"
-    return Verdict(State.WAITING, Reason.QUIET_HOURS, until, "quiet_hours", value) if until else None
+    if until is None:
+        return None
+    return Verdict(State.WAITING, Reason.QUIET_HOURS, until, "quiet_hours", f"{quiet} {recipient.timezone}")
 
 
 def capped(kind: Kind, recipient: Recipient, channel: str, now: datetime) -> Verdict | None:
@@ -270,7 +271,8 @@ def _digest_words(cadence: Cadence, rhythm: Rhythm, zone: str) -> str:
     return f"{cadence}{day} {rhythm.digest_time:%H:%M} {zone}"
 
 
-def _named(event: Event, path: str) -> tuple[str, ...]:
+def names_at(event: Event, path: str) -> tuple[str, ...]:
+    """Whom the event names at this path of the catalogue's `told`; empty where a name is left out."""
     things: dict[str, Thing | None] = {
         "target.owner": event.target,
         "in_reply_to.owner": event.in_reply_to,

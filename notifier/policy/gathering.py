@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifier.policy import milestones
 from notifier.policy.decide import Plan
 from notifier.policy.words import Reason, State
 
 RULE = "milestones"
+# Who reads mail only never reads the feed: after so long, what comes is news of another day.
+LONGEST = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +24,19 @@ class Told:
     reason: Reason | None
     rule: str
     open: bool
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What is to be done: deliveries to make, and open ones that must not wait for longer than `due_at`."""
+    """What is to be done: deliveries to make, and open ones that must not wait for longer than `due_at`.
+
+    Plans that `met` a delivery need none of their own: that one stands for them too.
+    """
 
     new: tuple[Plan, ...] = ()
     hastened: tuple[tuple[str, datetime], ...] = ()
+    met: tuple[tuple[Plan, Told], ...] = ()
 
 
 def joined(plans: Sequence[Plan], told: Sequence[Told], *, count: int, added: int, late_at: datetime | None) -> Joined:
@@ -40,18 +47,24 @@ def joined(plans: Sequence[Plan], told: Sequence[Told], *, count: int, added: in
     reached = late_at is None or milestones.passed(count, count + added)
     new: list[Plan] = []
     hastened: list[tuple[str, datetime]] = []
+    met: list[tuple[Plan, Told]] = []
     for plan in plans:
         same = [one for one in told if one.channel == plan.channel and one.address == plan.address]
         if plan.state not in (State.WAITING, State.QUEUED):
-            if not any(one.state == plan.state and one.reason == plan.reason for one in same):
+            alike = next((one for one in reversed(same) if one.state == plan.state and one.reason == plan.reason), None)
+            if alike is None:
                 new.append(plan)
+            else:
+                met.append((plan, alike))
             continue
         waits = next((one for one in same if one.open), None)
         if waits is None:
             new.append(plan if reached or late_at is None else _until_milestone(plan, count + added, late_at))
-        elif reached and waits.rule == RULE and plan.due_at:
+            continue
+        met.append((plan, waits))
+        if reached and waits.rule == RULE and plan.due_at:
             hastened.append((waits.id, plan.due_at))
-    return Joined(tuple(new), tuple(hastened))
+    return Joined(tuple(new), tuple(hastened), tuple(met))
 
 
 def _until_milestone(plan: Plan, count: int, late_at: datetime) -> Plan:

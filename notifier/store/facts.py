@@ -15,6 +15,7 @@ from notifier.policy.catalogue import Kind
 from notifier.policy.decide import BLOCK, HOUR, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE, Reach, Recipient, Rhythm
 from notifier.policy.events import Event
 from notifier.policy.quiet import QuietHours
+from notifier.policy.relations import FOLLOW
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.models import Address, Delivery, Preference, Relation, User
 from notifier.store.people import refused_for_good
@@ -30,12 +31,16 @@ _COMING = (Reason.GATHERING, Reason.RETRY, Reason.PAUSED)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """About which events and people facts are wanted. `standing` channels need no address."""
+    """About which events and people facts are wanted. `standing` channels need no address.
+
+    Without `messages` nobody counts what people got since an hour ago.
+    """
 
     events: Sequence[tuple[Event, Kind]]
     users: Collection[str]
     standing: tuple[str, ...]
     caps: Mapping[str, int]  # channel → messages per hour, until a person chooses
+    messages: bool = True
 
 
 class Facts:
@@ -46,8 +51,17 @@ class Facts:
 
     def lock(self, users: Iterable[str]) -> None:
         """Let nobody else plan for these people until the commit: two at once would both see room under a cap."""
-        query = select(User.id).where(among(self._connection, User.id, sorted(set(users)))).order_by(User.id)
-        self._connection.execute(locked_all(self._connection, query)).all()
+        ids = sorted(set(users))
+        if ids:
+            query = select(User.id).where(among(self._connection, User.id, ids)).order_by(User.id)
+            self._connection.execute(locked_all(self._connection, query)).all()
+
+    def followers(self, person: str, after: str, most: int) -> list[str]:
+        """Up to `most` of the person's followers, in the order of their ids, those after `after`."""
+        query = select(Relation.user_id).where(
+            Relation.other == person, Relation.kind == FOLLOW, Relation.user_id > after
+        )
+        return list(self._connection.scalars(query.order_by(Relation.user_id).limit(most)))
 
     def recipients(self, asked: Asked, now: datetime) -> Mapping[tuple[str, str], Recipient]:
         """All that decides about these people, by (person, type's long name)."""
@@ -57,7 +71,7 @@ class Facts:
         choices = self._choices(users, kinds)
         reach = self._reach(users, asked.standing)
         relations = self._relations(users, asked.events)
-        messages = self.messages(_instant(users, kinds.values(), choices), now)
+        messages = self.messages(_instant(users, kinds.values(), choices) if asked.messages else (), now)
         nowhere = {channel: Reach(stands=True) for channel in asked.standing}
         usual = ("UTC", _rhythm("", None, "", "", "", _frozen(asked.caps)))
         found = {}

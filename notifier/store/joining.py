@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -16,10 +16,6 @@ from notifier.policy.words import Reason, State
 from notifier.store.models import Delivery, Notification, NotificationEvent
 from notifier.store.sql import AnyRow, among, insert
 from notifier.store.types import new_id
-
-
-# Who reads mail only never reads the feed: after so long, what comes is news of another day.
-LONGEST = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +62,7 @@ class Joining:
         new = self._told_first(ordered, opened)
         groups = [(opened[key], list(group)) for key, group in groupby(new, key=attrgetter("user", "fold"))]
         self._count(groups)
-        before = self._deliveries([notification.id for notification, _ in groups if not notification.fresh])
+        before = told_of(self._connection, [notification.id for notification, _ in groups if not notification.fresh])
         return [made for notification, group in groups for made in self._made(notification, group, before)]
 
     def _open(self, told: Sequence[Told]) -> dict[tuple[str, str], _Open]:
@@ -93,7 +89,7 @@ class Joining:
                 among(self._connection, Notification.user_id, sorted({row["user_id"] for row in rows})),
                 among(self._connection, Notification.fold, sorted({row["fold"] for row in rows})),
                 Notification.ended_at.is_(None),
-                Notification.opened_at <= self._now - LONGEST,
+                Notification.opened_at <= self._now - gathering.LONGEST,
             )
             .values(ended_at=self._now)
         )
@@ -141,28 +137,6 @@ class Joining:
                 .values(total=Notification.total + len(group), **news)
             )
 
-    def _deliveries(self, notifications: Sequence[str]) -> dict[str, list[gathering.Told]]:
-        if not notifications:
-            return {}
-        rows = self._connection.execute(
-            select(
-                Delivery.id,
-                Delivery.notification_id,
-                Delivery.channel,
-                Delivery.address_id,
-                Delivery.state,
-                Delivery.reason,
-                Delivery.rule,
-                Delivery.last_round,
-            )
-            .where(Delivery.notification_id.in_(notifications))
-            .order_by(Delivery.notification_id, Delivery.id)
-        )
-        return {
-            notification: [_told(row) for row in group]
-            for notification, group in groupby(rows, key=attrgetter("notification_id"))
-        }
-
     def _made(
         self, notification: _Open, group: Sequence[Told], before: Mapping[str, Sequence[gathering.Told]]
     ) -> list[tuple[Told, Plan, str, int]]:
@@ -186,6 +160,31 @@ class Joining:
         )
 
 
+def told_of(connection: Connection, notifications: Sequence[str]) -> dict[str, list[gathering.Told]]:
+    """The deliveries of each of these notifications, oldest first."""
+    if not notifications:
+        return {}
+    rows = connection.execute(
+        select(
+            Delivery.id,
+            Delivery.notification_id,
+            Delivery.channel,
+            Delivery.address_id,
+            Delivery.state,
+            Delivery.reason,
+            Delivery.rule,
+            Delivery.due_at,
+            Delivery.last_round,
+        )
+        .where(Delivery.notification_id.in_(notifications))
+        .order_by(Delivery.notification_id, Delivery.id)
+    )
+    return {
+        notification: [_told(row) for row in group]
+        for notification, group in groupby(rows, key=attrgetter("notification_id"))
+    }
+
+
 def _told(row: AnyRow) -> gathering.Told:
     return gathering.Told(
         row.id,
@@ -195,4 +194,5 @@ def _told(row: AnyRow) -> gathering.Told:
         Reason(row.reason) if row.reason else None,
         row.rule,
         open=row.state in (State.WAITING, State.QUEUED) and row.last_round is None,
+        due_at=row.due_at,
     )

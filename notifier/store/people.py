@@ -1,14 +1,14 @@
-"""People: their profile, their addresses, and what they chose to hear."""
+"""People: their profile and their addresses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
-from notifier.policy.words import Cadence
-from notifier.store.models import Address, Preference, User
+from notifier.store.models import Address, User
 from notifier.store.sql import AnyRow, insert
 from notifier.store.types import new_id
 
@@ -66,24 +66,53 @@ class People:
         made = insert(self._connection, User).values(id=user, created_at=now, updated_at=now, **row)
         self._connection.execute(made.on_conflict_do_update(index_elements=["id"], set_={**changes, "updated_at": now}))
 
+    def save_all(self, changes: Mapping[str, Mapping[str, str]], now: datetime) -> None:
+        """`save` for many people at once, each with changes of their own."""
+        if not changes:
+            return
+        made = insert(self._connection, User)
+        # Always in the same order: two that save the same people would otherwise wait for each other for ever.
+        self._connection.execute(
+            made.on_conflict_do_update(index_elements=["id"], set_={"updated_at": now}),
+            [{"id": user, "created_at": now, "updated_at": now} for user in sorted(changes)],
+        )
+        alike: dict[tuple[str, ...], list[dict[str, str]]] = {}
+        for user, changed in changes.items():
+            row = {"user": user} | {f"new_{name}": value for name, value in changed.items()}
+            alike.setdefault(tuple(sorted(changed)), []).append(row)
+        for names, rows in alike.items():
+            if names:
+                new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+                self._connection.execute(update(User).where(User.id == bindparam("user")).values(new), rows)
+
     def set_mailbox(self, user: str, email: str, now: datetime) -> None:
         """The person's one mail address. The same address again does not revive one that is gone for good."""
-        row = insert(self._connection, Address).values(
-            id=new_id("sub"),
-            user_id=user,
-            channel="email",
-            value=email,
-            fingerprint=_one_each(user),
-            key_id="",
-            created_at=now,
-            gone_why="",
-        )
+        self.set_mailboxes({user: email}, now)
+
+    def set_mailboxes(self, emails: Mapping[str, str], now: datetime) -> None:
+        """`set_mailbox` for many people at once."""
+        if not emails:
+            return
+        row = insert(self._connection, Address)
         self._connection.execute(
             row.on_conflict_do_update(
                 index_elements=["channel", "fingerprint"],
-                set_={"value": email, "gone_at": None, "gone_why": ""},
-                where=Address.value != email,
-            )
+                set_={"value": row.excluded.value, "gone_at": None, "gone_why": ""},
+                where=Address.value != row.excluded.value,
+            ),
+            [
+                {
+                    "id": new_id("sub"),
+                    "user_id": user,
+                    "channel": "email",
+                    "value": email,
+                    "fingerprint": _one_each(user),
+                    "key_id": "",
+                    "created_at": now,
+                    "gone_why": "",
+                }
+                for user, email in sorted(emails.items())
+            ],
         )
 
     def drop_mailbox(self, user: str, now: datetime) -> None:
@@ -137,39 +166,12 @@ class People:
         )
         return dropped.rowcount == 1
 
-    def choose(self, user: str, choices: Mapping[tuple[str, str], Cadence | None], *, by: str, now: datetime) -> None:
-        """Store the person's own choices by (type's long name, channel); None returns to the catalogue's default."""
-        # Always in the same order: two that choose at once would otherwise wait for each other for ever.
-        for (type_, channel), cadence in sorted(choices.items()):
-            if cadence:
-                self._prefer(user, type_, channel, {"cadence": cadence, "changed_at": now, "changed_by": by})
-            else:
-                self._forget(user, type_, channel)
-
-    def choices(self, user: str) -> dict[tuple[str, str], Cadence]:
-        """The person's own choices by (type's long name, channel)."""
-        rows = self._connection.execute(select(Preference).where(Preference.user_id == user))
-        return {(row.type, row.channel): Cadence(row.cadence) for row in rows}
-
     def owner(self, address: str) -> tuple[str, str] | None:
         """The person and the value of an address id, or None."""
         row = self._connection.execute(
             select(Address.user_id, Address.value).where(Address.id == address)
         ).one_or_none()
         return (row.user_id, row.value) if row else None
-
-    def _prefer(self, user: str, type_: str, channel: str, choice: Mapping[str, object]) -> None:
-        row = insert(self._connection, Preference).values(user_id=user, type=type_, channel=channel, **choice)
-        self._connection.execute(
-            row.on_conflict_do_update(index_elements=["user_id", "type", "channel"], set_=dict(choice))
-        )
-
-    def _forget(self, user: str, type_: str, channel: str) -> None:
-        self._connection.execute(
-            Preference.__table__.delete().where(  # type: ignore[attr-defined]  # declared as FromClause
-                Preference.user_id == user, Preference.type == type_, Preference.channel == channel
-            )
-        )
 
     def _retire_oldest(self, user: str, used: str, now: datetime) -> None:
         """Make room for the device that is `used` now, however old it is."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
-from notifier.policy.relations import FOLLOW, Bond
+from notifier.policy.relations import Bond
 from notifier.store import changes
 from notifier.store.bulk import insert_rows
 from notifier.store.joining import Joining, Told
@@ -67,13 +67,6 @@ class Planning:
         query = select(Event).where(Event.id.in_(event_ids), Event.planned_at.is_(None)).order_by(Event.id).limit(most)
         rows = self._connection.execute(locked(self._connection, query, Event)).all()
         return [Unplanned(happening(row), row.plan_cursor, row.plan_after, bool(row.undone_by)) for row in rows]
-
-    def followers(self, person: str, after: str, most: int) -> list[str]:
-        """Up to `most` of the person's followers, in the order of their ids, those after `after`."""
-        query = select(Relation.user_id).where(
-            Relation.other == person, Relation.kind == FOLLOW, Relation.user_id > after
-        )
-        return list(self._connection.scalars(query.order_by(Relation.user_id).limit(most)))
 
     def bind(self, bonds: Iterable[tuple[Bond, datetime]]) -> None:
         """Remember each bond as of the moment when it was made or ended; the latest word counts."""

@@ -5,7 +5,21 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, FromClause, Row, Select, String, any_, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    FromClause,
+    LargeBinary,
+    Row,
+    Select,
+    String,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -46,3 +60,11 @@ def among(connection: Connection, column: Any, texts: Collection[str]) -> Column
         return column == any_(literal(list(texts), ARRAY(String)))  # type: ignore[no-any-return]
     values = func.json_each(json.dumps(list(texts))).table_valued("value")
     return column.in_(select(values.c.value))  # type: ignore[no-any-return]
+
+
+def holds(connection: Connection, column: Any, octets: bytes) -> ColumnElement[bool]:
+    """Whether the octets stand somewhere in a column of octets."""
+    sought = bindparam(None, octets, LargeBinary())
+    if connection.dialect.name == "postgresql":
+        return func.position(sought.op("IN")(column)) > 0
+    return func.instr(column, sought) > 0

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
+from notifier.policy.catalogue import Catalogue
 from notifier.store.apps import Access
 from notifier.store.intake import Accepted, NewEvent
 from notifier.web.access import needs, takes
@@ -26,6 +29,28 @@ FAULTS = 10  # named of one item; an answer must not be many times larger than w
 New = tuple[NewEvent, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is the same for every item of a batch."""
+
+    sender: Access
+    catalogue: Catalogue
+    key: str  # of the whole batch; empty where it has none
+    now: datetime
+
+    def read(self, index: int, item: Any) -> New | Problem:
+        """What is to be stored of an item, or why it cannot be."""
+        try:
+            value = read_json(item) if isinstance(item, bytes) else item
+            body = checked_value(BatchItem, value, FAULTS)
+            key = body.id or (f"{self.key}/{index}" if self.key else "")
+            rest = {name: value[name] for name in value if name != "id"}
+            new = new_event(self.sender, Posted(body.type, body.timestamp, key, rest), self.catalogue, self.now)
+        except Problem as problem:
+            return problem
+        return new if len(new[0].body) <= MOST else too_large(MOST)
+
+
 @bp.post("/events/batch")
 @needs("events")
 @takes(BatchBody)
@@ -38,7 +63,8 @@ def receive_batch() -> Response:
     key = checked_key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key", LONGEST_KEY)
     raw = read_octets(MOST_TOGETHER)
     refuse_when_full()
-    made = [_made(g.access, index, item, key) for index, item in enumerate(_items(raw))]
+    reading = Reading(g.access, parts().catalogue, key, parts().clock())
+    made = [reading.read(index, item) for index, item in enumerate(_items(raw))]
     return _answer(made, _stored([each for each in made if not isinstance(each, Problem)]))
 
 
@@ -62,25 +88,15 @@ def _items(raw: bytes) -> list[Any]:
     raise Problem(413, "too-large", f"A batch holds at most {ITEMS} events.")
 
 
-def _made(sender: Access, index: int, item: Any, batch_key: str) -> New | Problem:
-    """What is to be stored of an item, or why it cannot be."""
-    try:
-        value = read_json(item) if isinstance(item, bytes) else item
-        body = checked_value(BatchItem, value, FAULTS)
-        key = body.id or (f"{batch_key}/{index}" if batch_key else "")
-        rest = {name: value[name] for name in value if name != "id"}
-        event, queue = new_event(sender, Posted(body.type, body.timestamp, key, rest), parts().clock())
-    except Problem as problem:
-        return problem
-    return (event, queue) if len(event.body) <= MOST else too_large(MOST)
-
-
 def _stored(made: list[New]) -> Iterator[Accepted]:
     """Store them all in one transaction and ask for their plans."""
     accepted = parts().intake.accept_all([event for event, _ in made]) if made else []
+    fresh: dict[str, list[str]] = {}
     for (event, queue), result in zip(made, accepted, strict=True):
         if not result.duplicate:
-            parts().nudge(event.id, queue)
+            fresh.setdefault(queue, []).append(event.id)
+    for queue, ids in fresh.items():
+        parts().nudge(ids, queue)
     return iter(accepted)
 
 

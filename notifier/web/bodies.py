@@ -2,12 +2,23 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    StringConstraints,
+    model_validator,
+)
 
+from notifier.policy.choices import MOST_PER_HOUR, WEEKDAYS, is_time
 from notifier.policy.events import one_line
 
 ID = 255
@@ -60,9 +71,26 @@ def _moment(text: str) -> datetime:
         raise ValueError("must be a time that exists") from None
 
 
+@cache
+def _zones() -> set[str]:
+    return available_timezones()  # walks through files: milliseconds each time
+
+
 def _zone(text: str) -> str:
-    if text not in available_timezones():
+    if text not in _zones():
         raise ValueError("must be a name of the tz database such as Europe/Berlin")
+    return text
+
+
+def _time_of_day(text: str) -> str:
+    if not is_time(text):
+        raise ValueError("must be a time of day such as 08:00")
+    return text
+
+
+def _weekday(text: str) -> str:
+    if text not in WEEKDAYS:
+        raise ValueError(f"must be one of: {', '.join(WEEKDAYS)}")
     return text
 
 
@@ -174,10 +202,68 @@ class SubscriptionBody(BaseModel):
     keys: SubscriptionKeys
 
 
-class PreferencesBody(Strict):
-    """Type × channel → cadence; `null` returns to the default."""
+class DigestBody(Strict):
+    """When a person's digests come, on their own clock."""
 
-    types: dict[str, dict[str, str | None]]
+    time: Annotated[str, AfterValidator(_time_of_day)] | None = None
+    weekday: Annotated[str, AfterValidator(_weekday)] | None = None
+
+
+class QuietHoursBody(Strict):
+    """From start to end on the person's own clock, over midnight where start is later."""
+
+    start: Annotated[str, AfterValidator(_time_of_day)]
+    end: Annotated[str, AfterValidator(_time_of_day)]
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("must end at another time than it starts; give null for no quiet hours")
+        return self
+
+
+Cap = Annotated[int, Field(ge=0, le=MOST_PER_HOUR)]
+
+
+class CapsBody(Strict):
+    """Messages per sliding hour on each channel; what is over it comes as one summary."""
+
+    email: Cap | None = None
+    push: Cap | None = None
+
+
+class PreferencesBody(Strict):
+    """What a person chooses: what is left out stays, `null` returns to the default.
+
+    `types` is type × channel → off, instant, hourly, daily or weekly; in the feed on or off.
+    """
+
+    types: dict[str, dict[str, str | None] | None] | None = None
+    digest: DigestBody | None = None
+    quiet_hours: QuietHoursBody | None = None
+    cap_per_hour: CapsBody | None = None
+
+
+class BatchUserBody(UserBody):
+    """One person of many: a profile, and what they choose."""
+
+    id: Id
+    preferences: PreferencesBody | None = None
+
+
+class PeopleBody(Strict):
+    """Many people at once; each is checked by itself."""
+
+    users: Annotated[list[SkipValidation[BatchUserBody]], Field(min_length=1)]
+
+
+class PageQuery(BaseModel):
+    """Which page of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: Annotated[str, StringConstraints(max_length=URL)] = ""
+    limit: int = Field(50, ge=1, le=200)
 
 
 class RetryBody(Strict):

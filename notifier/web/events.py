@@ -40,7 +40,7 @@ def receive_signed(app_id: str) -> Response:
         )
     key = checked_key(key, "webhook-id")
     refuse_when_full()
-    return accept(sender, _plain(key, body))
+    return accept(sender, plain(key, body))
 
 
 @bp.post("/events")
@@ -50,7 +50,7 @@ def receive() -> Response:
     """Take one event with an API key. 202: it is stored, not that anybody was told."""
     key, raw = checked_key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key"), read_octets()
     refuse_when_full()
-    return accept(g.access, read_cloudevent(raw) if is_cloudevent() else _plain(key, raw))
+    return accept(g.access, read_cloudevent(raw) if is_cloudevent() else plain(key, raw))
 
 
 @bp.get("/events/<evt:event_id>")
@@ -78,7 +78,11 @@ def _shape(entry: EventEntry) -> dict[str, Any]:
 
 
 def _links(event_id: str) -> dict[str, str]:
-    return {"self": f"/v1/events/{event_id}", "deliveries": f"/v1/deliveries?event={event_id}"}
+    return {
+        "self": f"/v1/events/{event_id}",
+        "explain": f"/v1/events/{event_id}/explain",
+        "deliveries": f"/v1/deliveries?event={event_id}",
+    }
 
 
 def _signed_by(app_id: str, key: str, body: bytes) -> Access | None:
@@ -101,16 +105,16 @@ def _signed_by(app_id: str, key: str, body: bytes) -> Access | None:
 
 def accept(sender: Access, posted: Posted) -> Response:
     """Store one checked event and say so."""
-    event, queue = new_event(sender, posted, parts().clock())
+    event, queue = new_event(sender, posted, parts().catalogue, parts().clock())
     accepted = parts().intake.accept(event)
     if accepted.reused:
         raise key_reused()
     if not accepted.duplicate:
-        parts().nudge(event.id, queue)
+        parts().nudge([event.id], queue)
     return _accepted(accepted.id, duplicate=accepted.duplicate)
 
 
-def _plain(key: str, raw: bytes) -> Posted:
+def plain(key: str, raw: bytes) -> Posted:
     """The event of a JSON body."""
     check_media_type()
     value, body = read_json(raw), checked(EventBody, raw)

@@ -102,6 +102,8 @@ def _operation(rule: Rule, view: View) -> dict[str, Any]:
 
 def _in_path(kind: str, name: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": ID}
+    if kind == "mute":
+        schema = {"type": "string", "pattern": "^(actor|object|type):"}
     if kind in PREFIXES:
         schema = {"type": "string", "pattern": f"^{kind}_[0-9a-f]{{32}}$"}
     return {"name": name, "in": "path", "required": True, "schema": schema}

@@ -1,6 +1,6 @@
 """What the web edge is given: the parts that its views work with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ from flask import current_app
 from notifier.channels import Address
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
+from notifier.pipeline.backtest import Backtest
+from notifier.pipeline.explain import Explainer
 from notifier.policy.catalogue import Catalogue
 from notifier.store.database import Database
 from notifier.store.intake import Intake
@@ -34,8 +36,10 @@ class WebParts:
     catalogue: Catalogue
     languages: Languages
     again: Again
+    explainer: Explainer
+    backtest: Backtest
     clock: Callable[[], datetime]
-    nudge: Callable[[str, str], None]  # event id, queue: ask for a plan soon
+    nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon
     parse_mailbox: Callable[[str], str]  # raises BadAddress
     parse_device: Callable[[Mapping[str, Any]], NewDevice]  # raises BadAddress
     device_host: Callable[[str], str]  # of a stored subscription

@@ -31,6 +31,19 @@ class UserId(BaseConverter):
         return quote(value, safe="")
 
 
+class Mute(UserId):
+    """What a person mutes: `actor:ID`, `object:ID` or `type:T`, percent-encoded as ids are."""
+
+    def to_python(self, value: str) -> str:
+        try:
+            text = unquote_to_bytes(value).decode()
+        except UnicodeDecodeError:
+            raise ValidationError from None
+        if id_fault(text.partition(":")[2] or text):
+            raise ValidationError
+        return text
+
+
 class EncodedIds:
     """Lets the paths of people reach the router percent-encoded: `a%2Fb` is one id, `a/b` is not.
 
@@ -49,6 +62,7 @@ class EncodedIds:
 def add_converters(url_map: Map) -> None:
     """The kinds of ids that routes name."""
     url_map.converters["user"] = UserId
+    url_map.converters["mute"] = Mute
     for prefix in PREFIXES:
         url_map.converters[prefix] = _id(prefix)
 

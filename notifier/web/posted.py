@@ -10,12 +10,11 @@ from typing import Any
 
 import pydantic_core
 
-from notifier.policy.catalogue import CREATED, FOLLOWERS, Kind
+from notifier.policy.catalogue import CREATED, FOLLOWERS, Catalogue, Kind
 from notifier.store.apps import Access
 from notifier.store.intake import NewEvent
 from notifier.store.types import new_id
 from notifier.web.bodies import KEY, TYPE, id_fault
-from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, invalid, pointer
 from notifier.web.reading import canonical, malformed
 
@@ -38,10 +37,10 @@ class Posted:
     value: Mapping[str, Any]
 
 
-def new_event(sender: Access, posted: Posted, now: datetime) -> tuple[NewEvent, str]:
+def new_event(sender: Access, posted: Posted, catalogue: Catalogue, now: datetime) -> tuple[NewEvent, str]:
     """What is to be stored, and the queue of its type. Raises a problem where its type or its values cannot be."""
     data = posted.value["data"]
-    kind, event_id = _kind(posted.type, data, lenient=sender.lenient), new_id("evt")
+    kind, event_id = kind_of(posted.type, data, catalogue, lenient=sender.lenient), new_id("evt")
     event = NewEvent(
         id=event_id,
         app=sender.app,
@@ -73,12 +72,11 @@ def key_reused() -> Problem:
     )
 
 
-def _kind(type_: str, data: Mapping[str, Any], *, lenient: bool) -> Kind:
+def kind_of(type_: str, data: Mapping[str, Any], catalogue: Catalogue, *, lenient: bool) -> Kind:
     """The event's entry in the catalogue. Refused: an unknown type, or one that names nobody to tell.
 
     Of a `lenient` app an unknown type is a kind of its own, told to nobody.
     """
-    catalogue = parts().catalogue
     kind = catalogue.find(type_)
     if kind is None and lenient:
         return Kind(_long_name(type_), told=(), queue="default", cadences={})

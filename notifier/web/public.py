@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template, request
+from sqlalchemy import Connection
 
 from notifier.channels import Address
 from notifier.languages import Language
 from notifier.languages.templates import said_in
 from notifier.languages.things import kind_name
 from notifier.policy.catalogue import Kind
+from notifier.policy.choices import Author
 from notifier.policy.links import read_token, sealed, type_mark, unsealed
 from notifier.policy.words import Cadence
+from notifier.store.choices import Choices
 from notifier.store.people import People
 from notifier.web.access import guarded_by
 from notifier.web.parts import parts
@@ -79,7 +82,7 @@ def _subject(token: str) -> Subject | None:
     link = read_token(parts().link_secret, PURPOSE, token)
     if link is None:
         return None
-    kinds = [kind for kind in parts().catalogue.kinds.values() if type_mark(kind.name) == link.type]
+    kinds = [kind for kind in _stoppable() if type_mark(kind.name) == link.type]
     address_id = f"sub_{link.address.hex()}"
     with parts().database.read() as connection:
         people = People(connection)
@@ -92,15 +95,17 @@ def _subject(token: str) -> Subject | None:
     return Subject(user, kinds[0], parts().masked(CHANNEL, Address(address_id, value)), language)
 
 
+def _stoppable() -> list[Kind]:
+    """The types that a person can turn off."""
+    return [kind for kind in parts().catalogue.heard if not kind.mandatory]
+
+
 def _stop(subject: Subject, token: str, done: str) -> str:
     """Stop what was chosen; gives what undoes it: the choices that stood before, sealed."""
-    every = [kind.name for kind in parts().catalogue.kinds.values()]
-    types = every if done == "all" else [subject.kind.name]
-    with parts().database.write() as connection:
-        people = People(connection)
-        choices = people.choices(subject.user)
-        _choose(people, subject, dict.fromkeys(types, Cadence.DAILY if done == "daily" else Cadence.OFF))
-    before = {type_: choices.get((type_, CHANNEL)) for type_ in types}
+    types = [kind.name for kind in _stoppable()] if done == "all" else [subject.kind.name]
+    through = "one_click" if request.form.get("List-Unsubscribe") == "One-Click" else "link"
+    cadence = Cadence.DAILY if done == "daily" else Cadence.OFF
+    before = _choose(subject, dict.fromkeys(types, cadence), through)
     return sealed(parts().link_secret, _undo_purpose(token), json.dumps(before))
 
 
@@ -109,14 +114,22 @@ def _undo(subject: Subject, token: str, given: str) -> str | tuple[str, int]:
     before = unsealed(parts().link_secret, _undo_purpose(token), given)
     if before is None:
         return _unknown_link()
-    with parts().database.write() as connection:
-        _choose(People(connection), subject, json.loads(before))
+    _choose(subject, json.loads(before), "link")
     return _page(subject, "undo")
 
 
-def _choose(people: People, subject: Subject, cadences: Mapping[str, str | None]) -> None:
-    chosen = {(type_, CHANNEL): Cadence(cadence) if cadence else None for type_, cadence in cadences.items()}
-    people.choose(subject.user, chosen, by="link", now=parts().clock())
+def _choose(subject: Subject, cadences: Mapping[str, str | None], through: str) -> dict[str, str | None]:
+    """Choose for mails of these types; gives the person's own choices of before."""
+
+    def change(connection: Connection) -> dict[str, str | None]:
+        choices, user, now = Choices(connection), subject.user, parts().clock()
+        choices.lock([user], now)
+        before = choices.of([user])[user]
+        wishes = {(type_, CHANNEL): cadence for type_, cadence in cadences.items()}
+        choices.change({user: wishes}, Author("person", through), now)
+        return {type_: before.get((type_, CHANNEL)) for type_ in cadences}
+
+    return parts().database.transact(change)
 
 
 def _undo_purpose(token: str) -> str:

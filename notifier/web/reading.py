@@ -69,9 +69,9 @@ def checked(model: type[B], raw: bytes) -> B:
     raise invalid(faults)
 
 
-def read(model: type[B]) -> B:
-    """The request's JSON body as this model."""
-    raw = read_octets()
+def read(model: type[B], most: int = MOST) -> B:
+    """The request's JSON body of at most so many bytes as this model."""
+    raw = read_octets(most)
     check_media_type()
     return checked(model, raw)
 

@@ -10,7 +10,23 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
 from notifier.languages.templates import speaking
-from notifier.web import admin, batches, changes, deliveries, events, health, openapi, problems, public, users
+from notifier.web import (
+    admin,
+    batches,
+    changes,
+    deliveries,
+    devices,
+    events,
+    explain,
+    health,
+    openapi,
+    policy,
+    preferences,
+    problems,
+    public,
+    relations,
+    users,
+)
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
@@ -18,7 +34,9 @@ from notifier.web.paths import EncodedIds, add_converters
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
-WITHOUT_COOKIES = (events.bp, batches.bp, changes.bp, deliveries.bp, users.bp, public.bp, health.bp, openapi.bp)
+EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp)
+PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp)
+WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, health.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

@@ -1,9 +1,10 @@
 """How values look on the outside: times, and one delivery with its attempts."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from notifier.channels import Address
+from notifier.policy.calendar import rfc3339
 from notifier.policy.words import SENTENCES, State
 from notifier.store.log import AttemptEntry, Entry
 from notifier.web.parts import parts
@@ -11,7 +12,7 @@ from notifier.web.parts import parts
 
 def moment(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(at)
 
 
 def moment_or_null(at: datetime | None) -> str | None:

@@ -1,21 +1,41 @@
-"""People: their profile, what they chose to hear, and their devices."""
+"""People: their profile, one by one and many at once, their erasure, and all that is held about them."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
+from sqlalchemy import Connection
 
 from notifier.channels import BadAddress
-from notifier.policy.catalogue import CADENCES
-from notifier.policy.words import Cadence
-from notifier.store.people import Device, People, Profile, TakenError
-from notifier.web.access import guarded_by, needs, takes
-from notifier.web.bodies import PreferencesBody, SubscriptionBody, UserBody
+from notifier.pipeline.erase import Eraser
+from notifier.policy.choices import Author, Wishes
+from notifier.store.choices import Choices
+from notifier.store.export import export_text
+from notifier.store.people import People, Profile
+from notifier.web.access import needs, takes
+from notifier.web.bodies import ITEMS, BatchUserBody, PeopleBody, UserBody
 from notifier.web.parts import parts
-from notifier.web.problems import Fault, Problem, invalid, not_found, pointer
-from notifier.web.reading import read
-from notifier.web.shapes import moment, moment_or_null
+from notifier.web.preferences import author_of_request, wishes_of
+from notifier.web.problems import Fault, Problem, as_json, invalid, not_found
+from notifier.web.reading import checked_value, read
+from notifier.web.shapes import moment
 
 bp = Blueprint("users", __name__, url_prefix="/v1")
+
+MOST_OCTETS = 4 * 1024 * 1024  # of a batch
+CHUNK = 100  # people in one transaction
+FAULTS = 10  # named of one item; an answer must not be many times larger than what it answers
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A person as asked for, checked: `changes` of the profile, the mailbox ("" for none, None as it is), choices."""
+
+    id: str
+    changes: Mapping[str, str]
+    mailbox: str | None
+    wishes: Wishes | None = None
 
 
 @bp.put("/users/<user:user_id>")
@@ -23,20 +43,39 @@ bp = Blueprint("users", __name__, url_prefix="/v1")
 @takes(UserBody)
 def save(user_id: str) -> dict[str, Any]:
     """Make a person, or change what is given."""
-    body, now = read(UserBody), parts().clock()
+    body = read(UserBody)
     if body.id not in (None, user_id):
         raise invalid([Fault("/id", "invalid", "This must be the id of the address, or be left out.")])
-    mailbox = _mailbox(body.email) if body.email else None
-    changes = body.model_dump(include={"name", "locale", "timezone"}, exclude_none=True)
+    wanted = _wanted(user_id, body)
+    author = author_of_request()
     with parts().database.write() as connection:
-        people = People(connection)
-        people.save(user_id, changes, now)
-        if mailbox:
-            people.set_mailbox(user_id, mailbox, now)
-        elif "email" in body.model_fields_set:
-            people.drop_mailbox(user_id, now)
-        profile = people.profile(user_id)
+        _save_all(connection, [wanted], author)
+        profile = People(connection).profile(user_id)
     return _user(_known(profile, user_id))
+
+
+@bp.put("/users/batch")
+@needs("people")
+@takes(PeopleBody)
+def save_many() -> dict[str, Any]:
+    """Make or change up to 1,000 people. One result for each, in order; one that is wrong does not stop the others."""
+    results: list[dict[str, Any]] = []
+    wanted: list[Wanted] = []
+    items = read(PeopleBody, MOST_OCTETS).users
+    if len(items) > ITEMS:
+        raise Problem(413, "too-large", f"A batch holds at most {ITEMS} people.")
+    for index, item in enumerate(items):
+        try:
+            one = _checked(item)
+        except Problem as problem:
+            results.append({"index": index, "problem": as_json(problem)})
+        else:
+            wanted.append(one)
+            results.append({"index": index, "id": one.id})
+    author = author_of_request()
+    for chunk in _chunks(wanted):
+        parts().database.transact(lambda tx, chunk=chunk: _save_all(tx, chunk, author))  # type: ignore[misc]
+    return {"results": results}
 
 
 @bp.get("/users/<user:user_id>")
@@ -47,66 +86,54 @@ def show(user_id: str) -> dict[str, Any]:
         return _user(_known(People(connection).profile(user_id), user_id))
 
 
-@bp.get("/users/<user:user_id>/preferences")
+@bp.delete("/users/<user:user_id>")
 @needs("people")
-def preferences(user_id: str) -> dict[str, Any]:
-    """What the person hears, for every type and channel: their own choice, else the catalogue's default."""
-    with parts().database.read() as connection:
-        return _matrix(People(connection).choices(user_id))
-
-
-@bp.put("/users/<user:user_id>/preferences")
-@needs("people")
-@takes(PreferencesBody)
-def choose(user_id: str) -> dict[str, Any]:
-    """Change some choices; `null` returns to the default."""
-    chosen = _choices(read(PreferencesBody))
-    with parts().database.write() as connection:
-        people = People(connection)
-        people.choose(user_id, chosen, by="api", now=parts().clock())
-        return _matrix(people.choices(user_id))
-
-
-@bp.post("/users/<user:user_id>/push-subscriptions")
-@needs("people")
-@takes(SubscriptionBody)
-def add_device(user_id: str) -> tuple[dict[str, Any], int]:
-    """Store a browser's `PushSubscription`. The same one again answers the same."""
-    body = read(SubscriptionBody)
-    try:
-        device = parts().parse_device(body.model_dump(include={"endpoint", "keys"}))
-    except BadAddress as error:
-        raise invalid([Fault(error.pointer, "invalid", str(error))]) from None
-    with parts().database.write() as connection:
-        stored = _stored(People(connection), user_id, device)
-    return _device(stored), 201
-
-
-@bp.get("/users/<user:user_id>/push-subscriptions")
-@needs("people")
-def devices(user_id: str) -> dict[str, Any]:
-    """The person's devices, newest first."""
-    with parts().database.read() as connection:
-        found = People(connection).devices(user_id)
-    return {"data": [_device(device) for device in found], "next_cursor": None}
-
-
-@bp.delete("/users/<user:user_id>/push-subscriptions/<sub:device_id>")
-@needs("people")
-def drop_device(user_id: str, device_id: str) -> Response:
-    """Retire a device."""
-    with parts().database.write() as connection:
-        dropped = People(connection).drop_device(user_id, device_id, parts().clock())
-    if not dropped:
-        raise not_found("subscription", device_id)
+def erase(user_id: str) -> Response:
+    """Erase a person, everywhere. Broken off, it goes on where it stopped when it is asked for again."""
+    Eraser(parts().database, parts().catalogue, parts().clock).erase(user_id, who=g.app_id)
     return Response(status=204)
 
 
-@bp.get("/push/vapid-key")
-@guarded_by("public")
-def vapid_key() -> dict[str, str]:
-    """The public key that a page subscribes with (applicationServerKey, base64url)."""
-    return {"key": parts().vapid_key}
+@bp.get("/users/<user:user_id>/export")
+@needs("people")
+def export(user_id: str) -> Response:
+    """Everything that is held about a person."""
+    return Response(export_text(parts().database, user_id), content_type="application/json")
+
+
+def _checked(item: Any) -> Wanted:
+    """One person of a batch. Raises `Problem`, with pointers into the item."""
+    body = checked_value(BatchUserBody, item, FAULTS)
+    return _wanted(body.id, body, wishes_of(body.preferences, "/preferences") if body.preferences else None)
+
+
+def _wanted(user: str, body: UserBody, wishes: Wishes | None = None) -> Wanted:
+    changes = body.model_dump(include={"name", "locale", "timezone"}, exclude_none=True)
+    removed = "" if "email" in body.model_fields_set else None
+    return Wanted(user, changes, _mailbox(body.email) if body.email else removed, wishes)
+
+
+def _chunks(wanted: list[Wanted]) -> Iterator[list[Wanted]]:
+    """As many people as one transaction takes; whoever stands in the batch twice is changed twice, in that order."""
+    chunk: dict[str, Wanted] = {}
+    for one in wanted:
+        if one.id in chunk or len(chunk) == CHUNK:
+            yield list(chunk.values())
+            chunk = {}
+        chunk[one.id] = one
+    if chunk:
+        yield list(chunk.values())
+
+
+def _save_all(connection: Connection, wanted: list[Wanted], author: Author) -> None:
+    people, now = People(connection), parts().clock()
+    people.save_all({one.id: one.changes for one in wanted}, now)
+    people.set_mailboxes({one.id: one.mailbox for one in wanted if one.mailbox}, now)
+    for one in wanted:
+        if one.mailbox is not None and not one.mailbox:
+            people.drop_mailbox(one.id, now)
+    wishes = {one.id: one.wishes for one in wanted if one.wishes is not None}
+    Choices(connection).change(wishes, author, now)
 
 
 def _mailbox(text: str) -> str:
@@ -114,50 +141,6 @@ def _mailbox(text: str) -> str:
         return parts().parse_mailbox(text)
     except BadAddress as error:
         raise invalid([Fault("/email", "invalid", str(error))]) from None
-
-
-def _stored(people: People, user_id: str, device: Any) -> Device:
-    try:
-        return people.add_device(
-            user_id, device.value, fingerprint=device.fingerprint, key_id=device.key_id, now=parts().clock()
-        )
-    except TakenError:
-        raise Problem(
-            409, "conflict", "This endpoint belongs to another person; only the same browser can move it."
-        ) from None
-
-
-def _choices(body: PreferencesBody) -> dict[tuple[str, str], Cadence | None]:
-    """The choices by (type's long name, channel). Refuses what the catalogue does not know, all of it at once."""
-    faults: list[Fault] = []
-    chosen: dict[tuple[str, str], Cadence | None] = {}
-    for type_, channels in body.types.items():
-        kind = parts().catalogue.find(type_)
-        if kind is None:
-            known = ", ".join(parts().catalogue.short_names)
-            faults.append(Fault(pointer(("types", type_)), "unknown_type", f"We know {known}."))
-            continue
-        for channel, cadence in channels.items():
-            allowed = CADENCES.get(channel, ())
-            if cadence is not None and cadence not in allowed:
-                words = ", ".join(allowed) or f"we know the channels {', '.join(CADENCES)}"
-                faults.append(Fault(pointer(("types", type_, channel)), "invalid", f"This must be one of: {words}."))
-            else:
-                chosen[kind.name, channel] = Cadence(cadence) if cadence else None
-    if faults:
-        raise invalid(faults)
-    return chosen
-
-
-def _matrix(choices: dict[tuple[str, str], Cadence]) -> dict[str, Any]:
-    return {
-        "types": {
-            kind.short: {
-                channel: choices.get((kind.name, channel), default) for channel, default in kind.cadences.items()
-            }
-            for kind in parts().catalogue.heard
-        }
-    }
 
 
 def _known(profile: Profile | None, user_id: str) -> Profile:
@@ -174,14 +157,4 @@ def _user(profile: Profile) -> dict[str, Any]:
         "locale": profile.locale,
         "timezone": profile.timezone,
         "created_at": moment(profile.created_at),
-    }
-
-
-def _device(device: Device) -> dict[str, Any]:
-    return {
-        "id": device.id,
-        "endpoint_host": parts().device_host(device.value),
-        "state": device.state,
-        "created_at": moment(device.created_at),
-        "last_sent_at": moment_or_null(device.last_sent_at),
     }

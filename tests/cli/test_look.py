@@ -1,6 +1,8 @@
 """`notifier why` and `notifier books`: what became of an event, and whether everything is accounted for."""
 
 import json
+import re
+import uuid
 
 from notifier.store.database import Database
 from notifier.store.models import Tally
@@ -28,12 +30,39 @@ def test_why_for_one_person_leaves_the_others_out(service: Stack, terminal: Term
     event = service.post(comment(to="wim", mentions=["xena"]))
     eventually(lambda: len({entry["user"] for entry in service.deliveries(event=event)}) == 2)
     assert "wim" not in terminal.done("why", event, "--user", "xena")
-    assert "not a recipient" in terminal.done("why", event, "--user", "yuri")
+    alone = terminal.done("why", event, "--user", "yuri")
+    assert "yuri: not a recipient. A comment is told to target.owner, who is wim; to mentions, who is xena." in alone
 
 
-def test_why_says_that_nobody_was_to_be_told(service: Stack, terminal: Terminal):
+def test_why_names_the_rule_its_value_and_when_it_goes_on(service: Stack, terminal: Terminal):
+    service.person("wim")
+    like = {"actor": {"id": "ana"}, "object": {"id": f"post-{uuid.uuid4().hex}", "owner": "wim"}}
+    event = service.post({"type": "like.created", "data": like})
+    eventually(lambda: "digest = daily 08:00 UTC" in terminal.done("why", event))
+    assert re.search(
+        r"digest = daily 08:00 UTC  due \w+ \d{4}-\d\d-\d\d \d\d:\d\d \S+ \(in \d+ (h|min)\)",
+        terminal.done("why", event),
+    )
+
+
+def test_why_tells_of_an_own_act_on_every_channel(service: Stack, terminal: Terminal):
     event = service.post(comment(actor="zoe", to="zoe"))
+    told = terminal.done("why", event)
+    assert [line.split()[:3] for line in told.splitlines() if "own_action" in line] == [
+        ["zoe", channel, "skipped"] for channel in ("email", "push", "feed")
+    ]
+
+
+def test_why_says_that_nobody_was_to_be_told_and_what_was_changed_instead(service: Stack, terminal: Terminal):
+    event = service.post({"type": "block.created", "data": {"actor": {"id": "zoe"}, "object": {"id": "yuri"}}})
     eventually(lambda: "Nobody was to be told" in terminal.done("why", event))
+    assert "zoe, block yuri" in terminal.done("why", event)
+
+
+def test_why_as_json_is_what_the_api_answers(service: Stack, terminal: Terminal):
+    event = service.post(comment(to="wim"))
+    path = f"/v1/events/{event}/explain"
+    eventually(lambda: json.loads(terminal.done("why", event, "--json")) == service.call("GET", path).json)
 
 
 def test_an_id_that_is_unknown_fails_and_one_that_is_none_is_wrong_usage(terminal: Terminal):

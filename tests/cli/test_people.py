@@ -12,8 +12,9 @@ from tests.stack import Stack, comment
 UNKNOWN = "app_0193a7b2c3d47e5f8a9b0c1d2e3f4a5b"
 
 
-def made(terminal: Terminal, name: str) -> dict[str, str]:
-    return dict(re.findall(r"^(id|secret|key) +(\S+)$", terminal.done("apps", "create", name), re.MULTILINE))
+def made(terminal: Terminal, name: str, *options: str) -> dict[str, str]:
+    said = terminal.done("apps", "create", name, *options)
+    return dict(re.findall(r"^(id|secret|key) +(\S+)$", said, re.MULTILINE))
 
 
 def test_a_new_app_may_post_until_it_is_revoked(service: Stack, terminal: Terminal):
@@ -32,6 +33,13 @@ def test_an_app_is_told_its_credentials_once(terminal: Terminal):
     listed = terminal.done("apps", "list")
     assert app["secret"] not in listed
     assert app["key"] not in listed
+
+
+def test_a_lenient_app_may_post_what_no_catalogue_knows_and_is_listed_so(service: Stack, terminal: Terminal):
+    app = made(terminal, "Loose", "--lenient")
+    key = {"Authorization": f"Bearer {app['key']}"}
+    assert service.call("POST", "/v1/events", comment() | {"type": "poke"}, **key).status == 202
+    assert re.search(rf"{app['id']}.*Loose  lenient", terminal.done("apps", "list"))
 
 
 def test_rotating_prints_a_fresh_secret_on_a_line_of_its_own(terminal: Terminal):

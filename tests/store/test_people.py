@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from notifier.policy.words import Cadence
 from notifier.store.database import Database
 from notifier.store.models import Address
 from notifier.store.outbox import Outbox
@@ -73,16 +72,6 @@ def test_a_person_drops_only_their_own_device(people: People):
     device = add(people, "bob", "browser")
     assert not people.drop_device("eve", device, NOW)
     assert people.drop_device("bob", device, NOW)
-
-
-def test_choices_are_kept_and_forgotten(people: People):
-    people.choose(
-        "bob", {("like.created", "email"): Cadence.OFF, ("like.created", "push"): Cadence.DAILY}, by="api", now=NOW
-    )
-    people.choose(
-        "bob", {("like.created", "email"): Cadence.WEEKLY, ("like.created", "push"): None}, by="link", now=NOW
-    )
-    assert people.choices("bob") == {("like.created", "email"): Cadence.WEEKLY}
 
 
 def test_a_device_that_comes_back_is_in_use_and_not_the_oldest_of_too_many(people: People):

@@ -19,7 +19,7 @@ from notifier.policy.signature import sign
 from notifier.store.apps import SCOPES, Apps, Credentials
 from notifier.store.schema import migrate
 
-TABLES = ("events", "users", "addresses", "preferences", "deliveries", "audit")
+TABLES = ("events", "users", "addresses", "preferences", "preference_changes", "relations", "deliveries", "audit")
 
 
 def make_parts(folder: Path, database_url: str = "", **settings: Any) -> Parts:

@@ -40,7 +40,12 @@ CHOICES = st.fixed_dictionaries(
             st.dictionaries(st.sampled_from(["email", "push", "feed"]) | st.text(max_size=4), st.text() | JSON) | JSON,
         )
         | JSON
-    }
+    },
+    optional={
+        "digest": st.dictionaries(st.sampled_from(["time", "weekday"]), st.text() | JSON) | JSON,
+        "quiet_hours": st.dictionaries(st.sampled_from(["start", "end"]), st.text() | JSON) | JSON,
+        "cap_per_hour": st.dictionaries(st.sampled_from(["email", "push"]), st.integers() | JSON) | JSON,
+    },
 )
 DEVICE = st.fixed_dictionaries({"endpoint": st.text() | JSON, "keys": JSON | st.dictionaries(st.text(), JSON)})
 ATTRIBUTES = st.sampled_from(["specversion", "type", "id", "source", "time", "data", "data_base64", "datacontenttype"])
@@ -113,6 +118,8 @@ def test_any_value_in_any_place_is_answered(api: Api, place: str, value: Any, ta
 def test_any_body_about_people_is_answered(api: Api, body: bytes):
     answered(api, "PUT", "/v1/users/fuzz", body)
     answered(api, "PUT", "/v1/users/fuzz/preferences", body)
+    answered(api, "PUT", "/v1/users/batch", body)
+    answered(api, "PUT", "/v1/users/batch", b'{"users": [%s]}' % body)
     answered(api, "POST", "/v1/users/fuzz/push-subscriptions", body)
     answered(api, "POST", "/v1/deliveries/retry", body)
 
@@ -129,6 +136,10 @@ def test_any_path_is_answered(api: Api, id: str):
         ("GET", "events"),
         ("POST", "hooks"),
         ("GET", "deliveries"),
+        ("PUT", "users/fuzz/mutes"),
+        ("PUT", "users/fuzz/mutes/actor:"),
+        ("PUT", "users/fuzz/blocks"),
+        ("DELETE", "users/fuzz/mutes"),
     ):
         answered(api, method, f"/v1/{path}/{id}", b"{}")
 

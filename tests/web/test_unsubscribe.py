@@ -8,9 +8,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from notifier.policy.links import Link, make_token, type_mark
-from notifier.store.people import People
+from notifier.store.choices import Choices
 from tests.web.api import Api
 
+MANDATORY = {"security": "instant"}
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -44,7 +45,7 @@ class Reader:
 
     def own(self) -> dict[tuple[str, str], str]:
         with self.api.parts.database.read() as connection:
-            return dict(People(connection).choices(self.user))
+            return Choices(connection).of([self.user])[self.user]
 
     def post(self, body: bytes, content_type: str = FORM) -> TestResponse:
         return self.api.call("POST", f"/u/{self.token}", body, content_type=content_type, authorization="")
@@ -91,7 +92,11 @@ def test_a_one_click_post_is_answered_without_a_page(reader: Reader):
 def test_undo_puts_back_what_stood_before_a_persons_own_choices_included(reader: Reader, stop: str):
     own = reader.own()
     page = reader.post(f"stop={stop}".encode())
-    stopped = {"type": {"comment": "off"}, "daily": {"comment": "daily"}, "all": dict.fromkeys(reader.before, "off")}
+    stopped = {
+        "type": {"comment": "off"},
+        "daily": {"comment": "daily"},
+        "all": dict.fromkeys(reader.before, "off") | MANDATORY,
+    }
     assert reader.mails() == reader.before | stopped[stop]
     assert "Undone" in reader.undo(page).text
     assert (reader.mails(), reader.own()) == (reader.before, own)
@@ -110,7 +115,7 @@ def test_an_undo_is_good_for_its_own_link_alone(reader: Reader, api: Api):
     [value] = re.findall(r'name="undo" value="([^"]+)"', page.text)
     answer = api.server.test_client().post(f"/u/{other.token}", data={"undo": html.unescape(value)})
     assert answer.status_code == 404
-    assert set(other.mails().values()) == {"off"}
+    assert other.mails() == dict.fromkeys(other.before, "off") | MANDATORY
 
 
 @pytest.mark.parametrize(

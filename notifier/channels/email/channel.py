@@ -94,7 +94,8 @@ class EmailChannel:
         """The relay: it stands between us and every mailbox."""
         return self._settings.origin
 
-    def masked(self, address: Address) -> str:
+    @staticmethod
+    def masked(address: Address) -> str:
         """The address as logs and answers may show it."""
         return addresses.masked(address.value)
 

@@ -73,7 +73,8 @@ class PushChannel:
         """The push service's scheme, host and port."""
         return origin_of(read_stored(address.value).endpoint)
 
-    def masked(self, address: Address) -> str:
+    @staticmethod
+    def masked(address: Address) -> str:
         """The host and a piece of the endpoint's hash: `fcm.googleapis.com/…a1b2c3d4`."""
         return masked_endpoint(read_stored(address.value).endpoint)
 

@@ -1,0 +1,216 @@
+"""Explaining: what became of an event for everybody it concerns, and what would become of one that never happens."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from notifier.pipeline import Clock
+from notifier.pipeline.deciding import Deciding, Question
+from notifier.policy.decide import followed
+from notifier.policy.events import Event
+from notifier.policy.explaining import Line, no_recipient, of_unknown_type, own_acts, unplanned, would_be
+from notifier.policy.gathering import joined
+from notifier.policy.relations import Bond, bond_of
+from notifier.store.database import Database
+from notifier.store.explaining import Explaining, Known, Open
+from notifier.store.facts import Facts
+from notifier.store.undoing import Undoing
+
+PEOPLE = 50  # in one page, unless more are asked for
+SHOWN = 100  # events that one deletion took back
+COUNTED = 10_000  # followers
+TOLD, NAMED, FOLLOWERS = "told", "named", "followers"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """After whom a page of people goes on: first those who are planned, then the rest as the plan will meet them.
+
+    `place` is the person's id, or for those who are named how many came before.
+    """
+
+    step: str = TOLD
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One page of an event's lines.
+
+    `took_back` are events, as (id, type), that this one took back; `bond` is what it makes of two people. `addresses`
+    are those that the lines name. A dry run says how many people it would be told to, as far as they were counted.
+    """
+
+    known: Known
+    lines: Sequence[Line]
+    next: Mark | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    took_back: Sequence[tuple[str, str]] = ()
+    bond: Bond | None = None
+    recipients: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """One page of those whom an event concerns: for whom it is planned, and whom the plan will meet."""
+
+    told: Sequence[str]
+    left: Sequence[str] = ()
+    next: Mark | None = None
+
+
+class Explainer:
+    """Explains in transactions that only read."""
+
+    def __init__(self, database: Database, deciding: Deciding, clock: Clock) -> None:
+        self._database = database
+        self._deciding = deciding
+        self._clock = clock
+
+    def stored(
+        self, event: str, *, user: str = "", mark: Mark | None = None, limit: int = PEOPLE
+    ) -> Explanation | None:
+        """What became of the event of that id; None where there is none.
+
+        For `limit` people from the mark on, or for one `user` alone.
+        """
+        with self._database.read() as connection:
+            known = Explaining(connection).event(event)
+            if known is None:
+                return None
+            return _Reading(connection, self._deciding, known, self._clock()).explain(user, mark, limit)
+
+    def dry(self, event: Event, *, user: str = "", mark: Mark | None = None, limit: int = PEOPLE) -> Explanation:
+        """What would become of the event if it came now."""
+        known = Known(event, planned_at=None, cursor=0, after="", undone_by=None)
+        with self._database.read() as connection:
+            return _Reading(connection, self._deciding, known, self._clock(), dry=True).explain(user, mark, limit)
+
+
+class _Reading:
+    """One explanation, in one transaction."""
+
+    def __init__(
+        self, connection: Connection, deciding: Deciding, known: Known, now: datetime, *, dry: bool = False
+    ) -> None:
+        self._connection = connection
+        self._deciding = deciding
+        self._store = Explaining(connection)
+        self._known = known
+        self._event = known.event
+        self._kind, self._in_catalogue = deciding.kind(known.event.type)
+        self._whom = followed(self._event, self._kind)
+        self._now = now
+        self._dry = dry
+
+    def explain(self, user: str, mark: Mark | None, limit: int) -> Explanation:
+        """For `limit` people from the mark on, or for one user alone."""
+        if user:
+            lines, next_ = self._lines_of(user), None
+        else:
+            people = self._people(mark or self._start, limit)
+            lines, next_ = self._lines(people, first=mark is None), people.next
+        return Explanation(
+            self._known,
+            lines,
+            next_,
+            self._store.addresses(line.address for line in lines if line.address),
+            self._took_back(),
+            bond_of(self._event, self._kind),
+            self._recipients() if self._dry else None,
+        )
+
+    @property
+    def _start(self) -> Mark:
+        return Mark(NAMED, "0") if self._dry else Mark()
+
+    def _lines_of(self, user: str) -> list[Line]:
+        stored = {} if self._dry else self._store.lines(self._event.id, [user], self._deletion())
+        if stored:
+            return stored[user]
+        if own := [line for line in self._own_acts() if line.user == user]:
+            return own
+        since = self._store.follows_since(user, self._whom) if self._whom and user != self._event.actor.id else None
+        if not self._known.planned_at and (since or user in self._deciding.named(self._event)):
+            return list(self._coming([user]))
+        return [no_recipient(user, self._event, self._kind, self._in_catalogue, since)]
+
+    def _lines(self, people: _People, *, first: bool) -> list[Line]:
+        everybody = [*people.told, *people.left]
+        stored = {} if self._dry else self._store.lines(self._event.id, everybody, self._deletion())
+        lines = list(self._own_acts()) if first else []
+        lines += [line for user in everybody for line in stored.get(user, ())]
+        lines += self._coming([user for user in people.left if user not in stored])
+        if first and not lines and not self._in_catalogue:
+            return [of_unknown_type(self._event)]
+        return lines
+
+    def _own_acts(self) -> Sequence[Line]:
+        return own_acts(self._event, self._kind) if self._in_catalogue else ()
+
+    def _coming(self, users: Sequence[str]) -> Iterator[Line]:
+        for line in self._decided(users) if users else ():
+            yield line if self._dry else unplanned(line)
+
+    def _decided(self, users: Sequence[str]) -> Iterator[Line]:
+        """What planning would store for these people, decided by the planner's own code."""
+        question = Question(self._event, self._kind, self._in_catalogue, bool(self._known.undone_by), tuple(users))
+        undoing = Undoing(self._connection, self._now)
+        undone = self._deciding.undone(undoing, [question])
+        cases = self._deciding.cases(undoing, [question], undone, self._now)
+        told = self._deciding.told(Facts(self._connection), [question], cases, self._now)
+        opened = self._store.open({(one.user, one.fold) for one in told if one.joins}, self._now)
+        for one in told:
+            before = opened.get((one.user, one.fold), _NOTHING)
+            found = joined(one.plans, before.told, count=before.total, added=1, late_at=one.late_at)
+            yield from would_be(one.user, one.plans, found if one.joins else None, before.live)
+
+    def _people(self, mark: Mark, limit: int) -> _People:
+        told: list[str] = []
+        if mark.step == TOLD:
+            told = self._store.told(self._event.id, mark.place, limit + 1)
+            if len(told) > limit:
+                return _People(told[:limit], next=Mark(TOLD, told[limit - 1]))
+            if self._known.planned_at:
+                return _People(told)
+            mark = Mark(FOLLOWERS, self._known.after) if self._known.after else Mark(NAMED, str(self._known.cursor))
+        left, next_ = self._left(mark, limit - len(told))
+        return _People(told, left, next_)
+
+    def _left(self, mark: Mark, limit: int) -> tuple[list[str], Mark | None]:
+        """Those from the mark on whom the plan will meet, in its order."""
+        named, left = self._deciding.named(self._event), []
+        if mark.step == NAMED:
+            start = int(mark.place)
+            left = named[start : start + limit]
+            if start + len(left) < len(named):
+                return left, Mark(NAMED, str(start + len(left)))
+            mark = Mark(FOLLOWERS)
+        if not self._whom:
+            return left, None
+        room = limit - len(left)
+        found = Facts(self._connection).followers(self._whom, mark.place, room + 1)
+        left += [user for user in found[:room] if user != self._event.actor.id and user not in set(named)]
+        if len(found) <= room:
+            return left, None
+        return left, Mark(FOLLOWERS, found[room - 1] if room else mark.place)
+
+    def _recipients(self) -> int:
+        """How many people it would be told to, followers counted only so far."""
+        named = len(self._deciding.named(self._event))
+        return named + (self._store.followers_at_least(self._whom, COUNTED) if self._whom else 0)
+
+    def _took_back(self) -> Sequence[tuple[str, str]]:
+        if self._dry or not self._kind.takes_back:
+            return ()
+        return self._store.taken_back(self._event.id, SHOWN)
+
+    def _deletion(self) -> str:
+        """The type of what took the event back; empty where nothing did."""
+        by = self._store.event(self._known.undone_by) if self._known.undone_by else None
+        return by.event.type if by else ""
+
+
+_NOTHING = Open(0, 0, ())

@@ -14,7 +14,7 @@ from notifier.policy.calendar import rfc3339
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.changing import Change, changed
 from notifier.policy.decide import Recipient
-from notifier.policy.replay import Past
+from notifier.policy.waiting import Past
 from notifier.store.database import Database
 from notifier.store.facts import Asked, Facts
 from notifier.store.past import PastEvents

@@ -72,7 +72,7 @@ class Backtest:
         for past in self._replayed(comparison, start, end, app):
             first = first or past.event.accepted_at
             if comparison.pairs >= self._most:
-                truncated = True
+                truncated, end = True, past.event.accepted_at
                 break
         begin = first if truncated and first else begin
         return Report(begin, end, truncated, comparison.result())

@@ -43,6 +43,8 @@ class Undoing:
         rows = self._connection.execute(
             select(Event).where(
                 Event.object.in_(things),
+                # Said once more, for the index: a thing may have a million likes, and its deletions are few.
+                Event.type.in_(sorted({*own, *hanging})),
                 or_(
                     and_(Event.type.in_(sorted(own)), Event.actor.in_(actors)),
                     Event.type.in_(sorted(hanging)),

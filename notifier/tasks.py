@@ -159,10 +159,10 @@ class Bell:
                 self._fall_quiet(error)
                 return []
 
-    def nudge(self, event_id: str, queue: str) -> None:
-        """Ask for a plan of this event soon. Returns at once; many nudges become one task."""
+    def nudge(self, event_ids: Iterable[str], queue: str) -> None:
+        """Ask for a plan of these events soon. Returns at once; many nudges become one task."""
         with self._lock:
-            self._nudges.setdefault(queue, []).append(event_id)
+            self._nudges.setdefault(queue, []).extend(event_ids)
             # After a fork the thread is the parent's and not alive here.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._nudge_for_ever, name="bell", daemon=True)

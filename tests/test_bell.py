@@ -76,9 +76,9 @@ def test_many_nudges_become_few_tasks(address: str):
     bell = Bell(celery)
     with redis(address):
         for number in range(500):
-            bell.nudge(f"evt_{number}", "default")
-        eventually(lambda: depth(celery) >= 10)
-        assert depth(celery) < 60  # fifty events a task; at most one round each 20 ms
+            bell.nudge([f"evt_{number}"], "default")
+        eventually(lambda: depth(celery) >= 3)
+        assert depth(celery) < 60  # two hundred events a task; at most one round each 20 ms
 
 
 def depth(celery) -> int:

@@ -9,13 +9,12 @@ from sqlalchemy import Connection
 
 from notifier.pipeline import Clock
 from notifier.pipeline.deciding import PlanSettings
-from notifier.policy.backtest import ASSUMED, Channel, Comparison, Missed, Result
+from notifier.policy.backtest import ASSUMED, Channel, Comparison, Concerned, Missed, Result
 from notifier.policy.calendar import rfc3339
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.changing import Change, changed
 from notifier.policy.decide import Recipient
-from notifier.policy.events import Event
-from notifier.policy.replay import Past
+from notifier.policy.waiting import Past
 from notifier.store.database import Database
 from notifier.store.facts import Asked, Facts
 from notifier.store.past import PastEvents
@@ -73,7 +72,7 @@ class Backtest:
         for past in self._replayed(comparison, start, end, app):
             first = first or past.event.accepted_at
             if comparison.pairs >= self._most:
-                truncated = True
+                truncated, end = True, past.event.accepted_at
                 break
         begin = first if truncated and first else begin
         return Report(begin, end, truncated, comparison.result())
@@ -85,47 +84,38 @@ class Backtest:
             with self._database.read() as connection:
                 chunk = PastEvents(connection, app).events(start, end, CHUNK + 1)
                 for group in self._groups(connection, comparison, chunk[:CHUNK]):
-                    yield from self._hear(connection, comparison, group)
+                    recipients = self._recipients(connection, group)
+                    for one in group:
+                        comparison.hear(one, {user: recipients[user, _name(one)] for user in one.everybody})
+                        yield one.past
             more = len(chunk) > CHUNK
             start = chunk[-1].event.id if chunk else start
 
     def _groups(
         self, connection: Connection, comparison: Comparison, chunk: Sequence[Past]
-    ) -> Iterator[list[tuple[Past, list[str]]]]:
-        """Events with their followers, as many as have so many recipients together."""
-        group: list[tuple[Past, list[str]]] = []
-        people = 0
+    ) -> Iterator[list[Concerned]]:
+        """Events with those whom they concern, as many as concern so many people together."""
+        facts, group, people = Facts(connection), list[Concerned](), 0
         for past in chunk:
-            followers = self._followers(connection, comparison, past.event)
-            group.append((past, followers))
-            people += len(comparison.users(past.event, followers))
+            one = comparison.concerned(past, lambda whom: facts.followers(whom, "", LARGEST))
+            group.append(one)
+            people += len(one.everybody)
             if people >= PEOPLE:
                 yield group
                 group, people = [], 0
         yield group
 
-    def _followers(self, connection: Connection, comparison: Comparison, event: Event) -> list[str]:
-        whom = comparison.followed(event)
-        return Facts(connection).followers(whom, "", LARGEST) if whom else []
-
-    def _hear(
-        self, connection: Connection, comparison: Comparison, group: Sequence[tuple[Past, list[str]]]
-    ) -> Iterator[Past]:
-        recipients = self._recipients(connection, comparison, group)
-        for past, followers in group:
-            name = next((kind.name for kind in comparison.kinds(past.event)), "")
-            users = comparison.users(past.event, followers)
-            comparison.hear(past, followers, {user: recipients[user, name] for user in users})
-            yield past
-
-    def _recipients(
-        self, connection: Connection, comparison: Comparison, group: Sequence[tuple[Past, list[str]]]
-    ) -> Mapping[tuple[str, str], Recipient]:
+    def _recipients(self, connection: Connection, group: Sequence[Concerned]) -> Mapping[tuple[str, str], Recipient]:
         """Everybody of the group as they are today. Their caps are only their own: each catalogue adds its."""
-        users = {user for past, followers in group for user in comparison.users(past.event, followers)}
-        events = [(past.event, kind) for past, _ in group for kind in comparison.kinds(past.event)[:1]]
+        users = {user for one in group for user in one.everybody}
+        events = [(one.past.event, kind) for one in group if (kind := one.kind_before or one.kind_after)]
         asked = Asked(events, users, self._settings.standing, caps={}, messages=False)
         return Facts(connection).recipients(asked, self._clock()) if users else {}
+
+
+def _name(one: Concerned) -> str:
+    kind = one.kind_before or one.kind_after
+    return kind.name if kind else ""
 
 
 def _channel(channel: Channel) -> dict[str, Any]:

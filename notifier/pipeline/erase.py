@@ -1,5 +1,6 @@
 """Erasing a person everywhere, in many short transactions; one that was broken off is simply begun again."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,6 +16,9 @@ from notifier.store.database import Database
 from notifier.store.erasing import SOME, Erasing, Window
 
 T = TypeVar("T")
+
+PATIENCE = 10.0  # seconds; whoever takes longer over a message has most likely died
+PAUSE = 0.1
 
 
 class Eraser:
@@ -41,6 +45,7 @@ class Eraser:
             self._in_one(erasure, lambda erasing, some=some: erasing.rename_changes(some))  # type: ignore[misc]
         # Whatever was planned of the events before they were rewritten.
         self._until_nothing(erasure, Erasing.cancel_some)
+        self._let_senders_finish(erasure)
         while notifications := self._looked(erasure, Erasing.some_notifications):
             self._rename(erasure, notifications)
         self._until_nothing(erasure, Erasing.forget_some_relations)
@@ -63,6 +68,12 @@ class Eraser:
         while window := self._looked(erasure, lambda erasing, after=after: erasing.window(after)):  # type: ignore[misc]
             yield window
             after = window.looked_to
+
+    def _let_senders_finish(self, erasure: Erasure) -> None:
+        """What a provider says at this moment may name the address; it is recorded before it is forgotten."""
+        until = time.monotonic() + PATIENCE
+        while self._looked(erasure, Erasing.is_being_told) and time.monotonic() < until:
+            time.sleep(PAUSE)
 
     def _rename(self, erasure: Erasure, notifications: Sequence[str]) -> None:
         self._until_nothing(erasure, lambda erasing: erasing.rename_some_told(notifications))

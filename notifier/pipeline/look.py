@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.decide import Recipient, Verdict, cadence_of, held, silenced, unwanted
+from notifier.policy.decide import Recipient, Verdict, held, silenced, unwanted
 from notifier.policy.retry import Next
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.claims import Claimed, Item
@@ -37,11 +37,13 @@ class Looked:
 
 def look(one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -> Looked:
     """Look again at a delivery and at all that it carries; each part is decided about by itself."""
-    parts = [_part(item, one, relations, catalogue, seen) for item in one.items]
-    (own, next_), carried = parts[0], parts[1:]
-    stays = tuple(item for item, ended in carried if ended is None)
+    own, next_ = _part(one.own, one, relations, catalogue, seen)
+    if not one.carried:
+        left = one if own is one.own else replace(one, own=own)
+        return Looked(left, next_ or _later(left, catalogue, seen))
+    carried = [_part(item, one, relations, catalogue, seen) for item in one.carried]
+    left = replace(one, own=own, carried=tuple(item for item, ended in carried if ended is None))
     leaving = tuple((item.id, ended) for item, ended in carried if ended is not None)
-    left = replace(one, own=own, carried=stays)
     return Looked(left, next_ or _later(left, catalogue, seen), leaving)
 
 
@@ -60,39 +62,37 @@ def _part(item: Item, one: Claimed, relations: Relations, catalogue: Catalogue, 
         return item, _said(verdict)
     if seen.perishable[one.channel] and item.wanted_at + kind.ttl <= seen.now:
         return item, Next(State.FAILED, Reason.EXPIRED, charged=False)
-    return replace(item, told=told), None
+    return (item if told is item.told else replace(item, told=told)), None
 
 
 def _told(item: Item, kind: Kind, relations: Relations) -> tuple[Gathered, Verdict | None]:
     """What is left to tell; where none of it is news, why."""
-    told, why, news = item.told, None, False
-    kept = []
-    for event, round_ in zip(told.events, told.rounds, strict=True):
-        verdict = unwanted(event, kind, relations)
-        if verdict is None:
-            kept.append((event, round_))
-            news = news or round_ >= item.first_round
-        elif round_ >= item.first_round:
-            why = verdict
-    if not news:
-        return told, why or Verdict(State.CANCELLED, Reason.TAKEN_BACK, None, "taken_back")
-    events, rounds = tuple(event for event, _ in kept), tuple(round_ for _, round_ in kept)
+    told = item.told
+    verdicts = [unwanted(event, kind, relations) for event in told.events] if relations else [None] * len(told.events)
+    news = [verdict for verdict, round_ in zip(verdicts, told.rounds, strict=True) if round_ >= item.first_round]
+    if not any(verdict is None for verdict in news):
+        return told, news[-1] if news else Verdict(State.CANCELLED, Reason.TAKEN_BACK, None, "taken_back")
+    if not any(verdicts):
+        return told, None
+    kept = [place for place, verdict in enumerate(verdicts) if verdict is None]
+    events, rounds = tuple(told.events[place] for place in kept), tuple(told.rounds[place] for place in kept)
     return replace(told, events=events, rounds=rounds), None
 
 
 def _silenced(item: Item, one: Claimed, kind: Kind) -> Verdict | None:
-    chosen = {one.channel: Cadence(item.cadence)} if item.cadence else {}
-    cadence = cadence_of(kind, Recipient(one.user, cadences=chosen), one.channel)
-    return silenced(cadence, one.reach, chosen=bool(chosen))
+    chosen = bool(item.cadence) and not kind.mandatory
+    cadence = Cadence(item.cadence) if chosen else kind.cadences[one.channel]
+    return silenced(cadence, one.reach, chosen=chosen)
 
 
 def _later(one: Claimed, catalogue: Catalogue, seen: Seen) -> Next | None:
     """Until when the whole message waits, if so."""
     kind = catalogue.find(one.own.type)
     is_digest = one.queue == "digest" and one.value != Cadence.HOURLY
-    recipient = Recipient(one.user, one.timezone, rhythm=one.rhythm)
-    if kind and not is_digest and (hold := held(kind, recipient, seen.now)):
-        return replace(_said(hold), wanted_at=hold.due_at)
+    if kind and one.rhythm.quiet and not is_digest:
+        hold = held(kind, Recipient(one.user, one.timezone, rhythm=one.rhythm), seen.now)
+        if hold:
+            return replace(_said(hold), wanted_at=hold.due_at)
     until = seen.paused_until(one)
     return Next(State.WAITING, Reason.PAUSED, until, charged=False) if until else None
 

@@ -1,13 +1,13 @@
 """What a changed rule would have done: the same events under today's rules and under the changed ones, compared."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from notifier.policy.catalogue import CHANNELS, Catalogue, Kind
 from notifier.policy.decide import Recipient, followed, recipients_of
-from notifier.policy.events import Event
-from notifier.policy.replay import Outcome, Past, Replay
+from notifier.policy.replay import Replay
+from notifier.policy.waiting import Outcome, Past
 from notifier.policy.words import Reason, State
 
 SHOWN = 100  # of what would have been missed
@@ -64,6 +64,18 @@ class Result:
     pairs: int
 
 
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """An event, its kind under both rules, and who hears of it under the one, the other, and either."""
+
+    past: Past
+    kind_before: Kind | None
+    kind_after: Kind | None
+    before: Sequence[str]
+    after: Sequence[str]
+    everybody: Sequence[str]
+
+
 class Comparison:
     """Replays events twice, under the catalogue as it is and as it would be."""
 
@@ -76,27 +88,28 @@ class Comparison:
         self._missed: list[Missed] = []
         self._missed_count = 0
 
-    def kinds(self, event: Event) -> list[Kind]:
-        """The event's kind under each of the two, where it has one."""
-        found = (replay.catalogue.find(event.type) for replay in (self.before, self.after))
-        return [kind for kind in found if kind]
+    def concerned(self, past: Past, followers: Callable[[str], Sequence[str]]) -> Concerned:
+        """Whom the event concerns; `followers` gives those of a person, and is asked once at most."""
+        event = past.event
+        kinds = [replay.catalogue.find(event.type) for replay in (self.before, self.after)]
+        whom = [followed(event, kind) if kind else "" for kind in kinds]
+        more = [user for user in followers(whom[0] or whom[1]) if user != event.actor.id] if any(whom) else []
+        named = [recipients_of(event, kind) if kind else [] for kind in kinds]
+        before, after = (
+            list(dict.fromkeys([*some, *more])) if theirs else some for some, theirs in zip(named, whom, strict=True)
+        )
+        everybody = before if before == after else list(dict.fromkeys([*before, *after]))
+        return Concerned(past, kinds[0], kinds[1], before, after, everybody)
 
-    def followed(self, event: Event) -> str:
-        """Whose followers hear of the event under either of the two; empty where nobody's do."""
-        return next((whom for kind in self.kinds(event) if (whom := followed(event, kind))), "")
-
-    def users(self, event: Event, followers: Sequence[str]) -> list[str]:
-        """All who hear of the event under either of the two."""
-        found = [user for kind in self.kinds(event) for user in _users(event, kind, followers)]
-        return list(dict.fromkeys(found))
-
-    def hear(self, past: Past, followers: Sequence[str], recipients: Mapping[str, Recipient]) -> None:
-        """Let these people hear of the event. `recipients` holds all whom `users` named, with no caps but their own."""
+    def hear(self, concerned: Concerned, recipients: Mapping[str, Recipient]) -> None:
+        """Let them hear of the event. `recipients` are all of them, with no caps but their own."""
         self._events += 1
-        before, after = (self._outcomes(each, past, followers, recipients) for each in (self.before, self.after))
-        for user in dict.fromkeys([*before, *after]):
-            self.pairs += 1
-            self._compare(past.event, user, before.get(user, {}), after.get(user, {}))
+        self.pairs += len(concerned.everybody)
+        past = concerned.past
+        before = _outcomes(self.before, past, concerned.kind_before, concerned.before, recipients)
+        after = _outcomes(self.after, past, concerned.kind_after, concerned.after, recipients)
+        for user in concerned.before:
+            self._compare(concerned, user, before[user], after.get(user, {}))
 
     def result(self) -> Result:
         """What came of it. Nothing can be heard after that."""
@@ -105,17 +118,10 @@ class Comparison:
         channels = {channel: self._channel(channel) for channel in CHANNELS}
         return Result(channels, tuple(self._missed), self._missed_count, self._events, self.pairs)
 
-    def _outcomes(
-        self, replay: Replay, past: Past, followers: Sequence[str], recipients: Mapping[str, Recipient]
-    ) -> dict[str, dict[str, Outcome]]:
-        kind = replay.catalogue.find(past.event.type)
-        if kind is None:
-            return {}
-        users = _users(past.event, kind, followers)
-        return {user: replay.hear(past, kind, recipients[user]) for user in users}
-
-    def _compare(self, event: Event, user: str, before: Mapping[str, Outcome], after: Mapping[str, Outcome]) -> None:
-        kind = self.before.catalogue.find(event.type)
+    def _compare(
+        self, concerned: Concerned, user: str, before: Mapping[str, Outcome], after: Mapping[str, Outcome]
+    ) -> None:
+        event, kind = concerned.past.event, concerned.kind_before
         for channel, was in before.items():
             now = after.get(channel)
             if was.at and now and now.at and now.at > was.at:
@@ -135,9 +141,10 @@ class Comparison:
         )
 
 
-def _users(event: Event, kind: Kind, followers: Sequence[str]) -> list[str]:
-    more = followers if followed(event, kind) else ()
-    return list(dict.fromkeys([*recipients_of(event, kind), *(user for user in more if user != event.actor.id)]))
+def _outcomes(
+    replay: Replay, past: Past, kind: Kind | None, users: Sequence[str], recipients: Mapping[str, Recipient]
+) -> dict[str, dict[str, Outcome]]:
+    return {user: replay.hear(past, kind, recipients[user]) for user in users} if kind else {}
 
 
 def _came(outcome: Outcome) -> bool:

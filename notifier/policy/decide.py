@@ -189,8 +189,9 @@ def held(kind: Kind, recipient: Recipient, now: datetime) -> Verdict | None:
     if quiet is None or "quiet_hours" in kind.passes:
         return None
     until = quiet.until(now, recipient.timezone)
-    value = f"{quiet} {recipient.timezone}"
-    return Verdict(State.WAITING, Reason.QUIET_HOURS, until, "quiet_hours", value) if until else None
+    if until is None:
+        return None
+    return Verdict(State.WAITING, Reason.QUIET_HOURS, until, "quiet_hours", f"{quiet} {recipient.timezone}")
 
 
 def capped(kind: Kind, recipient: Recipient, channel: str, now: datetime) -> Verdict | None:

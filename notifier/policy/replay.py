@@ -3,93 +3,29 @@
 import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from notifier.policy.calendar import next_digest_at
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.decide import HOUR, Case, Plan, Recipient, capped, decide, fold_key, held, silence_of
+from notifier.policy.decide import (
+    Case,
+    Plan,
+    Reach,
+    Recipient,
+    Rhythm,
+    capped,
+    decide,
+    fold_key,
+    held,
+    silence_of,
+)
 from notifier.policy.events import Event
-from notifier.policy.gathering import LONGEST, Joined, Told, joined
+from notifier.policy.gathering import LONGEST, Joined, joined
+from notifier.policy.waiting import Box, Fold, Message, Outcome, Past, Person
 from notifier.policy.words import Cadence, Reason, State
 
 DAMPED = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """An event that was accepted, and when it was taken back, if it was."""
-
-    event: Event
-    undone_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the rules made of one event for one person on one channel, and when it went or was to go out."""
-
-    state: State
-    reason: Reason | None
-    rule: str
-    value: str
-    at: datetime | None
-
-
-@dataclass(slots=True)
-class Message:
-    """One message of a person on a channel that waits or went out. `lives` are when its events were taken back."""
-
-    id: str
-    plan: Plan
-    kind: Kind
-    due_at: datetime
-    lives: list[datetime | None] = field(default_factory=list)
-    sent_at: datetime | None = None
-    waits: bool = True
-
-    def is_alive(self, now: datetime) -> bool:
-        """Whether there is still something to tell."""
-        return any(undone_at is None or undone_at > now for undone_at in self.lives)
-
-    @property
-    def told(self) -> Told:
-        """As a notification that is joined sees it."""
-        plan = self.plan
-        return Told(self.id, plan.channel, None, plan.state, plan.reason, plan.rule, self.waits, self.due_at)
-
-
-@dataclass(slots=True)
-class Box:
-    """One person on one channel: what went out in the last hour, and what waits."""
-
-    sent: list[datetime] = field(default_factory=list)
-    waiting: list[tuple[datetime, int, Message]] = field(default_factory=list)  # a heap
-    bundles: dict[tuple[datetime, bool], Message] = field(default_factory=dict)
-
-    def messages(self, now: datetime) -> list[datetime]:
-        """When messages went out in the last hour, or are coming in the next: what a cap counts."""
-        self.sent = [moment for moment in self.sent if moment > now - HOUR]
-        coming = [one.due_at for _, _, one in self.waiting if one.waits and one.plan.reason == Reason.GATHERING]
-        return sorted([*self.sent, *(moment for moment in coming if moment <= now + HOUR)])
-
-
-@dataclass(slots=True)
-class Fold:
-    """A notification that more joins: how many events did, and the messages that told of them."""
-
-    opened_at: datetime
-    total: int = 0
-    messages: dict[str, Message] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Person:
-    """Someone who hears, as they are today, and all that waits for them."""
-
-    recipient: Recipient
-    boxes: dict[str, Box] = field(default_factory=dict)
-    folds: dict[str, Fold] = field(default_factory=dict)
-    undone: dict[tuple[str, str, str], list[tuple[Past, dict[str, Message]]]] = field(default_factory=dict)
 
 
 class Replay:
@@ -113,8 +49,9 @@ class Replay:
         event, now = past.event, past.event.accepted_at
         person = self._person(recipient)
         self._go_on(person, now)
+        person.recipient = person.seen(recipient, now)
         case = self._case(past, kind, person)
-        plans = decide(case, replace(person.recipient, messages=self._messages(person, now)), now)
+        plans = decide(case, person.recipient, now)
         fold = None
         if case.gather and silence_of(case, recipient) is None:
             fold = _open(person, fold_key(event, kind), now)
@@ -129,13 +66,15 @@ class Replay:
             self._go_on(person, _FOREVER)
 
     def _person(self, recipient: Recipient) -> Person:
-        caps = {**self.catalogue.caps, **recipient.rhythm.caps}
-        # Devices are not told apart: one message of a channel is one, however many screens show it.
-        reach = {channel: replace(one, addresses=one.addresses[:1]) for channel, one in recipient.reach.items()}
-        ours = replace(recipient, rhythm=replace(recipient.rhythm, caps=caps), reach=reach)
-        person = self._people.setdefault(recipient.id, Person(ours))
-        person.recipient = ours
+        person = self._people.get(recipient.id)
+        if person is None:
+            person = self._people[recipient.id] = Person(
+                recipient, _on_one_device(recipient.reach), self._rhythm(recipient)
+            )
         return person
+
+    def _rhythm(self, recipient: Recipient) -> Rhythm:
+        return replace(recipient.rhythm, caps={**self.catalogue.caps, **recipient.rhythm.caps})
 
     def _case(self, past: Past, kind: Kind, person: Person) -> Case:
         event, gathers = past.event, bool(fold_key(past.event, kind))
@@ -143,9 +82,6 @@ class Replay:
         told = {person.recipient.id: frozenset(_heard(person, event))} if person.undone else {}
         taken_back = past.undone_at is not None and past.undone_at <= event.accepted_at
         return Case(event, kind, gather, taken_back=taken_back, told=told)
-
-    def _messages(self, person: Person, now: datetime) -> Mapping[str, list[datetime]]:
-        return {channel: box.messages(now) for channel, box in person.boxes.items()}
 
     def _alone(
         self, person: Person, case: Case, plans: Iterable[Plan], past: Past
@@ -178,9 +114,9 @@ class Replay:
         if case.kind.milestones:
             rhythm = person.recipient.rhythm
             late_at = next_digest_at(now, Cadence.DAILY, person.recipient.timezone, rhythm.digest_time)
-        without = [replace(plan, address=None) for plan in plans]
+        fold.forget()
         told = [message.told for message in fold.messages.values()]
-        return joined(without, told, count=fold.total, added=1, late_at=late_at)
+        return joined(plans, told, count=fold.total, added=1, late_at=late_at)
 
     def _put(self, person: Person, kind: Kind, plan: Plan, past: Past) -> Message | None:
         now = past.event.accepted_at
@@ -263,6 +199,11 @@ def _open(person: Person, key: str, now: datetime) -> Fold:
     if fold is None or fold.opened_at <= now - LONGEST:
         fold = person.folds[key] = Fold(now)
     return fold
+
+
+def _on_one_device(reach: Mapping[str, Reach]) -> dict[str, Reach]:
+    """Devices are not told apart: one message of a channel is one, however many screens show it."""
+    return {channel: replace(one, addresses=one.addresses[:1]) for channel, one in reach.items()}
 
 
 def _heard(person: Person, event: Event) -> Collection[str]:

@@ -46,7 +46,7 @@ class Choices:
     def change(self, wishes: Mapping[str, Wishes], author: Author, now: datetime) -> dict[str, Chosen]:
         """Change what each of these people chose, and keep what is thereby changed in the history; gives it all."""
         users = sorted(wishes)
-        self._lock(users, now)
+        self.lock(users, now)
         chosen = self.of(users)
         changed = [
             (user, what, chosen[user].get(what), after)
@@ -67,7 +67,7 @@ class Choices:
         History(self._connection).record(recorded, author, now)
         return chosen
 
-    def _lock(self, users: Sequence[str], now: datetime) -> None:
+    def lock(self, users: Sequence[str], now: datetime) -> None:
         """Make the people who are not known yet, and let nobody else change their choices until the commit."""
         if not users:
             return

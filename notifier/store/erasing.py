@@ -141,6 +141,11 @@ class Erasing:
         things = [row.id for row, data, _ in changed if (row.object, row.target) != _things(data)]
         self._rename_others([row.id for row, _, _ in changed], things)
 
+    def is_being_told(self) -> bool:
+        """Whether something is being sent to them at this moment."""
+        sending = Delivery.user_id == self._person, Delivery.state == State.SENDING
+        return self._connection.scalar(select(Delivery.id).where(*sending).limit(1)) is not None
+
     def some_notifications(self) -> list[str]:
         """Some notifications of theirs."""
         query = select(Notification.id).where(Notification.user_id == self._person).order_by(Notification.id)

@@ -17,6 +17,8 @@ from notifier.store.models import Address, Delivery, Event, Notification, Notifi
 from notifier.store.rows import happening
 from notifier.store.sql import AnyRow
 
+_CARRIER = aliased(Delivery)
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -120,7 +122,7 @@ class Explaining:
         return {(row.user_id, row.fold): Open(row.total, row.live, told.get(row.id, ())) for row in rows}
 
     def _deliveries(self, event: str, users: Collection[str]) -> Sequence[AnyRow]:
-        told, carrier = NotificationEvent, aliased(Delivery)
+        told = NotificationEvent
         tells = and_(
             Delivery.notification_id == told.notification_id,
             Delivery.first_round <= told.round,
@@ -141,10 +143,13 @@ class Explaining:
                 Delivery.last_code,
                 Delivery.sent_at,
                 Delivery.address_id,
-                func.coalesce(carrier.due_at, Delivery.due_at, type_=Event.due_at.type).label("due_at"),
+                Delivery.due_at,
+                Delivery.carried_by,
+                _CARRIER.state.label("carrier_state"),
+                _CARRIER.due_at.label("carrier_due_at"),
             )
             .join(Delivery, tells, isouter=True)
-            .join(carrier, carrier.id == Delivery.carried_by, isouter=True)
+            .join(_CARRIER, _CARRIER.id == Delivery.carried_by, isouter=True)
             .where(told.event_id == event, told.user_id.in_(sorted(users)))
             .order_by(told.user_id, Delivery.channel, Delivery.id)
         ).all()
@@ -167,6 +172,9 @@ def _line(row: AnyRow, deletion: str) -> Line:
     course = Course(row.type, row.channel, state, reason, row.tries, row.last_code)
     rule, value = decided(course, row.rule, row.value)
     due_at = row.due_at if state == State.WAITING else None
+    if row.carried_by and state == State.WAITING:
+        rule, value = "bundle", f"told together with others in {row.carried_by}"
+        due_at = row.carrier_due_at if row.carrier_state == State.WAITING else None
     line = Line(row.user_id, row.channel, state, reason, rule, value, due_at, row.id, row.address_id)
     # It was taken back before this went out: what went out, or will, tells of others.
     if row.undone_at and state not in (State.SKIPPED, State.FAILED, State.CANCELLED):

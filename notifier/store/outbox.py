@@ -1,10 +1,11 @@
 """The outbox: what came of each try, and what must be rung again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, String, Update, and_, bindparam, case, func, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, case, select, update
 from sqlalchemy.orm import aliased
 
 from notifier.policy.queues import QUEUES
@@ -14,7 +15,7 @@ from notifier.store import changes
 from notifier.store.ending import release
 from notifier.store.models import UNFINISHED, Address, Attempt, Delivery, Event, Pause
 from notifier.store.sql import AnyRow, insert, locked, locked_all
-from notifier.store.types import Utc, new_id
+from notifier.store.types import new_id
 
 SWEEP = 2_000  # rows of one sweep and queue: a short transaction
 
@@ -221,42 +222,47 @@ class Outbox:
         if not steps:
             return
         self._lock_carried([step.delivery for step in steps if step.carries])
-        guarded = update(Delivery).where(
-            Delivery.id == bindparam("delivery"), Delivery.claim_token == token, Delivery.state == State.SENDING
-        )
-        values = {
-            "tries": Delivery.tries + bindparam("charged"),
-            "last_code": bindparam("code"),
-            "sent_at": bindparam("sent"),
-            "claim_token": None,
-        }
-        self._connection.execute(
-            guarded.values(_NEXT | values),
-            [
-                self._next(step.next)
-                | {
-                    "delivery": step.delivery,
-                    "charged": int(step.next.charged),
-                    "code": _storable(step.code, 32),
-                    "sent": now if step.next.state == State.SENT else None,
-                }
-                for step in steps
-            ],
+        alike: dict[tuple[Next, str], list[str]] = {}
+        for step in steps:
+            alike.setdefault((step.next, _storable(step.code, 32)), []).append(step.delivery)
+        # Most come to the same; to prepare one row takes longer than to change it.
+        for (next_, code), deliveries in alike.items():
+            if len(deliveries) > 1:
+                columns = self._came_to(next_, code, now)
+                columns["tries"] = Delivery.tries + columns["tries"]
+                self._connection.execute(self._claimed(deliveries, token).values(**columns))
+        self._each(
+            {ids[0]: self._came_to(next_, code, now) for (next_, code), ids in alike.items() if len(ids) == 1}, token
         )
         moved = [step.delivery for step in steps if step.carries and step.next.wanted_at]
         if moved:
             self._move_carried(moved)
 
-    def _next(self, next_: Next) -> dict[str, object]:
-        return {
-            "next_state": next_.state,
-            "next_reason": next_.reason,
-            "next_due_at": next_.due_at,
-            "next_rule": next_.rule or None,
-            "next_value": next_.value if next_.rule else None,
-            "next_wanted_at": next_.wanted_at,
-            "next_change": self._number() if next_.state in FINAL else None,
-        }
+    def _each(self, values: Mapping[str, Mapping[str, Any]], token: str) -> None:
+        """Change each of these claimed deliveries in its own way; what changes the same columns is one statement."""
+        together: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for delivery, columns in values.items():
+            row = {f"to_{name}": value for name, value in columns.items()} | {"delivery": delivery}
+            together.setdefault(tuple(columns), []).append(row)
+        for names, rows in together.items():
+            given: dict[str, Any] = {name: bindparam(f"to_{name}") for name in names if name != "tries"}
+            guarded = update(Delivery).where(
+                Delivery.id == bindparam("delivery"), Delivery.claim_token == token, Delivery.state == State.SENDING
+            )
+            changed = guarded.values(**given, tries=Delivery.tries + bindparam("to_tries"))
+            self._connection.execute(changed, rows)
+
+    def _came_to(self, next_: Next, code: str, now: datetime) -> dict[str, Any]:
+        """The columns after a try or a decision; of `tries` only what is added."""
+        sent_at = now if next_.state == State.SENT else None
+        done = {"tries": int(next_.charged), "last_code": code, "sent_at": sent_at, "claim_token": None}
+        return self._next(next_) | done
+
+    def _next(self, next_: Next) -> dict[str, Any]:
+        decided = {"rule": next_.rule, "value": next_.value} if next_.rule else {}
+        wanted = {"wanted_at": next_.wanted_at} if next_.wanted_at else {}
+        final = {"change": self._number()} if next_.state in FINAL else {}
+        return {"state": next_.state, "reason": next_.reason, "due_at": next_.due_at, **decided, **wanted, **final}
 
     def _number(self) -> int:
         """The number of this transaction's outcomes, the same for all of them."""
@@ -272,13 +278,12 @@ class Outbox:
 
     def _leave(self, leaving: Sequence[tuple[str, str, Next]]) -> None:
         """End deliveries that were to be told in the message of another; that they were stays on record."""
-        guarded = update(Delivery).where(
-            Delivery.id == bindparam("delivery"),
-            Delivery.carried_by == bindparam("carrier"),
-            Delivery.state == State.WAITING,
-        )
-        rows = [self._next(next_) | {"delivery": part, "carrier": carrier} for carrier, part, next_ in leaving]
-        self._connection.execute(guarded.values(_NEXT), rows)
+        for carrier, part, next_ in leaving:
+            self._connection.execute(
+                update(Delivery)
+                .where(Delivery.id == part, Delivery.carried_by == carrier, Delivery.state == State.WAITING)
+                .values(**self._next(next_))
+            )
 
     def _ended(self, deliveries: Sequence[str]) -> list[str]:
         """Those of these that ended in this transaction."""
@@ -309,17 +314,6 @@ class Outbox:
             .where(Delivery.carried_by == carrier.id, carrier.id.in_(carriers), Delivery.state == State.WAITING)
             .values(wanted_at=carrier.wanted_at)
         )
-
-
-_NEXT = {
-    "state": bindparam("next_state"),
-    "reason": bindparam("next_reason"),
-    "due_at": bindparam("next_due_at"),
-    "rule": func.coalesce(bindparam("next_rule", type_=String), Delivery.rule),
-    "value": func.coalesce(bindparam("next_value", type_=String), Delivery.value),
-    "wanted_at": func.coalesce(bindparam("next_wanted_at", type_=Utc()), Delivery.wanted_at),
-    "change": bindparam("next_change"),
-}
 
 
 def _storable(text: str, most: int) -> str:

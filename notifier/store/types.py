@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-import uuid_utils.compat
+import uuid_utils
 from sqlalchemy import BINARY, DateTime, Dialect, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -13,7 +13,7 @@ PREFIX = 4  # "evt_"
 
 def new_id(prefix: str) -> str:
     """A fresh id such as `evt_0193…`: a UUIDv7 (RFC 9562), so that ids sort by the time they were made."""
-    return f"{prefix}_{uuid_utils.compat.uuid7().hex}"
+    return f"{prefix}_{uuid_utils.uuid7().hex}"
 
 
 def id_at(prefix: str, moment: datetime) -> str:

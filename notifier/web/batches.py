@@ -91,10 +91,12 @@ def _items(raw: bytes) -> list[Any]:
 def _stored(made: list[New]) -> Iterator[Accepted]:
     """Store them all in one transaction and ask for their plans."""
     accepted = parts().intake.accept_all([event for event, _ in made]) if made else []
-    nudge = parts().nudge
+    fresh: dict[str, list[str]] = {}
     for (event, queue), result in zip(made, accepted, strict=True):
         if not result.duplicate:
-            nudge(event.id, queue)
+            fresh.setdefault(queue, []).append(event.id)
+    for queue, ids in fresh.items():
+        parts().nudge(ids, queue)
     return iter(accepted)
 
 

@@ -110,7 +110,7 @@ def accept(sender: Access, posted: Posted) -> Response:
     if accepted.reused:
         raise key_reused()
     if not accepted.duplicate:
-        parts().nudge(event.id, queue)
+        parts().nudge([event.id], queue)
     return _accepted(accepted.id, duplicate=accepted.duplicate)
 
 

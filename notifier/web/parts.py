@@ -1,6 +1,6 @@
 """What the web edge is given: the parts that its views work with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,7 +41,7 @@ class WebParts:
     backtest: Backtest
     word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
-    nudge: Callable[[str, str], None]  # event id, queue: ask for a plan soon
+    nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon
     parse_mailbox: Callable[[str], str]  # raises BadAddress
     parse_device: Callable[[Mapping[str, Any]], NewDevice]  # raises BadAddress
     device_host: Callable[[str], str]  # of a stored subscription

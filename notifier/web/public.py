@@ -122,10 +122,11 @@ def _choose(subject: Subject, cadences: Mapping[str, str | None], through: str) 
     """Choose for mails of these types; gives the person's own choices of before."""
 
     def change(connection: Connection) -> dict[str, str | None]:
-        choices, user = Choices(connection), subject.user
+        choices, user, now = Choices(connection), subject.user, parts().clock()
+        choices.lock([user], now)
         before = choices.of([user])[user]
         wishes = {(type_, CHANNEL): cadence for type_, cadence in cadences.items()}
-        choices.change({user: wishes}, Author("person", through), parts().clock())
+        choices.change({user: wishes}, Author("person", through), now)
         return {type_: before.get((type_, CHANNEL)) for type_ in cadences}
 
     return parts().database.transact(change)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, g
-from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from notifier.channels import BadAddress
@@ -15,17 +14,18 @@ from notifier.store.choices import Choices
 from notifier.store.export import export_text
 from notifier.store.people import People, Profile
 from notifier.web.access import needs, takes
-from notifier.web.bodies import AnyBatchBody, BatchUserBody, PeopleBody, UserBody
+from notifier.web.bodies import ITEMS, BatchUserBody, PeopleBody, UserBody
 from notifier.web.parts import parts
 from notifier.web.preferences import author_of_request, wishes_of
-from notifier.web.problems import Fault, Problem, as_json, faults_of, invalid, not_found
-from notifier.web.reading import read
+from notifier.web.problems import Fault, Problem, as_json, invalid, not_found
+from notifier.web.reading import checked_value, read
 from notifier.web.shapes import moment
 
 bp = Blueprint("users", __name__, url_prefix="/v1")
 
 MOST_OCTETS = 4 * 1024 * 1024  # of a batch
 CHUNK = 100  # people in one transaction
+FAULTS = 10  # named of one item; an answer must not be many times larger than what it answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,10 @@ def save_many() -> dict[str, Any]:
     """Make or change up to 1,000 people. One result for each, in order; one that is wrong does not stop the others."""
     results: list[dict[str, Any]] = []
     wanted: list[Wanted] = []
-    for index, item in enumerate(read(AnyBatchBody, MOST_OCTETS).users):
+    items = read(PeopleBody, MOST_OCTETS).users
+    if len(items) > ITEMS:
+        raise Problem(413, "too-large", f"A batch holds at most {ITEMS} people.")
+    for index, item in enumerate(items):
         try:
             one = _checked(item)
         except Problem as problem:
@@ -100,10 +103,7 @@ def export(user_id: str) -> Response:
 
 def _checked(item: Any) -> Wanted:
     """One person of a batch. Raises `Problem`, with pointers into the item."""
-    try:
-        body = BatchUserBody.model_validate(item)
-    except ValidationError as error:
-        raise invalid(faults_of(error)) from None
+    body = checked_value(BatchUserBody, item, FAULTS)
     return _wanted(body.id, body, wishes_of(body.preferences, "/preferences") if body.preferences else None)
 
 

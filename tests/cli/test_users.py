@@ -8,14 +8,14 @@ from sqlalchemy import select
 from notifier.store.database import Database
 from notifier.store.models import Audit
 from tests.cli.conftest import Terminal
-from tests.stack import Stack, comment
+from tests.stack import Stack, comment, eventually
 
 
 def test_a_person_is_exported_and_erased_beside_the_running_service(service: Stack, terminal: Terminal):
     service.person("vera", devices=0)
     service.call("PUT", "/v1/users/vera/blocks/eve")
     event = service.post(comment(to="vera"))
-    service.at_rest()
+    eventually(lambda: {one["state"] for one in service.deliveries(event=event, channel="email")} == {"sent"})
     held = json.loads(terminal.done("users", "export", "vera"))
     assert held["user"]["name"] == "Vera"
     assert [one["value"] for one in held["addresses"]] == ["vera@app.example"]

@@ -17,9 +17,10 @@ from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Overdue, Sweeper
 from notifier.policy.catalogue import read_catalogue
+from notifier.policy.choices import Author
 from notifier.policy.outcomes import Delivered, Outcome
 from notifier.policy.queues import QUEUES
-from notifier.policy.words import Cadence
+from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.intake import Intake, NewEvent
 from notifier.store.log import Books, Log
@@ -134,9 +135,9 @@ class Line:
 
     def choose(self, person: str, type_: str, **cadences: str) -> None:
         """What a person wants to hear of a type, channel by channel."""
-        chosen = {(f"{type_}.created", channel): Cadence(cadence) for channel, cadence in cadences.items()}
+        wishes = {(f"{type_}.created", channel): cadence for channel, cadence in cadences.items()}
         with self.database.write() as connection:
-            People(connection).choose(person, chosen, by="api", now=self.clock())
+            Choices(connection).change({person: wishes}, Author(APP, "api"), self.clock())
 
     def accept(self, type_: str = "comment.created", *, at: datetime | None = None, **data: Any) -> str:
         """Take an event in, which occurred now or `at` some moment; its id."""

@@ -6,9 +6,10 @@ from datetime import timedelta
 from sqlalchemy import delete, insert
 
 from notifier.pipeline.tickets import SEND, send_tickets
+from notifier.policy.queues import QUEUES
 from notifier.policy.words import Reason, State
 from notifier.store.claims import Claims
-from notifier.store.models import Delivery, NotificationEvent
+from notifier.store.models import Delivery, Event, NotificationEvent
 from notifier.store.outbox import SWEEP
 from notifier.store.types import new_id
 from tests.pipeline.line import APP, LEASE, Line, at_once
@@ -114,3 +115,29 @@ def test_a_delivery_or_a_person_that_disappears_shows_in_the_books(line: Line):
     with line.database.write() as connection:
         connection.execute(delete(NotificationEvent))
     assert line.books().missing == 2
+
+
+def test_an_overdue_event_is_rung_for_on_the_queue_of_its_type(line: Line):
+    types = ("mention.created", "like.deleted", "post.created", "post.deleted", "gone.created")
+    events = {type_: line.accept(type_, object={"id": type_}) for type_ in types}
+    line.clock.move(seconds=3)
+    found = {queue: line.sweeper.events(queue).events for queue in QUEUES}
+    assert found == {
+        "urgent": (events["mention.created"],),
+        "default": (events["like.deleted"], events["gone.created"]),
+        "bulk": (events["post.created"], events["post.deleted"]),
+        "digest": (),
+    }
+    line.clock.move(seconds=11)
+    assert [len(line.sweeper.events(queue).events) for queue in QUEUES] == [1, 2, 0, 0]  # each as often as its queue
+
+
+def test_an_urgent_event_does_not_wait_behind_a_mass_of_overdue_ones(line: Line):
+    row = {"app_id": APP, "body_hash": b"h", "body": b"{}", "occurred_at": line.clock(), "accepted_at": line.clock()}
+    row |= {"type": "post.created", "due_at": line.clock() - timedelta(hours=1), "plan_cursor": 0}
+    with line.database.write() as connection:
+        connection.execute(insert(Event), [row | {"id": (one := new_id("evt")), "key": one} for _ in range(SWEEP + 9)])
+    urgent = line.accept("mention.created")
+    line.clock.move(seconds=2)
+    assert line.sweeper.events("urgent").events == (urgent,)
+    assert len(line.sweeper.events("bulk").events) == SWEEP

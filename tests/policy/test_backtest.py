@@ -14,7 +14,7 @@ from notifier.policy.changing import Change, WrongChange, changed
 from notifier.policy.decide import HOUR, MUTE_ACTOR, Reach, Recipient, Rhythm
 from notifier.policy.events import read_event
 from notifier.policy.quiet import QuietHours
-from notifier.policy.replay import Past
+from notifier.policy.waiting import Past
 from notifier.policy.words import Cadence
 from tests.policy.people import BOB, BUILT_IN, NOON
 
@@ -41,8 +41,9 @@ def compared(
     comparison = Comparison(before, after, 1, keeps_log=log)
     known = {person.id: person for person in people or (BOB,)}
     for one in pasts:
-        users = comparison.users(one.event, ())
-        comparison.hear(one, (), {user: known.get(user, Recipient(user, reach=REACH)) for user in users})
+        concerned = comparison.concerned(one, lambda _: [])
+        heard = {user: known.get(user, Recipient(user, reach=REACH)) for user in concerned.everybody}
+        comparison.hear(concerned, heard)
     return comparison, comparison.result()
 
 

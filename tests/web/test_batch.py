@@ -216,7 +216,7 @@ def test_items_without_a_key_are_never_the_same(api: Api):
 
 def test_a_plan_is_asked_for_each_new_item_and_for_no_duplicate(api: Api, monkeypatch: pytest.MonkeyPatch):
     rung: list[str] = []
-    listening = replace(api.server.extensions["notifier"], nudge=lambda event, _queue: rung.append(event))
+    listening = replace(api.server.extensions["notifier"], nudge=lambda events, _queue: rung.extend(events))
     monkeypatch.setitem(api.server.extensions, "notifier", listening)
     results = send(api, [like(), like() | {"id": "rung"}, 7, like() | {"id": "rung"}])
     assert rung == [results[0]["id"], results[1]["id"]]

@@ -1,6 +1,7 @@
 """Erasure: nothing of the person is left anywhere in the database, and the books still balance."""
 
 import json
+import threading
 import uuid
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,8 @@ from notifier.policy.outcomes import Refused
 from notifier.store import erasing
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.models import Base, Event, NotificationEvent
-from tests.pipeline.line import Line
+from tests.pipeline.line import Letter, Line, at_once
+from tests.stack import eventually
 from tests.web.api import Api
 from tests.web.test_people import path_of, subscription
 
@@ -247,6 +249,43 @@ def test_a_plan_to_followers_that_stands_at_them_goes_on_behind_them(
 def next_follower(api: Api, event: str) -> str:
     with api.parts.database.read() as connection:
         return connection.scalar(select(Event.plan_after).where(Event.id == event)) or ""
+
+
+def test_what_a_provider_says_while_they_are_erased_is_forgotten_too(town: Town, api: Api):
+    town.settle()
+    town.unblock()
+    planned = town.line.plan([town.accept("comment.created", town.ana, target=town.post_of(town.bob))])
+    [ready] = [one for one in planned if one.channel == "email"]
+
+    def refuse(letter: Letter) -> Refused:
+        begun.set()
+        eventually(lambda: api.call("GET", f"{town.path}/export").get_json()["addresses"] == [])
+        return Refused(code="550", text=f"{letter.notice.address.value} is unknown")
+
+    begun = threading.Event()
+    town.line.post.answer = refuse
+    at_once(lambda: town.line.sender.send([ready.id]), lambda: begun.wait() and town.erase())
+    assert town.line.outcomes(ready.id) == ["refused"]
+    assert found_in(api.parts.database, town.bob) == []
+    assert town.line.books().balanced
+
+
+def test_who_is_erased_while_workers_plan_and_send_is_erased_everywhere(town: Town, api: Api):
+    town.settle()
+    town.unblock()
+    events = [town.accept("mention.created", town.ana, to=[f"z-{number}", town.bob, "dan"]) for number in range(60)] + [
+        town.accept("like.created", town.bob, object=town.post_of(town.ana)) for _ in range(20)
+    ]
+
+    def work(mine: list[str]) -> None:
+        for event in mine:
+            town.line.new_sender().send([one.id for one in town.line.plan([event]) if one.channel == "email"])
+
+    at_once(lambda: work(events[::2]), lambda: work(events[1::2]), town.erase)
+    town.line.plan(events)
+    assert found_in(api.parts.database, town.bob) == []
+    assert {len(told_to(api, event)) for event in events[:60]} == {3}
+    assert town.line.books().balanced
 
 
 def test_to_erase_nobody_or_twice_does_no_harm(town: Town, api: Api):

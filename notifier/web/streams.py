@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -162,6 +162,7 @@ class Streams:
             streams = list(self._open)
         for stream in streams:
             stream.end()
+        self.wake()
 
     def _count(self, user: str) -> int:
         return sum(stream.user == user for stream in self._open)
@@ -187,12 +188,14 @@ class Streams:
         with self._database.read() as connection:
             feed = Feed(connection, self._catalogue)
             known = feed.changed([stream.user], since, MOST_CHANGES + 1)[stream.user]
-            said = self._say(connection, {stream.user: known} if last else {})
+            told = _in_order(known)[-MOST_CHANGES:] if last else []
+            said = self._say(connection, {stream.user: told})
             unread = _unread(feed.unread(stream.user))
-        changes = [said[id_] for id_ in _in_order(known)] if last and len(known) <= MOST_CHANGES else []
-        if anew or len(known) > MOST_CHANGES:
-            changes = [RELOAD]
-        stream.say([*changes, unread], now)
+        # Of the overlap alone there may be more than is told: whoever just read the feed must not be sent to read it.
+        if anew or (last and sum(at > last for at in known.values()) > MOST_CHANGES):
+            stream.say([RELOAD, unread], now)
+        else:
+            stream.say([*(said[id_] for id_ in told), unread], now)
         stream.known = known
 
     def _watch_on(self) -> None:
@@ -215,8 +218,9 @@ class Streams:
 
     def _still_open(self) -> list[Stream]:
         with self._lock:
-            if not self._open:
+            if self._stopping or not self._open:
                 self._watcher = None
+                return []
             return list(self._open)
 
     def _let_go(self) -> None:
@@ -238,10 +242,10 @@ class Streams:
             feed = Feed(connection, self._catalogue)
             changed = feed.changed(users, now - OVERLAP, MOST_CHANGES + 1)
             fresh = [(stream, _fresh(changed[stream.user], stream.known or {})) for stream in streams]
-            news: dict[str, dict[str, datetime]] = {}
+            news: dict[str, set[str]] = {}
             for stream, changes in fresh:
                 if changes and len(changes) <= MOST_CHANGES:
-                    news.setdefault(stream.user, {}).update(changes)
+                    news.setdefault(stream.user, set()).update(changes)
             said = self._say(connection, news)
             unread = {stream.user: _unread(feed.unread(stream.user)) for stream, changes in fresh if changes}
         for stream, changes in fresh:
@@ -250,9 +254,9 @@ class Streams:
                 stream.say([*told, unread[stream.user]], max(changes.values()))
             stream.known = changed[stream.user]
 
-    def _say(self, connection: Connection, changes: Mapping[str, Known]) -> dict[str, Said]:
-        """What is to be said of each of these items, by its id."""
-        ids = [id_ for known in changes.values() if len(known) <= MOST_CHANGES for id_ in known]
+    def _say(self, connection: Connection, changes: Mapping[str, Collection[str]]) -> dict[str, Said]:
+        """What is to be said of each of these items of these people, by its id."""
+        ids = [id_ for some in changes.values() for id_ in some]
         if not ids:
             return {}
         people = People(connection)

@@ -250,7 +250,7 @@ def test_very_many_are_read_in_several_transactions(line: Line):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_unread_is_what_the_feed_shows_unread_whatever_happens(line: Line, seed: int):
-    chance = random.Random(seed)  # noqa: S311 (draws a story, guards nothing)
+    chance = random.Random(seed)
     done: set[tuple[str, str]] = set()
     for _ in range(40):
         actor, thing = chance.choice(["ana", "ben", "cara"]), chance.choice(["p1", "p2"])

@@ -67,7 +67,6 @@ def scene(database_url: str) -> Iterator[Scene]:
     yield Scene(line, streams)
     streams.stop()
     eventually(lambda: streams._watcher is None)
-    time.sleep(0.05)  # for what it was reading
     database.close()
 
 

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     LEASE_SECONDS: Annotated[float, Field(ge=1, le=ONE_HOUR)] = 60
     MAX_UNPLANNED: Annotated[int, Field(ge=1)] = 100_000
 
+    ALLOWED_ORIGINS: Annotated[tuple[str, ...], NoDecode] = ()
+    FEED_STREAMS: Annotated[int, Field(ge=0, le=500)] = 50
     WEB_THREADS: Annotated[int, Field(ge=1, le=256)] = 8
     WORKER_THREADS: Annotated[int, Field(ge=1, le=256)] = 16
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -63,6 +65,20 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(host.strip().lower() for host in value.split(",") if host.strip())
+        return value
+
+    @field_validator("ALLOWED_ORIGINS", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(origin.strip().rstrip("/").lower() for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("ALLOWED_ORIGINS")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_is_web_address(origin) and origin.count("/") == 2 for origin in value):
+            raise ValueError("must be origins such as https://app.example,https://www.app.example; * is none")
         return value
 
     @field_validator("PUSH_ALLOWED_HOSTS")

@@ -1,6 +1,7 @@
 """The web role for any WSGI server: `gunicorn wsgi:app`, `granian --interface wsgi wsgi:app`."""
 
 from config import load
+from notifier.app.roles import served
 from notifier.app.tools import parts_of
 
-app = parts_of(load()).server
+app = served(parts_of(load()))

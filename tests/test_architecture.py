@@ -32,7 +32,7 @@ from notifier.store.schema import migrate
 from notifier.store.types import Key
 from tests.stack import ROOT
 
-GUARDS = {"public", "signature", "link", "development", *(f"key:{scope}" for scope in SCOPES)}
+GUARDS = {"public", "signature", "link", "development", *(f"key:{scope}" for scope in SCOPES), "person:people"}
 GUARDS |= {f"admin:{role}" for role in ("viewer", "operator", "owner")}
 
 
@@ -67,9 +67,18 @@ def test_routes_of_the_api_want_a_key_and_admin_pages_want_an_admin(app: Flask):
     for rule in app.url_map.iter_rules():
         guard = getattr(app.view_functions[rule.endpoint], "guard", "")
         if rule.rule.startswith("/v1/"):
-            assert guard == open_doors.get(rule.rule, guard if guard.startswith("key:") else None), rule.rule
+            keyed = guard if guard.startswith(("key:", "person:")) else None
+            assert guard == open_doors.get(rule.rule, keyed), rule.rule
         if rule.rule.startswith("/admin") and not rule.rule.startswith("/admin/login"):
             assert guard.startswith("admin:"), rule.rule
+
+
+def test_a_persons_token_opens_the_feed_preferences_relations_and_devices_of_that_person_alone(app: Flask):
+    theirs = ("feed", "preferences", "mutes", "blocks", "push-subscriptions")
+    for rule in app.url_map.iter_rules():
+        guard = getattr(app.view_functions[rule.endpoint], "guard", "")
+        of_one = any(rule.rule.startswith(f"/v1/users/<user:user_id>/{part}") for part in theirs)
+        assert guard.startswith("person:") is of_one, rule.rule
 
 
 def test_nothing_of_development_is_served_in_production(tmp_path: Path):

@@ -113,6 +113,8 @@ def _widen_notifications() -> None:
     )
     op.create_index('notifications_user_id_feed_at', 'notifications', ['user_id', 'feed_at'])
     op.create_index('notifications_user_id_changed_at', 'notifications', ['user_id', 'changed_at'])
+    unread = 'feed_at IS NOT NULL AND undone_at IS NULL AND read_at IS NULL'
+    _partial('notifications_unread', 'notifications', ['user_id', 'feed_at'], unread)
 
 
 def _widen_deliveries() -> None:

@@ -239,6 +239,7 @@ class Parts:
             again=self.again,
             explainer=self.explainer,
             backtest=self.backtest,
+            word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
             parse_mailbox=parse_email,
@@ -250,7 +251,10 @@ class Parts:
             secret_key=self.secret_key,
             public_url=self.around.public_url,
             secure_cookies=self.around.public_url.startswith("https://"),
+            allowed_origins=self.settings.ALLOWED_ORIGINS,
             max_unplanned=self.settings.MAX_UNPLANNED,
+            max_requests=self.settings.WEB_THREADS,
+            max_streams=self.settings.FEED_STREAMS,
             broker_answers=self.broker_answers,
         )
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import gunicorn.app.base
 from celery.signals import worker_ready
+from flask import Flask
 from sqlalchemy.orm import configure_mappers
 
 from notifier import scheduler, tasks
 from notifier.app.parts import Parts
+from notifier.app.stopping import when_stopped
 from notifier.catchers import smtp
 from notifier.policy.queues import QUEUES
 from notifier.supervisor.roles import Role
@@ -62,16 +64,25 @@ def start_logging(level: str) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
+def served(parts: Parts) -> Flask:
+    """The Flask app of a process that serves it, whose streams end when the process is asked to end.
+
+    To be called in that process's main thread.
+    """
+    when_stopped(parts.server.extensions["streams"].stop)
+    return parts.server
+
+
 def run_web(parts: Parts, bind: str) -> None:
     """Serve the Flask app on `bind` (`fd://N`) until SIGTERM, within `notifier up`: it forks from what is imported."""
     _go_first(parts, writes_are_urgent=True)
     _Gunicorn(
-        lambda: parts.server,
+        lambda: served(parts),
         {
             "bind": [bind],
             "worker_class": "gthread",
             "workers": 1,
-            "threads": parts.settings.WEB_THREADS,
+            "threads": parts.settings.WEB_THREADS + parts.settings.FEED_STREAMS,
             "keepalive": 30,
             "graceful_timeout": 8,
             "loglevel": "warning",
@@ -96,7 +107,7 @@ def serve_web(parts: Parts, bind: str) -> None:
         address=host.strip("[]") or "127.0.0.1",
         port=int(port),
         interface=Interfaces.WSGI,
-        blocking_threads=parts.settings.WEB_THREADS,
+        blocking_threads=parts.settings.WEB_THREADS + parts.settings.FEED_STREAMS,
         websockets=False,
         workers_kill_timeout=10,
         respawn_failed_workers=True,

@@ -9,6 +9,7 @@ from notifier.policy.words import Reason, State
 from notifier.store.types import Key, Utc
 
 UNFINISHED = text("state IN ('waiting', 'queued', 'sending')")
+UNREAD = text("feed_at IS NOT NULL AND undone_at IS NULL AND read_at IS NULL")
 
 
 class Base(DeclarativeBase):
@@ -207,6 +208,8 @@ class Notification(Base):
         ),
         Index(None, "user_id", "feed_at"),
         Index(None, "user_id", "changed_at"),
+        # Unread items are counted with every page of a feed, however many were read before.
+        Index("notifications_unread", "user_id", "feed_at", postgresql_where=UNREAD, sqlite_where=UNREAD),
     )
 
     id: Mapped[str] = mapped_column(Key("ntf"), primary_key=True)

@@ -9,8 +9,11 @@ from typing import Any, Generic, TypeVar
 from flask import current_app, g, request
 from pydantic import BaseModel
 
+from notifier.policy.tokens import PREFIX, PersonToken, read_person_token
 from notifier.store.apps import Access, Apps, Signer
 from notifier.store.database import Database
+from notifier.web.cors import from_browsers
+from notifier.web.parts import parts
 from notifier.web.problems import Problem
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -77,6 +80,27 @@ def needs(scope: str) -> Callable[[V], V]:
     return wrap
 
 
+def of_person(scope: str, *, in_query: bool = False) -> Callable[[V], V]:
+    """The view, of one `user_id`, is for API keys of this scope and for that person's own browser with its token.
+
+    Sets `g.token`, None for a key, whose app is `g.app_id`. With `in_query` the token may stand in the address: a
+    browser's EventSource sends no headers.
+    """
+
+    def wrap(view: V) -> V:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            g.token = _by_token(kwargs["user_id"], in_query=in_query)
+            if g.token is None:
+                g.access = _by_key(scope)
+                g.app_id = g.access.app
+            return view(*args, **kwargs)
+
+        return from_browsers(guarded_by(f"person:{scope}")(guarded))  # type: ignore[return-value]  # the same view
+
+    return wrap
+
+
 def guarded_by(guard: str) -> Callable[[V], V]:
     """Say how a view is guarded, for the test that walks all routes."""
 
@@ -99,12 +123,31 @@ def takes(body: type[BaseModel] | None = None, query: type[BaseModel] | None = N
     return mark
 
 
+def _by_token(user: str, *, in_query: bool) -> PersonToken | None:
+    """The token that the request bears, which must be this person's; None where it bears a key, or nothing."""
+    text = _bearer()
+    if not text and in_query:
+        text = request.args.get("token", "")
+    if not text.startswith(PREFIX):
+        return None
+    token = read_person_token(parts().link_secret, text)
+    if token is None or token.until <= parts().clock():
+        raise Problem(401, "unauthorized", "This token is not ours or has run out. Ask your app for a new one.")
+    if token.user != user:
+        raise Problem(403, "forbidden", "This token is another person's.")
+    return token
+
+
+def _bearer() -> str:
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else ""
+
+
 def _by_key(scope: str) -> Access:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     doorkeeper: Doorkeeper = current_app.extensions["doorkeeper"]
-    key = key.strip()
+    key = _bearer()
     # Whatever was asked for is remembered for a while: strangers must not fill the memory with long ones.
-    access = doorkeeper.keys.get(key) if scheme.lower() == "bearer" and 0 < len(key) <= LONGEST_KEY else None
+    access = doorkeeper.keys.get(key) if 0 < len(key) <= LONGEST_KEY else None
     if access is None:
         raise Problem(401, "unauthorized", "Send a live API key: Authorization: Bearer nk_…")
     if scope not in access.scopes:

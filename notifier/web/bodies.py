@@ -28,9 +28,11 @@ ITEMS = 1_000
 NAME = 512
 CONTENT = 64 * 1024
 URL = 2_048
+MOST_ITEMS = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # no half of a surrogate pair is a character
 _WEB = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_NOTIFICATION = re.compile(r"ntf_[0-9a-f]{32}")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -100,6 +102,12 @@ def _locale(text: str) -> str:
     return text
 
 
+def _notification_id(text: str) -> str:
+    if not _NOTIFICATION.fullmatch(text):
+        raise ValueError("must be the id of a feed item such as ntf_0193a5e0c0de7000800000000000cafe")
+    return text
+
+
 def _printable(text: str) -> str:
     if not 1 <= len(text) <= KEY or not (text.isascii() and text.isprintable()):
         raise ValueError(f"must be 1 to {KEY} printable ASCII characters")
@@ -113,6 +121,7 @@ Content = Annotated[str, StringConstraints(max_length=CONTENT)]
 Url = Annotated[str, StringConstraints(max_length=URL), AfterValidator(_web_address)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 TypeName = Annotated[str, StringConstraints(min_length=1, max_length=TYPE)]
+NotificationId = Annotated[str, AfterValidator(_notification_id)]
 ItemKey = Annotated[str, AfterValidator(_printable)]
 
 
@@ -264,6 +273,25 @@ class PageQuery(BaseModel):
 
     cursor: Annotated[str, StringConstraints(max_length=URL)] = ""
     limit: int = Field(50, ge=1, le=200)
+
+
+class MarkBody(Strict):
+    """Which items of a feed: those of these ids, or all whose `updated_at` is not later than `before`."""
+
+    ids: Annotated[list[NotificationId], Field(min_length=1, max_length=MOST_ITEMS)] | None = None
+    before: Moment | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.ids is None) == (self.before is None):
+            raise ValueError("must give either ids or before")
+        return self
+
+
+class TokenBody(Strict):
+    """How long a person's token lives."""
+
+    ttl_seconds: Annotated[int, Field(ge=60, le=86_400)] = 3_600
 
 
 class RetryBody(Strict):

@@ -6,8 +6,9 @@ from flask import Blueprint, Response
 
 from notifier.channels import BadAddress
 from notifier.store.people import Device, People, TakenError
-from notifier.web.access import guarded_by, needs, takes
+from notifier.web.access import guarded_by, of_person, takes
 from notifier.web.bodies import SubscriptionBody
+from notifier.web.cors import from_browsers
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, Problem, invalid, not_found
 from notifier.web.reading import read
@@ -17,7 +18,7 @@ bp = Blueprint("devices", __name__, url_prefix="/v1")
 
 
 @bp.post("/users/<user:user_id>/push-subscriptions")
-@needs("people")
+@of_person("people")
 @takes(SubscriptionBody)
 def add_device(user_id: str) -> tuple[dict[str, Any], int]:
     """Store a browser's `PushSubscription`. The same one again answers the same."""
@@ -32,7 +33,7 @@ def add_device(user_id: str) -> tuple[dict[str, Any], int]:
 
 
 @bp.get("/users/<user:user_id>/push-subscriptions")
-@needs("people")
+@of_person("people")
 def devices(user_id: str) -> dict[str, Any]:
     """The person's devices, newest first."""
     with parts().database.read() as connection:
@@ -41,7 +42,7 @@ def devices(user_id: str) -> dict[str, Any]:
 
 
 @bp.delete("/users/<user:user_id>/push-subscriptions/<sub:device_id>")
-@needs("people")
+@of_person("people")
 def drop_device(user_id: str, device_id: str) -> Response:
     """Retire a device."""
     with parts().database.write() as connection:
@@ -53,6 +54,7 @@ def drop_device(user_id: str, device_id: str) -> Response:
 
 @bp.get("/push/vapid-key")
 @guarded_by("public")
+@from_browsers
 def vapid_key() -> dict[str, str]:
     """The public key that a page subscribes with (applicationServerKey, base64url)."""
     return {"key": parts().vapid_key}

@@ -24,6 +24,11 @@ SCHEMA = "#/components/schemas/{model}"
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
 SECURITY = {
     "api_key": {"type": "http", "scheme": "bearer", "description": "An app's API key: nk_…"},
+    "person_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A person's own token, for their browser: nt_…. The stream takes it as ?token= too.",
+    },
     "signature": {
         "type": "apiKey",
         "in": "header",
@@ -136,13 +141,15 @@ def _body(view: View) -> dict[str, Any]:
     if model is None:
         return {}
     schema = {"$ref": SCHEMA.format(model=model.__name__)}
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+    needed = any(field.is_required() for field in model.model_fields.values())
+    return {"required": needed, "content": {"application/json": {"schema": schema}}}
 
 
 def _security(guard: str) -> list[dict[str, list[str]]]:
     kind, _, scope = guard.partition(":")
     known: dict[str, list[dict[str, list[str]]]] = {
         "key": [{"api_key": [scope]}],
+        "person": [{"api_key": [scope]}, {"person_token": []}],
         "signature": [{"signature": []}],
         "public": [],
     }

@@ -40,13 +40,20 @@ def wrong_cursor() -> Problem:
 
 
 def answer(
-    found: Sequence[T], query: PageQuery, shape: Callable[[T], Mapping[str, Any]], mark: Callable[[T], str]
+    found: Sequence[T],
+    query: PageQuery,
+    shape: Callable[[T], Mapping[str, Any]],
+    mark: Callable[[T], str],
+    **more: Any,
 ) -> Response:
-    """The page of what was found; one more than asked for tells that another page follows, after `mark` of the last."""
+    """The page of what was found, and whatever `more` its answer says.
+
+    One more than asked for tells that another page follows, after `mark` of the last.
+    """
     shown, cursor = found[: query.limit], None
     if len(found) > query.limit:
         cursor = base64.urlsafe_b64encode(mark(shown[-1]).encode()).rstrip(b"=").decode()
-    response = jsonify({"data": [shape(one) for one in shown], "next_cursor": cursor})
+    response = jsonify({"data": [shape(one) for one in shown], "next_cursor": cursor, **more})
     if cursor:
         asked = urlencode({"limit": query.limit, "cursor": cursor})
         response.headers["Link"] = f'<{_path()}?{asked}>; rel="next"'

@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import current_app
 
-from notifier.channels import Address
+from notifier.channels import Address, Notice
+from notifier.channels.wording import Wording
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
@@ -38,6 +39,7 @@ class WebParts:
     again: Again
     explainer: Explainer
     backtest: Backtest
+    word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
     nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon
     parse_mailbox: Callable[[str], str]  # raises BadAddress
@@ -49,7 +51,10 @@ class WebParts:
     secret_key: str
     public_url: str
     secure_cookies: bool
+    allowed_origins: tuple[str, ...]  # of pages that may call us from a browser
     max_unplanned: int
+    max_requests: int  # at once, in this process
+    max_streams: int  # beside them
     broker_answers: Callable[[], bool]
 
 

@@ -29,7 +29,7 @@ from notifier.policy.choices import (
 from notifier.store.choices import Choices
 from notifier.store.history import Change, History
 from notifier.web import pages
-from notifier.web.access import needs, takes
+from notifier.web.access import of_person, takes
 from notifier.web.bodies import PageQuery, PreferencesBody
 from notifier.web.parts import parts
 from notifier.web.problems import Fault, invalid, pointer
@@ -40,7 +40,7 @@ bp = Blueprint("preferences", __name__, url_prefix="/v1")
 
 
 @bp.get("/users/<user:user_id>/preferences")
-@needs("people")
+@of_person("people")
 def show(user_id: str) -> dict[str, Any]:
     """What the person hears, for every type and channel, and when: their own choice (`own`), else the default."""
     with parts().database.read() as connection:
@@ -48,7 +48,7 @@ def show(user_id: str) -> dict[str, Any]:
 
 
 @bp.put("/users/<user:user_id>/preferences")
-@needs("people")
+@of_person("people")
 @takes(PreferencesBody)
 def choose(user_id: str) -> dict[str, Any]:
     """Change some choices; `null` returns to the default."""
@@ -59,7 +59,7 @@ def choose(user_id: str) -> dict[str, Any]:
 
 
 @bp.get("/users/<user:user_id>/preferences/history")
-@needs("people")
+@of_person("people")
 @takes(query=PageQuery)
 def history(user_id: str) -> Response:
     """Every change of what the person chose, blocked or muted, newest first; `null` was or is the default."""
@@ -74,7 +74,7 @@ def history(user_id: str) -> Response:
 
 def author_of_request() -> Author:
     """Who changes something by this request."""
-    return Author(g.app_id, "api")
+    return Author("person", "token") if g.get("token") else Author(g.app_id, "api")
 
 
 def wishes_of(body: PreferencesBody, below: str = "") -> Wishes:

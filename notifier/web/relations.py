@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.store.relations import Relations, Tie
 from notifier.web import pages
-from notifier.web.access import needs, takes
+from notifier.web.access import of_person, takes
 from notifier.web.bodies import PageQuery
 from notifier.web.parts import parts
 from notifier.web.preferences import author_of_request, refusal
@@ -22,21 +22,21 @@ _WORDS = {kind: word for word, kind in MUTES.items()}
 
 
 @bp.put("/users/<user:user_id>/mutes/<mute:mute_id>")
-@needs("people")
+@of_person("people")
 def mute(user_id: str, mute_id: str) -> dict[str, Any]:
     """Mute a person (`actor:ID`), a thing (`object:ID`) or a type (`type:like`)."""
     return _mute_shape(_tie(user_id, _mute(mute_id, _muted_type)))
 
 
 @bp.delete("/users/<user:user_id>/mutes/<mute:mute_id>")
-@needs("people")
+@of_person("people")
 def unmute(user_id: str, mute_id: str) -> Response:
     """Mute it no more."""
     return _untie(user_id, _mute(mute_id, _any_type))
 
 
 @bp.get("/users/<user:user_id>/mutes")
-@needs("people")
+@of_person("people")
 @takes(query=PageQuery)
 def mutes(user_id: str) -> Response:
     """What the person has muted."""
@@ -46,21 +46,21 @@ def mutes(user_id: str) -> Response:
 
 
 @bp.put("/users/<user:user_id>/blocks/<user:actor_id>")
-@needs("people")
+@of_person("people")
 def block(user_id: str, actor_id: str) -> dict[str, Any]:
     """Block a person: nothing that they do is told to this one."""
     return _block_shape(_tie(user_id, _block(actor_id)))
 
 
 @bp.delete("/users/<user:user_id>/blocks/<user:actor_id>")
-@needs("people")
+@of_person("people")
 def unblock(user_id: str, actor_id: str) -> Response:
     """Block them no more."""
     return _untie(user_id, _block(actor_id))
 
 
 @bp.get("/users/<user:user_id>/blocks")
-@needs("people")
+@of_person("people")
 @takes(query=PageQuery)
 def blocks(user_id: str) -> Response:
     """Whom the person has blocked."""

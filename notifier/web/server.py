@@ -14,10 +14,12 @@ from notifier.web import (
     admin,
     batches,
     changes,
+    cors,
     deliveries,
     devices,
     events,
     explain,
+    feed,
     health,
     openapi,
     policy,
@@ -25,17 +27,20 @@ from notifier.web import (
     problems,
     public,
     relations,
+    tokens,
     users,
 )
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
 from notifier.web.paths import EncodedIds, add_converters
+from notifier.web.streams import Streams
+from notifier.web.turns import InTurn
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
 EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp)
-PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp)
+PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, tokens.bp)
 WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, health.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -78,7 +83,8 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     app.extensions["notifier"] = parts
     app.extensions["doorkeeper"] = Doorkeeper(parts.database)
     app.extensions["gauge"] = Gauge(parts.database, parts.max_unplanned)
-    app.wsgi_app = EncodedIds(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap it
+    app.extensions["streams"] = Streams(parts.database, parts.catalogue, parts.word, parts.clock, parts.max_streams)
+    app.wsgi_app = InTurn(EncodedIds(app.wsgi_app), parts.max_requests)  # type: ignore[method-assign]  # Flask's own way to wrap it
     csrf = CSRFProtect(app)
     for blueprint in WITHOUT_COOKIES:
         csrf.exempt(blueprint)
@@ -88,6 +94,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     if exempt is not None:
         csrf.exempt(exempt)
     problems.install(app)
+    cors.install(app, parts.allowed_origins)
     _pages(app)
     return app
 

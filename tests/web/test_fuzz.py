@@ -121,6 +121,9 @@ def test_any_body_about_people_is_answered(api: Api, body: bytes):
     answered(api, "PUT", "/v1/users/batch", body)
     answered(api, "PUT", "/v1/users/batch", b'{"users": [%s]}' % body)
     answered(api, "POST", "/v1/users/fuzz/push-subscriptions", body)
+    answered(api, "POST", "/v1/users/fuzz/feed/read", body)
+    answered(api, "POST", "/v1/users/fuzz/feed/seen", body)
+    answered(api, "POST", "/v1/users/fuzz/token", body)
     answered(api, "POST", "/v1/deliveries/retry", body)
 
 
@@ -160,6 +163,19 @@ def test_any_query_is_answered(api: Api, query: dict[str, str]):
         "GET",
         "/v1/deliveries?" + "&".join(f"{name}={quote(value, errors='replace')}" for name, value in query.items()),
     )
+
+
+@FEW
+@given(
+    cursor=st.binary(max_size=60).map(lambda octets: urlsafe_b64encode(octets).decode())
+    | st.integers().map(lambda number: urlsafe_b64encode(f"{number} ntf_{'0' * 32}".encode()).decode()),
+    mark=HEADER,
+    token=st.text(max_size=60).map(lambda text: quote(f"nt_{text}", safe="", errors="replace")),
+)
+def test_any_place_in_a_feed_is_answered(api: Api, cursor: str, mark: str, token: str):
+    answered(api, "GET", f"/v1/users/fuzz/feed?cursor={quote(cursor)}")
+    answered(api, "GET", f"/v1/users/fuzz/feed/stream?token={token}", authorization="")
+    assert api.call("HEAD", "/v1/users/fuzz/feed/stream", last_event_id=mark).status_code == 200
 
 
 @FEW

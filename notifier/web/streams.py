@@ -1,0 +1,297 @@
+"""Feeds as they change: one thread of this process asks the database for all open streams, and tells each its news.
+
+It asks twice a second while there are streams, so that whatever process made the change, all of them hear of it. What
+is told are states, not steps: an item as it stands now, or that it is gone. Whoever hears the same twice loses nothing.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from notifier.channels import Notice
+from notifier.channels.wording import Wording
+from notifier.policy.catalogue import Catalogue
+from notifier.store.database import Database, DatabaseAway
+from notifier.store.feed import Feed, FeedItem
+from notifier.store.people import People
+from notifier.web.items import item_shape, reader
+
+log = logging.getLogger(__name__)
+
+POLL = 0.5  # seconds
+OVERLAP = timedelta(seconds=30)  # for transactions that commit late, and clocks that differ
+HEARTBEAT = 15.0  # seconds
+LONGEST = 3_600.0  # seconds of one stream; browsers come back by themselves
+MOST_CHANGES = 200  # told item by item; whoever has more to learn reads the feed anew
+MOST_WAITING = 250  # events that a slow reader lets pile up
+PER_PERSON = 5
+ALIVE = b": \n\n"
+BEGINNING = b"retry: 3000\n\n"
+RELOAD = ("reload", "{}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
+
+Known = Mapping[str, datetime]
+Said = tuple[str, str]  # the event's name, and its data
+
+
+class TooManyStreams(Exception):
+    """This process holds as many streams as it may, or this person does."""
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One open connection of a person's browser: iterate over it for what to send, and close it at the end.
+
+    `known` is what its reader knows to have changed lately; None until that was read.
+    """
+
+    user: str
+    ends_at: float  # monotonic
+    on_close: Callable[["Stream"], None]
+    known: Known | None = None
+    _waiting: deque[bytes] = field(default_factory=deque)
+    _news: threading.Condition = field(default_factory=threading.Condition)
+    _over: bool = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield BEGINNING
+        while (said := self._next()) is not None:
+            yield said
+
+    def say(self, events: Iterable[Said], at: datetime) -> None:
+        """Tell the reader; whoever goes on after `at` misses none of it."""
+        mark = mark_of(at)
+        said = [f"id: {mark}\nevent: {name}\ndata: {data}\n\n".encode() for name, data in events]
+        with self._news:
+            if len(self._waiting) + len(said) > MOST_WAITING:
+                # Its reader is slow, and would be told of what has long changed again.
+                self._waiting.clear()
+                said = [f"id: {mark}\nevent: {RELOAD[0]}\ndata: {RELOAD[1]}\n\n".encode()]
+            self._waiting.extend(said)
+            self._news.notify()
+
+    def touch(self) -> None:
+        """Send a sign of life: where nobody listens any more, the server finds out."""
+        with self._news:
+            self._waiting.append(ALIVE)
+            self._news.notify()
+
+    def end(self) -> None:
+        """Let its reader come back later."""
+        with self._news:
+            self._over = True
+            self._news.notify()
+
+    def close(self) -> None:
+        """Its reader is gone."""
+        self.end()
+        self.on_close(self)
+
+    def _next(self) -> bytes | None:
+        with self._news:
+            left = self.ends_at - time.monotonic()
+            if not self._waiting and not self._over and left > 0:
+                self._news.wait(min(HEARTBEAT, left))
+            if self._over or time.monotonic() >= self.ends_at:
+                return None
+            said = b"".join(self._waiting) or ALIVE
+            self._waiting.clear()
+            return said
+
+
+class Streams:
+    """The open streams of this process, at most so many."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        word: Callable[[Notice], Wording],
+        clock: Callable[[], datetime],
+        most: int,
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._word = word
+        self._clock = clock
+        self._most = most
+        self._open: set[Stream] = set()
+        self._lock = threading.Lock()
+        self._hurry = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._stopping = False
+
+    def open(self, user: str, last: datetime | None, *, seconds: float = LONGEST, anew: bool = False) -> Stream:
+        """A stream of this person's feed that ends after so many seconds at the latest.
+
+        It begins with what changed since `last`, the mark of what its reader heard; with `anew` its reader has to read
+        the whole feed first. Raises `TooManyStreams`, `DatabaseAway`.
+        """
+        self._probe(user)
+        stream = Stream(user, time.monotonic() + min(seconds, LONGEST), self._forget)
+        with self._lock:
+            if self._stopping or len(self._open) >= self._most or self._count(user) >= PER_PERSON:
+                raise TooManyStreams
+            self._open.add(stream)
+        try:
+            self._begin(stream, last, anew=anew)
+        except BaseException:
+            stream.close()
+            raise
+        self._watch_on()
+        return stream
+
+    def wake(self) -> None:
+        """Something was changed in this process: look at once."""
+        self._hurry.set()
+
+    def stop(self) -> None:
+        """End every stream, and open no more: this process is about to end."""
+        with self._lock:
+            self._stopping = True
+            streams = list(self._open)
+        for stream in streams:
+            stream.end()
+        self.wake()
+
+    def _count(self, user: str) -> int:
+        return sum(stream.user == user for stream in self._open)
+
+    def _probe(self, user: str) -> None:
+        """Find out which of this person's streams nobody listens to any more: those of a page that was loaded again."""
+        for _ in range(3):
+            with self._lock:
+                theirs = [stream for stream in self._open if stream.user == user]
+            if len(theirs) < PER_PERSON:
+                return
+            for stream in theirs:
+                stream.touch()
+            time.sleep(0.1)
+
+    def _forget(self, stream: Stream) -> None:
+        with self._lock:
+            self._open.discard(stream)
+
+    def _begin(self, stream: Stream, last: datetime | None, *, anew: bool) -> None:
+        now = self._clock()
+        since = min(last or now, now) - OVERLAP
+        with self._database.read() as connection:
+            feed = Feed(connection, self._catalogue)
+            known = feed.changed([stream.user], since, MOST_CHANGES + 1)[stream.user]
+            told = _in_order(known)[-MOST_CHANGES:] if last else []
+            said = self._say(connection, {stream.user: told})
+            unread = _unread(feed.unread(stream.user))
+        # Of the overlap alone there may be more than is told: whoever just read the feed must not be sent to read it.
+        if anew or (last and sum(at > last for at in known.values()) > MOST_CHANGES):
+            stream.say([RELOAD, unread], now)
+        else:
+            stream.say([*(said[id_] for id_ in told), unread], now)
+        stream.known = known
+
+    def _watch_on(self) -> None:
+        with self._lock:
+            if self._watcher is None and not self._stopping:
+                self._watcher = threading.Thread(target=self._watch, name="feed streams", daemon=True)
+                self._watcher.start()
+
+    def _watch(self) -> None:
+        try:
+            while streams := self._still_open():
+                self._hurry.clear()
+                try:
+                    self._round([stream for stream in streams if stream.known is not None])
+                except DatabaseAway as error:
+                    log.warning("feed streams wait for the database: %s", error)
+                self._hurry.wait(POLL)
+        finally:
+            self._let_go()
+
+    def _still_open(self) -> list[Stream]:
+        with self._lock:
+            if self._stopping or not self._open:
+                self._watcher = None
+                return []
+            return list(self._open)
+
+    def _let_go(self) -> None:
+        """Whatever ended the watching, no stream stays open that nobody feeds."""
+        with self._lock:
+            if self._watcher is not threading.current_thread():
+                return
+            self._watcher, left = None, list(self._open)
+        for stream in left:
+            stream.end()
+
+    def _round(self, streams: Sequence[Stream]) -> None:
+        """Tell each of these streams what it does not know yet."""
+        now = self._clock()
+        users = {stream.user for stream in streams}
+        if not users:
+            return
+        with self._database.read() as connection:
+            feed = Feed(connection, self._catalogue)
+            changed = feed.changed(users, now - OVERLAP, MOST_CHANGES + 1)
+            fresh = [(stream, _fresh(changed[stream.user], stream.known or {})) for stream in streams]
+            news: dict[str, set[str]] = {}
+            for stream, changes in fresh:
+                if changes and len(changes) <= MOST_CHANGES:
+                    news.setdefault(stream.user, set()).update(changes)
+            said = self._say(connection, news)
+            unread = {stream.user: _unread(feed.unread(stream.user)) for stream, changes in fresh if changes}
+        for stream, changes in fresh:
+            if changes:
+                told = [said[id_] for id_ in _in_order(changes)] if len(changes) <= MOST_CHANGES else [RELOAD]
+                stream.say([*told, unread[stream.user]], max(changes.values()))
+            stream.known = changed[stream.user]
+
+    def _say(self, connection: Connection, changes: Mapping[str, Collection[str]]) -> dict[str, Said]:
+        """What is to be said of each of these items of these people, by its id."""
+        ids = [id_ for some in changes.values() for id_ in some]
+        if not ids:
+            return {}
+        people = People(connection)
+        readers = {user: reader(user, people.profile(user), self._word) for user in changes}
+        items = Feed(connection, self._catalogue).items(ids)
+        return {item.id: _said(item, lambda one: item_shape(one, readers[one.user])) for item in items}
+
+
+def mark_of(at: datetime) -> str:
+    """A moment as the `id` of an event."""
+    return str((at - _EPOCH) // _TICK)
+
+
+def moment_of(mark: str) -> datetime | None:
+    """The moment of an event's `id`; None where it is none of ours."""
+    if not (mark.isascii() and mark.isdigit()):
+        return None
+    with suppress(OverflowError, ValueError):
+        return _EPOCH + int(mark) * _TICK
+    return None
+
+
+def _said(item: FeedItem, shape: Callable[[FeedItem], dict[str, Any]]) -> Said:
+    if not item.stands:
+        return "gone", json.dumps({"id": item.id})
+    return "item", json.dumps(shape(item), ensure_ascii=False)
+
+
+def _unread(count: int) -> Said:
+    return "unread", json.dumps({"unread": count})
+
+
+def _fresh(changed: Known, known: Known) -> dict[str, datetime]:
+    return {id_: at for id_, at in changed.items() if known.get(id_) != at}
+
+
+def _in_order(changes: Known) -> list[str]:
+    return sorted(changes, key=lambda id_: (changes[id_], id_))

@@ -42,8 +42,11 @@ class Service:
         """Post it; gives its id."""
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         self.connection.request("POST", "/v1/events", json.dumps(event), headers)
-        answer = json.loads(self.connection.getresponse().read())
-        return str(answer["id"])
+        answer = self.connection.getresponse()
+        body = json.loads(answer.read())
+        if answer.status != 202:
+            raise SystemExit(f"An urgent event was refused: {answer.status} {body}")
+        return str(body["id"])
 
 
 def measure(rounds: int) -> Measured:

@@ -14,7 +14,7 @@ from notifier.policy.calendar import rfc3339
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.changing import Change, changed
 from notifier.policy.decide import Recipient
-from notifier.policy.replay import Past
+from notifier.policy.waiting import Past
 from notifier.store.database import Database
 from notifier.store.facts import Asked, Facts
 from notifier.store.past import PastEvents
@@ -72,7 +72,7 @@ class Backtest:
         for past in self._replayed(comparison, start, end, app):
             first = first or past.event.accepted_at
             if comparison.pairs >= self._most:
-                truncated = True
+                truncated, end = True, past.event.accepted_at
                 break
         begin = first if truncated and first else begin
         return Report(begin, end, truncated, comparison.result())

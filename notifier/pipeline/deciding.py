@@ -60,6 +60,10 @@ class Deciding:
         kind, known = self.kind(event.type)
         return recipients_of(event, kind) if known else [user for user in event.to if user != event.actor.id]
 
+    def takes_back(self, deletion: Event, event: Event) -> bool:
+        """Whether the deletion is of this event, or of a thing that it hangs on."""
+        return concerns(deletion, self.kind(deletion.type)[0], event, self.kind(event.type)[0])
+
     def undone(self, undoing: Undoing, questions: Iterable[Question]) -> dict[str, str]:
         """Those of these events whose deletion is here already, with that deletion: it may have overtaken them."""
         created = _created(questions)

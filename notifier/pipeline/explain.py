@@ -39,8 +39,9 @@ class Mark:
 class Explanation:
     """One page of an event's lines.
 
-    `took_back` are events, as (id, type), that this one took back; `bond` is what it makes of two people. `addresses`
-    are those that the lines name. A dry run says how many people it would be told to, as far as they were counted.
+    `took_back` are events, as (id, type), that this one took back, or would; `bond` is what it makes of two people.
+    `addresses` are those that the lines name. A dry run says how many people it would be told to, as far as they were
+    counted.
     """
 
     known: Known
@@ -203,9 +204,12 @@ class _Reading:
         return named + (self._store.followers_at_least(self._whom, COUNTED) if self._whom else 0)
 
     def _took_back(self) -> Sequence[tuple[str, str]]:
-        if self._dry or not self._kind.takes_back:
+        if not self._kind.takes_back:
             return ()
-        return self._store.taken_back(self._event.id, SHOWN)
+        if not self._dry:
+            return self._store.taken_back(self._event.id, SHOWN)
+        found = Undoing(self._connection, self._now).named(self._event, self._kind, "", SHOWN)
+        return [(one.id, one.type) for one in found if self._deciding.takes_back(self._event, one)]
 
     def _deletion(self) -> str:
         """The type of what took the event back; empty where nothing did."""

@@ -13,7 +13,6 @@ from notifier.policy.catalogue import DELETED, Catalogue
 from notifier.policy.decide import Case, followed
 from notifier.policy.queues import QUEUES
 from notifier.policy.relations import Bond, bond_of
-from notifier.policy.taking_back import concerns
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Facts
 from notifier.store.planning import Planned, Planning, Progress, Unplanned
@@ -126,7 +125,7 @@ class Planner:
             part.kind,
             part.progress.after,
             CHUNK,
-            wanted=lambda event: concerns(part.event, part.kind, event, self._deciding.kind(event.type)[0]),
+            wanted=lambda event: self._deciding.takes_back(part.event, event),
             correction=Correction(settings.replacing, of.gather * settings.gather_scale),
         )
         return replace(part.progress, after=after, planned_at=None if after else part.progress.planned_at)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from notifier.policy.catalogue import CHANNELS, Catalogue, Kind
 from notifier.policy.decide import Recipient, followed, recipients_of
-from notifier.policy.replay import Outcome, Past, Replay
+from notifier.policy.replay import Replay
+from notifier.policy.waiting import Outcome, Past
 from notifier.policy.words import Reason, State
 
 SHOWN = 100  # of what would have been missed

@@ -103,11 +103,18 @@ def of_unknown_type(event: Event) -> Line:
 def would_be(user: str, plans: Sequence[Plan], joined: Joined | None, others: int) -> Iterator[Line]:
     """What planning would store for these plans; with `joined`, where they join a notification of `others`."""
     for plan in plans if joined is None else joined.new:
-        yield Line(user, plan.channel, plan.state, plan.reason, plan.rule, plan.value, plan.due_at, None, plan.address)
+        yield _planned(user, plan)
     hastened = dict(joined.hastened) if joined else {}
     for plan, met in joined.met if joined else ():
         line = Line(user, plan.channel, met.state, met.reason, plan.rule, plan.value, None, met.id, plan.address)
         yield _joining(line, hastened.get(met.id, met.due_at), others) if met.open else line
+
+
+def _planned(user: str, plan: Plan) -> Line:
+    says = "" if plan.reason else "It would go out at once."
+    return Line(
+        user, plan.channel, plan.state, plan.reason, plan.rule, plan.value, plan.due_at, None, plan.address, says
+    )
 
 
 def _joining(line: Line, due_at: datetime | None, others: int) -> Line:

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select, update
 
 from notifier.policy.decide import Reach, Rhythm
 from notifier.policy.words import State
@@ -16,6 +17,8 @@ from notifier.store.sql import AnyRow, chunked, locked_all
 from notifier.store.told import Gathered, Telling
 
 NEWEST = 200  # events of one notification that are read whole; more are told of by their number
+# The statements of every claim are made once: to make one takes as long as to run it.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 # Not the whole row: to read a column of fifty rows takes longer than to find them.
 _TAKEN = (
     Delivery.id,
@@ -32,6 +35,71 @@ _TAKEN = (
     Delivery.carried_by,
     Delivery.tries,
     Delivery.last_code,
+)
+# The round that was told at the first claim, or else the one that is open now.
+_ROUND_TOLD = func.coalesce(
+    Delivery.last_round,
+    select(Notification.round).where(Notification.id == Delivery.notification_id).scalar_subquery(),
+)
+_TO_LOCK = (
+    select(
+        Delivery.id,
+        Delivery.carried_by,
+        Delivery.notification_id,
+        Notification.fold,
+        Notification.round,
+        Notification.read_at,
+        Notification.undone_at,
+    )
+    .join(Notification, Notification.id == Delivery.notification_id)
+    .where(
+        or_(
+            and_(Delivery.id.in_(_IDS), Delivery.state == State.QUEUED),
+            and_(Delivery.carried_by.in_(_IDS), Delivery.state == State.WAITING),
+        )
+    )
+    .order_by(Notification.id)
+)
+_TAKE = (
+    update(Delivery)
+    .where(Delivery.id.in_(_IDS), Delivery.state == State.QUEUED)
+    .values(
+        state=State.SENDING,
+        reason=None,
+        claim_token=bindparam("token"),
+        due_at=bindparam("until"),
+        last_round=_ROUND_TOLD,
+    )
+    .returning(*_TAKEN)
+)
+_FACTS = (
+    select(
+        Delivery.id,
+        Address.value,
+        Address.key_id,
+        Address.gone_at,
+        Address.gone_why,
+        Preference.cadence,
+        User.name,
+        User.locale,
+        User.timezone,
+        User.digest_time,
+        User.digest_weekday,
+        User.quiet_start,
+        User.quiet_end,
+    )
+    # A browser may have become another person's since: what it gets is theirs alone.
+    .join(Address, and_(Address.id == Delivery.address_id, Address.user_id == Delivery.user_id), isouter=True)
+    .join(
+        Preference,
+        and_(
+            Preference.user_id == Delivery.user_id,
+            Preference.type == Delivery.type,
+            Preference.channel == Delivery.channel,
+        ),
+        isouter=True,
+    )
+    .join(User, User.id == Delivery.user_id, isouter=True)
 )
 
 
@@ -118,37 +186,15 @@ class Claims:
 
     def _lock(self, ids: Sequence[str]) -> list[AnyRow]:
         """Lock the notifications that would be told of: what joins meanwhile waits, and belongs to the next round."""
-        queued = and_(Delivery.id.in_(ids), Delivery.state == State.QUEUED)
-        along = and_(Delivery.carried_by.in_(ids), Delivery.state == State.WAITING)
-        query = (
-            select(
-                Delivery.id,
-                Delivery.carried_by,
-                Delivery.notification_id,
-                Notification.fold,
-                Notification.round,
-                Notification.read_at,
-                Notification.undone_at,
-            )
-            .join(Notification, Notification.id == Delivery.notification_id)
-            .where(or_(queued, along))
-            .order_by(Notification.id)
-        )
-        return list(self._connection.execute(locked_all(self._connection, query, Notification)))
+        query = locked_all(self._connection, _TO_LOCK, Notification)
+        return list(self._connection.execute(query, {"ids": ids}))
 
     def _take(self, ids: Sequence[str], token: str, until: datetime) -> list[AnyRow]:
-        taking = update(Delivery).where(Delivery.id.in_(ids), Delivery.state == State.QUEUED)
-        return list(
-            self._connection.execute(
-                taking.values(
-                    state=State.SENDING, reason=None, claim_token=token, due_at=until, last_round=_round_told()
-                ).returning(*_TAKEN)
-            )
-        )
+        return list(self._connection.execute(_TAKE, {"ids": ids, "token": token, "until": until}))
 
     def _take_along(self, carriers: Sequence[str]) -> list[AnyRow]:
         taking = update(Delivery).where(Delivery.carried_by.in_(carriers), Delivery.state == State.WAITING)
-        return list(self._connection.execute(taking.values(last_round=_round_told()).returning(*_TAKEN)))
+        return list(self._connection.execute(taking.values(last_round=_ROUND_TOLD).returning(*_TAKEN)))
 
     def _close(self, rows: Sequence[AnyRow], notifications: Mapping[str, AnyRow]) -> None:
         """Close the rounds that are told here for the first time."""
@@ -160,44 +206,10 @@ class Claims:
 
     def _facts(self, claimed: Sequence[str], carriers: Sequence[str]) -> Mapping[str, AnyRow]:
         """What may have changed since the plan: the person, their address and their choice, by delivery."""
-        choice = and_(
-            Preference.user_id == Delivery.user_id,
-            Preference.type == Delivery.type,
-            Preference.channel == Delivery.channel,
-        )
-        # A browser may have become another person's since: what it gets is theirs alone.
-        theirs = and_(Address.id == Delivery.address_id, Address.user_id == Delivery.user_id)
-        which: ColumnElement[bool] = Delivery.id.in_(claimed)
+        rows = list(self._connection.execute(_FACTS.where(Delivery.id.in_(_IDS)), {"ids": claimed}))
         if carriers:
-            which = or_(which, Delivery.carried_by.in_(carriers))
-        rows = self._connection.execute(
-            select(
-                Delivery.id,
-                Address.value,
-                Address.key_id,
-                Address.gone_at,
-                Address.gone_why,
-                Preference.cadence,
-                User.name,
-                User.locale,
-                User.timezone,
-                User.digest_time,
-                User.digest_weekday,
-                User.quiet_start,
-                User.quiet_end,
-            )
-            .join(Address, theirs, isouter=True)
-            .join(Preference, choice, isouter=True)
-            .join(User, User.id == Delivery.user_id, isouter=True)
-            .where(which)
-        )
+            rows += self._connection.execute(_FACTS.where(Delivery.carried_by.in_(_IDS)), {"ids": carriers})
         return {row.id: row for row in rows}
-
-
-def _round_told() -> ColumnElement[int]:
-    """The round that was told at the first claim, or else the one that is open now."""
-    now_open = select(Notification.round).where(Notification.id == Delivery.notification_id).scalar_subquery()
-    return func.coalesce(Delivery.last_round, now_open)
 
 
 def _reach(delivery: AnyRow, fact: AnyRow) -> Reach:

@@ -1,8 +1,10 @@
 """Connections and transactions, the same on SQLite and PostgreSQL."""
 
 import os
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +18,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 T = TypeVar("T")
 
 BUSY_MS = 5_000
+# Seconds between two asks for SQLite's one write lock. Its own wait asks every 100 ms in the end, and would find the
+# lock taken each time where others write without a pause.
+ASK_AGAIN = (0.0005, 0.003)
 # PostgreSQL: serialization failure, deadlock. Both are answered by running the transaction again.
 AGAIN = ("40001", "40P01")
 RUNS = 4
@@ -39,6 +44,7 @@ class Database:
         self.url = make_url(url)
         self.threads = threads
         self._engines: dict[tuple[int, bool], Engine] = {}
+        self._turns: dict[int, threading.Lock] = {}
         self._lock = threading.Lock()
 
     @property
@@ -63,7 +69,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; commits at the end. Raises `DatabaseAway`."""
-        with _away(), self._engine(writes=True).begin() as connection:
+        with _away(), self._turn(), self._engine(writes=True).begin() as connection:
             yield connection
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -79,12 +85,14 @@ class Database:
 
     @contextmanager
     def raw(self) -> Iterator[Any]:
-        """The driver's own connection, for the one statement that is hot. The caller begins and commits.
+        """The driver's own connection, for the one statement that is hot, in a transaction; the caller commits.
 
         Raises `DatabaseAway`, also where the driver says so.
         """
         engine = self._engine(writes=True)
-        with _away(), _driver_away(engine.dialect.loaded_dbapi), _borrowed(engine) as connection:
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), self._turn(), _borrowed(engine) as connection:
+            if self.on_sqlite:
+                _take_write_lock(connection.cursor().execute, sqlite3.OperationalError)
             yield connection
 
     def close(self) -> None:
@@ -92,6 +100,21 @@ class Database:
         here = os.getpid()
         for key in [key for key in self._engines if key[0] == here]:
             self._engines.pop(key).dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let one thread of this process ask for SQLite's write lock, so that a crowd does not keep others from it."""
+        if not self.on_sqlite:
+            yield
+            return
+        # After a fork the lock may be held by a thread that is not there.
+        turn = self._turns.setdefault(os.getpid(), threading.Lock())
+        if not turn.acquire(timeout=BUSY_MS / 1e3):
+            raise DatabaseAway("others of this process write without a pause")
+        try:
+            yield
+        finally:
+            turn.release()
 
     def _engine(self, *, writes: bool) -> Engine:
         # A connection must not cross a fork: two processes would read each other's answers.
@@ -160,7 +183,7 @@ def _cause(error: DBAPIError) -> str:
 
 
 def _pragmas_of_a_writer(connection: sqlite3.Connection, _record: object) -> None:
-    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL")
+    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "busy_timeout=1")
 
 
 def _pragmas_of_a_reader(connection: sqlite3.Connection, _record: object) -> None:
@@ -174,7 +197,21 @@ def _pragmas(connection: sqlite3.Connection, *pragmas: str) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    _take_write_lock(connection.exec_driver_sql, OperationalError)
+
+
+def _take_write_lock(execute: Callable[[str], object], busy: type[Exception]) -> None:
+    """Begin, asking for the lock until it is free. Raises `busy` where it never was."""
+    until = time.monotonic() + BUSY_MS / 1e3
+    while True:
+        try:
+            execute("BEGIN IMMEDIATE")
+        except busy as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        else:
+            return
+        time.sleep(random.uniform(*ASK_AGAIN))  # noqa: S311 (spreads the asks, guards nothing)
 
 
 def _begin(connection: Connection) -> None:

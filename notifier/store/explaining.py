@@ -143,7 +143,10 @@ class Explaining:
                 Delivery.last_code,
                 Delivery.sent_at,
                 Delivery.address_id,
-                func.coalesce(_CARRIER.due_at, Delivery.due_at, type_=Event.due_at.type).label("due_at"),
+                Delivery.due_at,
+                Delivery.carried_by,
+                _CARRIER.state.label("carrier_state"),
+                _CARRIER.due_at.label("carrier_due_at"),
             )
             .join(Delivery, tells, isouter=True)
             .join(_CARRIER, _CARRIER.id == Delivery.carried_by, isouter=True)
@@ -169,6 +172,9 @@ def _line(row: AnyRow, deletion: str) -> Line:
     course = Course(row.type, row.channel, state, reason, row.tries, row.last_code)
     rule, value = decided(course, row.rule, row.value)
     due_at = row.due_at if state == State.WAITING else None
+    if row.carried_by and state == State.WAITING:
+        rule, value = "bundle", f"told together with others in {row.carried_by}"
+        due_at = row.carrier_due_at if row.carrier_state == State.WAITING else None
     line = Line(row.user_id, row.channel, state, reason, rule, value, due_at, row.id, row.address_id)
     # It was taken back before this went out: what went out, or will, tells of others.
     if row.undone_at and state not in (State.SKIPPED, State.FAILED, State.CANCELLED):

@@ -1,9 +1,7 @@
 """Taking events in: one statement stores them, and a repeated key meets the row that is already there."""
 
-import threading
 import uuid
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -59,8 +57,6 @@ class Intake:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._group = GroupCommit(self.accept_all, most=GROUP, fatal=(DatabaseAway,))
-        # SQLite has one writer at a time, and whoever waits for it there asks again and again.
-        self._turn = threading.Lock() if database.on_sqlite else nullcontext()
         self._dialect = _SQLITE if database.on_sqlite else _POSTGRES
 
     def accept(self, event: NewEvent) -> Accepted:
@@ -71,8 +67,8 @@ class Intake:
         """Store the events in one transaction, one result for each, in order. Raises `DatabaseAway`."""
         # The same order in every process: two that take in the same keys wait for one another and do not deadlock.
         ordered = sorted(events, key=attrgetter("app", "key"))
-        with self._turn, self._database.raw() as connection:
-            cursor = self._dialect.begin(connection)
+        with self._database.raw() as connection:
+            cursor = self._dialect.cursor(connection)
             groups = [ordered[start : start + GROUP] for start in range(0, len(ordered), GROUP)]
             stored = {new for group in groups for new in self._store(cursor, group)}
             rest = [event for event in events if event.id[4:] not in stored]
@@ -120,10 +116,8 @@ class _Sqlite:
     ID = "BLOB"
 
     @staticmethod
-    def begin(connection: Any) -> Any:
-        cursor = connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        return cursor
+    def cursor(connection: Any) -> Any:
+        return connection.cursor()
 
     @staticmethod
     def mark(_number: int) -> str:
@@ -145,7 +139,7 @@ class _Postgres:
     ID = "uuid"
 
     @staticmethod
-    def begin(connection: Any) -> Any:
+    def cursor(connection: Any) -> Any:
         return psycopg.RawCursor(connection.driver_connection)
 
     @staticmethod

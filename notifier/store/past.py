@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.orm import aliased
 
-from notifier.policy.replay import Past
+from notifier.policy.waiting import Past
 from notifier.store.models import Event
 from notifier.store.rows import happening
 from notifier.store.types import id_at

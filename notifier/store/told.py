@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, bindparam, func, or_, select
 
 from notifier.policy.decide import BLOCK, MUTE_ACTOR
 from notifier.policy.events import Event as Happening
@@ -36,7 +38,7 @@ class Telling:
 
     def __init__(self, connection: Connection, replacing: Collection[str], most: int) -> None:
         self._connection = connection
-        self._replacing = sorted(replacing)
+        self._replacing = tuple(sorted(replacing))
         self._most = most
 
     def gathered(self, deliveries: Iterable[AnyRow]) -> dict[str, Gathered]:
@@ -52,41 +54,11 @@ class Telling:
         return told
 
     def _read(self, deliveries: Sequence[str]) -> dict[str, Gathered]:
-        newest = self._newest(deliveries)
-        rows = self._connection.execute(
-            select(newest.c.delivery_id, newest.c.round, newest.c.told, *HAPPENING)
-            .join(Event, Event.id == newest.c.event_id)
-            .order_by(newest.c.delivery_id, Event.id)
-        ).all()
+        rows = self._connection.execute(_newest_told(self._replacing, self._most), {"deliveries": deliveries}).all()
         return {
             delivery: self._gathered(delivery, list(group))
             for delivery, group in groupby(rows, key=attrgetter("delivery_id"))
         }
-
-    def _newest(self, deliveries: Sequence[str]) -> Subquery:
-        place = func.row_number().over(partition_by=Delivery.id, order_by=NotificationEvent.event_id.desc())
-        numbered = (
-            select(
-                Delivery.id.label("delivery_id"),
-                NotificationEvent.event_id,
-                NotificationEvent.round,
-                func.count().over(partition_by=Delivery.id).label("told"),
-                place.label("place"),
-            )
-            .join(NotificationEvent, self._tells())
-            .where(Delivery.id.in_(deliveries))
-            .subquery()
-        )
-        return select(numbered).where(numbered.c.place <= self._most).subquery()
-
-    def _tells(self) -> ColumnElement[bool]:
-        """That a delivery tells of an event."""
-        return and_(
-            NotificationEvent.notification_id == Delivery.notification_id,
-            NotificationEvent.undone_at.is_(None),
-            NotificationEvent.round <= Delivery.last_round,
-            or_(NotificationEvent.round >= Delivery.first_round, Delivery.channel.in_(self._replacing)),
-        )
 
     def _gathered(self, delivery: str, rows: Sequence[AnyRow]) -> Gathered:
         events, rounds = tuple(happening(row) for row in rows), tuple(row.round for row in rows)
@@ -106,11 +78,45 @@ class Telling:
         rows = self._connection.execute(
             select(Event.actor, func.count())
             .join(NotificationEvent, NotificationEvent.event_id == Event.id)
-            .join(Delivery, self._tells())
+            .join(Delivery, _tells(self._replacing))
             .where(Delivery.id == delivery, ~unwanted.exists())
             .group_by(Event.actor)
         )
         return {actor: count for actor, count in rows}  # noqa: C416 (a row is no pair to mypy)
+
+
+@lru_cache
+def _newest_told(replacing: tuple[str, ...], most: int) -> Select[*tuple[Any, ...]]:
+    """The newest events that each of `deliveries` tells of. Made once: it takes as long as to run it."""
+    place = func.row_number().over(partition_by=Delivery.id, order_by=NotificationEvent.event_id.desc())
+    numbered = (
+        select(
+            Delivery.id.label("delivery_id"),
+            NotificationEvent.event_id,
+            NotificationEvent.round,
+            func.count().over(partition_by=Delivery.id).label("told"),
+            place.label("place"),
+        )
+        .join(NotificationEvent, _tells(replacing))
+        .where(Delivery.id.in_(bindparam("deliveries", expanding=True)))
+        .subquery()
+    )
+    return (
+        select(numbered.c.delivery_id, numbered.c.round, numbered.c.told, *HAPPENING)
+        .join(Event, Event.id == numbered.c.event_id)
+        .where(numbered.c.place <= most)
+        .order_by(numbered.c.delivery_id, Event.id)
+    )
+
+
+def _tells(replacing: tuple[str, ...]) -> ColumnElement[bool]:
+    """That a delivery tells of an event."""
+    return and_(
+        NotificationEvent.notification_id == Delivery.notification_id,
+        NotificationEvent.undone_at.is_(None),
+        NotificationEvent.round <= Delivery.last_round,
+        or_(NotificationEvent.round >= Delivery.first_round, Delivery.channel.in_(replacing)),
+    )
 
 
 def newest_events(notifications: Iterable[str], most: int) -> Subquery:

@@ -43,6 +43,8 @@ class Undoing:
         rows = self._connection.execute(
             select(Event).where(
                 Event.object.in_(things),
+                # Said once more, for the index: a thing may have a million likes, and its deletions are few.
+                Event.type.in_(sorted({*own, *hanging})),
                 or_(
                     and_(Event.type.in_(sorted(own)), Event.actor.in_(actors)),
                     Event.type.in_(sorted(hanging)),
@@ -68,6 +70,18 @@ class Undoing:
         self._connection.execute(
             update(Event).where(Event.id.in_(event_ids), Event.undone_by.is_(None)).values(undone_by=deletion)
         )
+
+    def named(self, deletion: Happening, kind: Kind, place: str, most: int) -> list[Happening]:
+        """Up to `most` events that the deletion names and nothing took back yet, those after `place`, oldest first."""
+        query = select(Event).where(
+            _named(deletion, kind),
+            Event.app_id == deletion.app,
+            Event.undone_by.is_(None),
+            Event.occurred_at <= deletion.occurred_at,
+        )
+        if place:
+            query = query.where(Event.id > place)
+        return [happening(row) for row in self._connection.execute(query.order_by(Event.id).limit(most))]
 
     def take_back(
         self,
@@ -131,17 +145,9 @@ class Undoing:
     def _mark_some(
         self, deletion: Happening, kind: Kind, place: str, most: int, wanted: Callable[[Happening], bool]
     ) -> str:
-        query = select(Event).where(
-            _named(deletion, kind),
-            Event.app_id == deletion.app,
-            Event.undone_by.is_(None),
-            Event.occurred_at <= deletion.occurred_at,
-        )
-        if place:
-            query = query.where(Event.id > place)
-        rows = self._connection.execute(query.order_by(Event.id).limit(most)).all()
-        self.mark([event.id for event in map(happening, rows) if wanted(event)], deletion.id)
-        return f"{_EVENTS} {rows[-1].id}" if len(rows) == most else _TOLD
+        found = self.named(deletion, kind, place, most)
+        self.mark([event.id for event in found if wanted(event)], deletion.id)
+        return f"{_EVENTS} {found[-1].id}" if len(found) == most else _TOLD
 
     def _undo_some(self, deletion: Happening, place: str, most: int, correction: Correction) -> str:
         event, _, user = place.partition(" ")

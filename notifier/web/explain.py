@@ -6,10 +6,11 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, g, jsonify, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from notifier.languages import Language
 from notifier.pipeline.explain import PEOPLE, Explanation, Mark
 from notifier.pipeline.explained import as_json, mark_of
 from notifier.policy.events import Event, read_event
-from notifier.policy.explaining import sentence
+from notifier.policy.explaining import Line, sentence
 from notifier.store.intake import NewEvent
 from notifier.web.access import needs, takes
 from notifier.web.bodies import EventBody, Word
@@ -59,14 +60,27 @@ def dry_run() -> Response:
 
 
 def _answer(found: Explanation) -> Response:
-    # The sentences are English, whatever the request accepts: `say` is where another language comes in.
-    answer = as_json(found, parts().masked, say=sentence)
+    language = _language()
+    answer = as_json(found, parts().masked, lambda line: _said(line, language))
     response = jsonify(answer)
+    response.headers["Content-Language"] = language.lang
+    response.vary.add("Accept-Language")
     if found.next:
         rest = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
         address = f"{quote(request.path)}?{urlencode([*rest, ('cursor', answer['next_cursor'])])}"
         response.headers["Link"] = f'<{address}>; rel="next"'
     return response
+
+
+def _language() -> Language:
+    """The one of ours that the request likes best."""
+    languages = parts().languages
+    asked = request.accept_languages.best_match([tag.replace("_", "-") for tag in languages.tags], "en")
+    return languages.speak(asked)
+
+
+def _said(line: Line, language: Language) -> str:
+    return language.sentence(line.reason) if line.reason and not line.says else sentence(line)
 
 
 def _happening(posted: NewEvent) -> Event:

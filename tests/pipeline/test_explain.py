@@ -258,6 +258,22 @@ def test_each_event_of_a_notification_is_explained_by_the_delivery_that_told_it(
     assert email(first).delivery != email(second).delivery
 
 
+def test_what_comes_in_another_ones_message_names_it(line: Line):
+    line.people("bob")
+    with line.database.write() as connection:
+        connection.execute(text("UPDATE users SET quiet_start='09:00', quiet_end='11:00'"))
+    events = line.comments(2)
+    plan(line, *events)
+    line.clock.move(hours=1, seconds=1)
+    line.sweep()
+    first, second = (next(one for one in stored(line, event).lines if one.channel == "email") for event in events)
+    assert (first.state, first.rule) == (State.QUEUED, "quiet_hours")
+    assert (second.state, second.reason, second.rule) == (State.WAITING, Reason.QUIET_HOURS, "bundle")
+    assert first.delivery
+    assert first.delivery in second.value
+    assert second.due_at is None
+
+
 def test_what_joins_says_with_how_many_others(line: Line):
     line.people("bob")
     follows = [line.accept("follow.created", actor={"id": f"u{n}"}, object={"id": "bob"}) for n in range(4)]
@@ -299,6 +315,14 @@ def test_what_was_taken_back_says_by_what_and_the_deletion_says_what_it_took_bac
     assert ("bob", "email", State.CANCELLED, Reason.TAKEN_BACK) in brief(stored(line, event))
     found = stored(line, deletion)
     assert (found.took_back, found.lines) == ([(event, "like.created")], [])
+
+
+def test_a_dry_run_of_a_deletion_says_what_it_would_take_back(line: Line):
+    event = line.accept("like.created", **LIKE)
+    line.accept("like.created", object={"id": "post-2", "type": "post", "owner": "bob"})
+    plan(line, event)
+    deletion = line.accept("like.deleted", object={"id": "post-1", "type": "post"})
+    assert dry(line, deletion).took_back == [(event, "like.created")]
 
 
 def test_one_of_several_that_was_taken_back_is_told_no_more_while_the_others_are(line: Line):

@@ -14,7 +14,7 @@ from notifier.policy.changing import Change, WrongChange, changed
 from notifier.policy.decide import HOUR, MUTE_ACTOR, Reach, Recipient, Rhythm
 from notifier.policy.events import read_event
 from notifier.policy.quiet import QuietHours
-from notifier.policy.replay import Past
+from notifier.policy.waiting import Past
 from notifier.policy.words import Cadence
 from tests.policy.people import BOB, BUILT_IN, NOON
 

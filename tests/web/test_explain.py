@@ -52,6 +52,17 @@ def test_it_has_the_promised_shape(api: Api, bob: str):
     assert all(line["sentence"] for line in body["lines"])
 
 
+def test_the_sentences_are_in_the_language_that_is_asked_for_where_we_speak_it(api: Api, bob: str):
+    event = planned(api, like(of=bob))
+
+    def told(asked: str) -> tuple[str, str]:
+        response = api.call("GET", f"/v1/events/{event}/explain", accept_language=asked)
+        return response.headers["Content-Language"], response.get_json()["lines"][0]["sentence"]
+
+    assert told("tlh") == ("en", "Waiting for the person's digest hour.")
+    assert told("tlh, de-AT;q=0.5") == ("de", "Wartet auf die Stunde der Zusammenfassung der Person.")
+
+
 def test_the_event_links_to_its_explanation(api: Api, bob: str):
     event = planned(api, like(of=bob))
     assert api.call("GET", f"/v1/events/{event}").get_json()["links"]["explain"] == f"/v1/events/{event}/explain"

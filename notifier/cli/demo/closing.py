@@ -17,6 +17,16 @@ def closing(run: Run, standing: Sequence[Standing], url: str) -> str:
     return "\n\n".join(part for part in (_counts(run, standing), _links(run, standing, url), _later(standing)) if part)
 
 
+def after_scenes(url: str, scene: str) -> str:
+    """The lines after the scenes."""
+    rows = [
+        ("Mailbox", f"{url}/dev/mail"),
+        ("Pushes", f"{url}/dev/push"),
+        ("One scene", to_type("demo", "--scene", scene)),
+    ]
+    return _table(rows)
+
+
 def _counts(run: Run, standing: Sequence[Standing]) -> str:
     total = sum(one.count for one in standing)
     lines = [f"{len(run.events):,} events → {total:,} deliveries: {', '.join(_states(standing)) or 'none yet'}"]
@@ -59,6 +69,10 @@ def _links(run: Run, standing: Sequence[Standing], url: str) -> str:
     if run.events:
         rows.append(("One event", to_type("why", run.events[-1])))
     rows += [("The books", to_type("books")), ("To sign in", to_type("admins", "create", run.admin, "--role", "owner"))]
+    return _table(rows)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"  {name:11} {what}" for name, what in rows)
 
 

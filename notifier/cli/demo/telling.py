@@ -1,0 +1,190 @@
+"""What a scene prints: who got which words, who did not and why; equal lines are summed up."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from notifier.channels.wording import shortened
+from notifier.cli.demo.arrived import Arrived
+from notifier.cli.demo.people import Person
+from notifier.policy.words import State
+
+WIDTH = 100
+MOST = 6  # different messages shown of one channel
+_WHO, _WHERE, _WHAT = 9, 12, 14
+_LEFT = 2 + _WHO + _WHERE + _WHAT
+NEAR = timedelta(minutes=10)
+STAYS, SHOWS, EMPTY = "stays sent", "shows", "empty"
+_COLOURS = {State.SENT: "green", SHOWS: "green", State.WAITING: "yellow", State.FAILED: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One delivery as the service explains it for one event; it may have been sent before that was taken back."""
+
+    user: str
+    channel: str
+    delivery: str
+    state: State
+    sentence: str
+    rule: str
+    value: str
+    due_at: datetime | None
+    sent_too_early: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One printed row: on which channels, how many, in which state, and the words below each other."""
+
+    channels: tuple[str, ...]
+    count: int
+    what: str
+    words: tuple[str, ...]
+
+
+def decided_in(explained: Iterable[Mapping[str, Any]]) -> Iterator[Decided]:
+    """The lines of explanations, those of the feed left out: it is read itself."""
+    for one in explained:
+        for line in one["lines"]:
+            if line["delivery"] and line["channel"] != "feed":
+                yield _decided(line, undone=one["event"]["undone_by"] is not None)
+
+
+def fresh(decided: Iterable[Decided], told_before: Collection[Decided]) -> list[Decided]:
+    """What is not known yet of what stands in the log; what was sent only where it was taken back since."""
+    seen = set(told_before)
+    found = [one for one in decided if one.state != State.SENT or one.sent_too_early]
+    return list(dict.fromkeys(one for one in found if one not in seen))
+
+
+def told(person: Person, arrived: Sequence[Arrived], decided: Iterable[Decided], now: datetime) -> list[Row]:
+    """The rows of one person: first what came, then what did not and why."""
+    rows = [row for channel, came in _by_channel(arrived) for row in _came(channel, came)]
+    reasons: dict[tuple[str, tuple[str, ...]], dict[str, set[str]]] = {}
+    for one in decided:
+        what, words = _why(one, person, now)
+        reasons.setdefault((what, words), {}).setdefault(one.channel, set()).add(one.delivery)
+    for (what, words), channels in reasons.items():
+        rows += _alike(what, words, {channel: len(deliveries) for channel, deliveries in channels.items()})
+    return rows
+
+
+def feed_rows(items: Sequence[str]) -> list[Row]:
+    """The rows of what stands in a feed."""
+    if not items:
+        return [Row(("feed",), 0, EMPTY, ())]
+    return [replace(row, what=SHOWS, count=0) for row in _listed(("feed",), list(items))]
+
+
+def printed(rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+    """The lines of all people's rows, by name; people with the same rows share them."""
+    shared: dict[tuple[Row, ...], list[str]] = {}
+    for name, own in rows.items():
+        if own:
+            shared.setdefault(tuple(own), []).append(name)
+    for own, names in shared.items():
+        who = ", ".join(names)
+        for row in own:
+            yield from _lines(who, row)
+            who = ""
+
+
+def headline(name: str, title: str) -> str:
+    """The line above a scene."""
+    begin = f"── {name} ── {title} "
+    return "\n" + click.style(begin + "─" * (WIDTH - len(begin)), bold=True)
+
+
+def caption(text: str) -> str:
+    """What happened, above what became of it."""
+    return f"\n{click.wrap_text(text, WIDTH)}"
+
+
+def books_line(books: Mapping[str, Any]) -> str:
+    """How the books of the whole service stand."""
+    columns = ("accepted", "delivered", "skipped", "failed", "cancelled", "waiting")
+    sums = [sum(channel[column] for channel in books["channels"].values()) for column in columns]
+    accepted, *rest = (f"{count:,} {column}" for count, column in zip(sums, columns, strict=True))
+    verdict = "balanced" if books["balanced"] else f"NOT BALANCED, {books['unaccounted']:,} unaccounted"
+    verdict = click.style(verdict, fg="green" if books["balanced"] else "red")
+    return f"\n  books: {verdict}   {accepted} = {' + '.join(rest)}"
+
+
+def _decided(line: Mapping[str, Any], *, undone: bool) -> Decided:
+    state = State(line["state"])
+    return Decided(
+        line["user"],
+        line["channel"],
+        line["delivery"],
+        state,
+        line["sentence"],
+        line["rule"],
+        line["value"],
+        datetime.fromisoformat(line["due_at"]) if line["due_at"] else None,
+        sent_too_early=undone and state == State.SENT,
+    )
+
+
+def _by_channel(arrived: Sequence[Arrived]) -> Iterator[tuple[str, list[Arrived]]]:
+    for channel, came in groupby(sorted(arrived, key=lambda one: one.channel), key=lambda one: one.channel):
+        yield channel, list(came)
+
+
+def _came(channel: str, came: Sequence[Arrived]) -> list[Row]:
+    """The messages of one channel; several with the same words are one row."""
+    counts: dict[tuple[str, ...], int] = {}
+    for one in came:
+        words = (one.text, *(f"· {line}" for line in one.below))
+        counts[words] = counts.get(words, 0) + 1
+    rows = [Row((channel,), count, State.SENT, words) for words, count in counts.items()]
+    if len(rows) <= MOST:
+        return rows
+    more = sum(row.count for row in rows[MOST - 1 :])
+    return [*rows[: MOST - 1], Row((channel,), more, State.SENT, ("more like these",))]
+
+
+def _listed(channels: tuple[str, ...], items: Sequence[str]) -> list[Row]:
+    rows = [Row(channels, 1, State.SENT, (item,)) for item in items]
+    if len(rows) <= MOST:
+        return rows
+    return [*rows[: MOST - 1], Row(channels, 1, State.SENT, (f"{len(rows) - MOST + 1} more",))]
+
+
+def _alike(what: str, words: tuple[str, ...], counts: Mapping[str, int]) -> list[Row]:
+    """One row for all channels that say the same as often."""
+    by_count: dict[int, list[str]] = {}
+    for channel, count in counts.items():
+        by_count.setdefault(count, []).append(channel)
+    return [Row(tuple(channels), count, what, words) for count, channels in by_count.items()]
+
+
+def _why(one: Decided, person: Person, now: datetime) -> tuple[str, tuple[str, ...]]:
+    if one.state == State.SENT:
+        return STAYS, ("It was sent before it was taken back; the record says both.",)
+    decided = f"{one.rule}: {one.value}" if one.value else one.rule
+    return one.state, (one.sentence, f"{decided}{_due(one.due_at, person, now)}")
+
+
+def _due(due_at: datetime | None, person: Person, now: datetime) -> str:
+    if due_at is None:
+        return ""
+    if due_at - now < NEAR:
+        return ", due in a moment"
+    return f", due {due_at.astimezone(ZoneInfo(person.timezone)):%a %H:%M}"
+
+
+def _lines(who: str, row: Row) -> Iterator[str]:
+    count = f"{row.count} " if row.count else ""
+    name, where = click.style(f"{who:{_WHO}}", bold=True), " ".join(row.channels)
+    first, *rest = (shortened(words, WIDTH - _LEFT) for words in row.words or ("",))
+    what = count + row.what
+    state = click.style(f"{what:{_WHAT}}" if first else what, fg=_COLOURS.get(row.what, "cyan"))
+    yield f"  {name}{where:{_WHERE}}{state}{first}"
+    for words in rest:
+        yield " " * _LEFT + click.style(words, dim=True)

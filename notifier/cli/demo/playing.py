@@ -42,7 +42,7 @@ def news(stage: Stage, audience: Audience) -> dict[str, list[Row]]:
     arrived = [one for one in stage.arrived() if one not in audience.arrived]
     audience.decided.update(decided)
     audience.arrived.update(arrived)
-    return {name: rows for name, rows in _rows(stage, decided, arrived, audience)}
+    return dict(_rows(stage, decided, arrived, audience))
 
 
 def _rows(

@@ -1,4 +1,4 @@
-"""The scenes: six short stories about deciding, each told step by step. A story yields what happened; then that is told."""
+"""The scenes: six short stories about deciding. A story yields what happened, step by step; then that is told of."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def night(stage: Stage) -> Told:
     _mention(stage, stage.passer("Eve"), sleeper, "Look at this!")
     yield (
         f"It is {local:%H:%M} in {_city(sleeper)}, where {sleeper.name} has quiet hours from {NIGHT} to {MORNING}. "
-        "Three people comment, one mentions her."
+        f"Three people comment, one mentions {sleeper.name}."
     )
     stage.choose(sleeper, quiet_hours=None)
     yield f"{sleeper.name} ends the quiet hours now, so that nobody must wait until {MORNING}: one mail, one push."

@@ -33,8 +33,6 @@ class Stage:
         self.events: list[str] = []
         self._before: list[str] = []
 
-    # ---- who and what there is
-
     def person(self, name: str, zone: str = "Europe/Lisbon", **preferences: Any) -> Person:
         """Somebody with a mailbox and a browser, of whom the scene will tell."""
         nick = f"{name.lower()}-{self._name}"
@@ -58,8 +56,6 @@ class Stage:
         """An id for something that occurs in one event only."""
         return f"{prefix}{len(self._all)}-{self._name}"
 
-    # ---- what they do
-
     def act(self, type_: str, actor: Person, *, before: bool = False, ago: float = 0.0, **data: Any) -> None:
         """Somebody does something, `ago` seconds ago; where that was `before` the scene, it is not told of."""
         who = {"id": actor.id, "name": actor.name, "url": f"{SITE}/{actor.id}"}
@@ -80,8 +76,6 @@ class Stage:
         """A person mutes a post."""
         self._needed("PUT", f"/v1/users/{person.id}/mutes/object:{post.id}")
 
-    # ---- time
-
     def settle(self) -> None:
         """Wait until all is planned, and all that is due has gone out."""
         until = time.monotonic() + PATIENCE
@@ -100,8 +94,6 @@ class Stage:
             self._needed("POST", f"/v1/deliveries/{one['id']}/retry")
         self.settle()
         return len(hurried)
-
-    # ---- what became of it
 
     def explained(self) -> Iterator[Mapping[str, Any]]:
         """For each event, oldest first, what the service explains."""

@@ -52,6 +52,7 @@ class Recorder:
         self._clock = clock
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._open: Counter[str] = Counter()  # results handed in and not yet stored, by living token
+        self._answered: dict[str, set[str]] = {}  # deliveries with a result, by living token
         self._unrecorded: set[str] = set()  # living tokens with a result that could not be stored
         self._claims: dict[str, Sequence[str]] = {}  # the deliveries claimed by each living token
         self._held_until: dict[str, float] = {}  # monotonic seconds, by living token
@@ -66,6 +67,7 @@ class Recorder:
         """
         with self._changed:
             self._open[token] = 0
+            self._answered[token] = set()
             self._claims[token] = ids
             self._held_until[token] = time.monotonic() + self._lease.total_seconds()
             # After a fork the thread is the parent's and not alive here.
@@ -78,11 +80,13 @@ class Recorder:
             with self._changed:
                 self._changed.wait_for(lambda: self._open[token] == 0)
                 del self._open[token], self._claims[token], self._held_until[token]
+                answered = self._answered.pop(token)
         if token in self._unrecorded:
             # Sent perhaps, and not to be sent again at once: the end of the lease charges it as a try.
             self._unrecorded.discard(token)
             return
-        self._database.transact(lambda tx: Outbox(tx).release(ids, token, self._clock()))
+        if rest := [one for one in ids if one not in answered]:
+            self._database.transact(lambda tx: Outbox(tx).release(rest, token, self._clock()))
 
     def holds(self, token: str) -> bool:
         """Whether a living token's claims are surely still ours: they could be renewed in time."""
@@ -92,6 +96,7 @@ class Recorder:
         """Hand in a result, from any thread."""
         with self._changed:
             self._open[result.token] += 1
+            self._answered[result.token].add(result.made.delivery)
         self._results.put(result)
 
     def _run(self) -> None:

@@ -1,6 +1,6 @@
 """What a changed rule would have done: the same events under today's rules and under the changed ones, compared."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -55,7 +55,7 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All that came of the comparison. Of what was missed the first are named."""
+    """All that came of the comparison. Of what was missed the newest are named."""
 
     channels: Mapping[str, Channel]
     missed: Sequence[Missed]
@@ -85,7 +85,7 @@ class Comparison:
         self.pairs = 0
         self._events = 0
         self._later: dict[str, Counter[str]] = {}
-        self._missed: list[Missed] = []
+        self._missed: deque[Missed] = deque(maxlen=SHOWN)
         self._missed_count = 0
 
     def concerned(self, past: Past, followers: Callable[[str], Sequence[str]]) -> Concerned:
@@ -116,7 +116,7 @@ class Comparison:
         self.before.finish()
         self.after.finish()
         channels = {channel: self._channel(channel) for channel in CHANNELS}
-        return Result(channels, tuple(self._missed), self._missed_count, self._events, self.pairs)
+        return Result(channels, tuple(reversed(self._missed)), self._missed_count, self._events, self.pairs)
 
     def _compare(
         self, concerned: Concerned, user: str, before: Mapping[str, Outcome], after: Mapping[str, Outcome]
@@ -128,8 +128,7 @@ class Comparison:
                 self._later.setdefault(channel, Counter())[str(now.reason or now.state)] += 1
             if kind and kind.short in DEAR and _came(was) and not (now and _came(now)):
                 self._missed_count += 1
-                if len(self._missed) < SHOWN:
-                    self._missed.append(Missed(event.id, event.type, user, channel, now))
+                self._missed.append(Missed(event.id, event.type, user, channel, now))
 
     def _channel(self, channel: str) -> Channel:
         return Channel(

@@ -21,6 +21,9 @@ BUSY_MS = 5_000
 # Seconds between two asks for SQLite's one write lock. Its own wait asks every 100 ms in the end, and would find the
 # lock taken each time where others write without a pause.
 ASK_AGAIN = (0.0005, 0.003)
+# After a transaction a process leaves the lock alone for a share of the time that it took, at most so many seconds:
+# its next thread would take it again before any other process asks.
+REST, LONGEST_REST = 0.25, 0.01
 # PostgreSQL: serialization failure, deadlock. Both are answered by running the transaction again.
 AGAIN = ("40001", "40P01")
 RUNS = 4
@@ -45,6 +48,7 @@ class Database:
         self.threads = threads
         self._engines: dict[tuple[int, bool], Engine] = {}
         self._turns: dict[int, threading.Lock] = {}
+        self._rests_until = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -111,9 +115,13 @@ class Database:
         turn = self._turns.setdefault(os.getpid(), threading.Lock())
         if not turn.acquire(timeout=BUSY_MS / 1e3):
             raise DatabaseAway("others of this process write without a pause")
+        began = time.monotonic()
+        time.sleep(max(0.0, self._rests_until - began))
         try:
             yield
         finally:
+            ended = time.monotonic()
+            self._rests_until = ended + min((ended - began) * REST, LONGEST_REST)
             turn.release()
 
     def _engine(self, *, writes: bool) -> Engine:

@@ -149,10 +149,14 @@ def test_comments_that_are_turned_off_are_named_as_missed_with_what_happens_inst
     comments = [past(n, NOON + timedelta(hours=n), "comment", "ana", "bob") for n in range(120)]
     _, result = compared(UNCAPPED, with_(UNCAPPED, comment={"email": "off"}), comments)
     assert (result.missed_count, len(result.missed)) == (120, 100)
-    first = result.missed[0]
-    assert (first.event, first.user, first.channel) == ("evt_0", "bob", "email")
-    assert first.instead
-    assert (first.instead.state, first.instead.reason, first.instead.rule) == ("skipped", "preference_off", "default")
+    newest = result.missed[0]
+    assert (newest.event, newest.user, newest.channel) == ("evt_119", "bob", "email")
+    assert newest.instead
+    assert (newest.instead.state, newest.instead.reason, newest.instead.rule) == (
+        "skipped",
+        "preference_off",
+        "default",
+    )
 
 
 def test_who_is_no_longer_told_at_all_misses_it_too():

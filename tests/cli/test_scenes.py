@@ -190,10 +190,15 @@ def test_channels_that_say_the_same_as_often_share_a_row():
 
 def test_what_came_with_the_same_words_is_one_row_and_of_very_much_the_first_is_shown():
     came = [Arrived(ANA, "push", f"dlv_{n}", f"Hello {n // 2}") for n in range(20)]
-    rows = telling.told(ANA, came, [], NOW)
-    assert [(row.count, row.words) for row in rows[:2]] == [(2, ("Hello 0",)), (2, ("Hello 1",))]
-    assert len(rows) == telling.MOST
-    assert (rows[-1].count, rows[-1].words) == (20 - 2 * (telling.MOST - 1), ("more like these",))
+    *rows, last = telling.told(ANA, came, [], NOW)
+    assert [(row.count, row.words) for row in rows] == [(2, (f"Hello {n}",)) for n in range(telling.MOST)]
+    assert (last.count, last.words) == (20 - 2 * telling.MOST, ("more like these",))
+
+
+def test_a_feed_shows_its_first_items_below_each_other():
+    [row] = telling.feed_rows([f"Item {n}" for n in range(7)])
+    assert (row.what, row.words) == (telling.SHOWS, (*(f"Item {n}" for n in range(telling.MOST)), "and 2 more"))
+    assert [telling.EMPTY] == [row.what for row in telling.feed_rows([])]
 
 
 def test_when_it_is_due_is_told_by_the_persons_own_clock():

@@ -70,9 +70,10 @@ def demo(tools: Tools, wanted: tuple[str, ...], no_scenes: bool, seed: int | Non
             raise click.UsageError("The service runs in production, where this would write to people. Nothing is sent.")
         if not wanted:
             _play_app(tools, upstream, name, seed if seed is not None else uuid.uuid4().int % 10_000, **asked)
-        balanced = [play_scene(Stage(tools, upstream, scene.name, name), scene) for scene in scenes]
-        if scenes:
-            click.echo("\n" + after_scenes(upstream.url, scenes[0].name))
+        stages = [(Stage(tools, upstream, scene.name, name), scene) for scene in scenes]
+        balanced = [play_scene(stage, scene) for stage, scene in stages]
+        for stage, scene in stages[-1:]:
+            click.echo("\n" + after_scenes(upstream.url, stage.events[0], scene.name))
     sys.exit(0 if all(balanced) else 1)
 
 

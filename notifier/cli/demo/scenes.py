@@ -48,7 +48,7 @@ def viral(stage: Stage) -> Told:
         10: "Nine more. They gather, and become one push that replaces the one before.",
         22: "Twelve more. After the 10th only the 25th, 50th, 100th, 1,000th … are told.",
         60: "38 more. Past the 25th it is told again, and that push tells of all.",
-        120: "60 more, and so of the 100th: 120 likes, four pushes, and one line in the mail of the day.",
+        120: "60 more, past the 100th: 120 likes were four pushes, and are one line in the mail of the day.",
     }
     done = 0
     for count, said in says.items():
@@ -91,7 +91,7 @@ def block(stage: Stage) -> Told:
     stage.choose(ana, quiet_hours=None)
     yield (
         "She blocks Ben and mutes that post. Ben comments again elsewhere, Cara on the muted post, and Dan mentions "
-        "her. Her quiet hours end: of all this she hears of Dan's mention alone."
+        "her. She ends her quiet hours, and hears of Dan's mention alone."
     )
 
 

@@ -15,7 +15,7 @@ from notifier.cli.upstream import Answer, Upstream
 from notifier.policy.words import Reason, State
 from notifier.store.standing import Standing, standing_of, unplanned_of
 
-PATIENCE = 20.0  # seconds in which a scene's messages must have gone out
+PATIENCE = 60.0  # seconds in which a scene's messages must have gone out
 LOOK = 0.1  # seconds between two looks
 SOON = timedelta(seconds=5)  # what is due by then is under way
 SHORT = timedelta(minutes=5)  # what gathers for longer waits for a milestone, and that is not to be hurried

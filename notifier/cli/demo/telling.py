@@ -1,9 +1,9 @@
 """What a scene prints: who got which words, who did not and why; equal lines are summed up."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from notifier.cli.demo.people import Person
 from notifier.policy.words import State
 
 WIDTH = 100
-MOST = 6  # different messages shown of one channel
+MOST = 5  # different messages, or items of a feed, that are shown
 _WHO, _WHERE, _WHAT = 9, 12, 14
 _LEFT = 2 + _WHO + _WHERE + _WHAT
 NEAR = timedelta(minutes=10)
@@ -65,7 +65,7 @@ def fresh(decided: Iterable[Decided], told_before: Collection[Decided]) -> list[
 
 def told(person: Person, arrived: Sequence[Arrived], decided: Iterable[Decided], now: datetime) -> list[Row]:
     """The rows of one person: first what came, then what did not and why."""
-    rows = [row for channel, came in _by_channel(arrived) for row in _came(channel, came)]
+    rows = list(_came(arrived))
     reasons: dict[tuple[str, tuple[str, ...]], dict[str, set[str]]] = {}
     for one in decided:
         what, words = _why(one, person, now)
@@ -79,7 +79,8 @@ def feed_rows(items: Sequence[str]) -> list[Row]:
     """The rows of what stands in a feed."""
     if not items:
         return [Row(("feed",), 0, EMPTY, ())]
-    return [replace(row, what=SHOWS, count=0) for row in _listed(("feed",), list(items))]
+    more = [f"and {len(items) - MOST} more"] if len(items) > MOST else []
+    return [Row(("feed",), 0, SHOWS, (*items[:MOST], *more))]
 
 
 def printed(rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
@@ -131,29 +132,15 @@ def _decided(line: Mapping[str, Any], *, undone: bool) -> Decided:
     )
 
 
-def _by_channel(arrived: Sequence[Arrived]) -> Iterator[tuple[str, list[Arrived]]]:
-    for channel, came in groupby(sorted(arrived, key=lambda one: one.channel), key=lambda one: one.channel):
-        yield channel, list(came)
-
-
-def _came(channel: str, came: Sequence[Arrived]) -> list[Row]:
-    """The messages of one channel; several with the same words are one row."""
-    counts: dict[tuple[str, ...], int] = {}
-    for one in came:
-        words = (one.text, *(f"· {line}" for line in one.below))
-        counts[words] = counts.get(words, 0) + 1
-    rows = [Row((channel,), count, State.SENT, words) for words, count in counts.items()]
-    if len(rows) <= MOST:
-        return rows
-    more = sum(row.count for row in rows[MOST - 1 :])
-    return [*rows[: MOST - 1], Row((channel,), more, State.SENT, ("more like these",))]
-
-
-def _listed(channels: tuple[str, ...], items: Sequence[str]) -> list[Row]:
-    rows = [Row(channels, 1, State.SENT, (item,)) for item in items]
-    if len(rows) <= MOST:
-        return rows
-    return [*rows[: MOST - 1], Row(channels, 1, State.SENT, (f"{len(rows) - MOST + 1} more",))]
+def _came(arrived: Iterable[Arrived]) -> Iterator[Row]:
+    """What came, the same words only once; of very many the first."""
+    counts: dict[tuple[str, ...], Counter[str]] = {}
+    for one in arrived:
+        counts.setdefault((one.text, *(f"· {line}" for line in one.below)), Counter())[one.channel] += 1
+    for words, channels in list(counts.items())[:MOST]:
+        yield from _alike(State.SENT, words, channels)
+    rest = sum(list(counts.values())[MOST:], Counter[str]())
+    yield from _alike(State.SENT, ("more like these",), rest)
 
 
 def _alike(what: str, words: tuple[str, ...], counts: Mapping[str, int]) -> list[Row]:

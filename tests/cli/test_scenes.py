@@ -43,6 +43,10 @@ class Played:
         found = self.stack.call("GET", f"/dev/push.json?limit=100&user={person}-{self.run}").json["data"]
         return [one["payload"]["notification"]["title"] for one in reversed(found)]
 
+    def feed(self, person: str) -> list[str]:
+        """What stands in the person's feed, newest first."""
+        return [item["text"] for item in self.stack.call("GET", f"/v1/users/{person}-{self.run}/feed").json["data"]]
+
     def mails(self, person: str) -> int:
         """How many mails came to the person."""
         return len(self.stack.call("GET", f"/dev/mail.json?to={person}-{self.run}@demo.test").json["data"])
@@ -86,7 +90,7 @@ def test_of_120_likes_only_milestones_are_told(played: Played):
     ]
     assert played.outcomes("ana-viral", "email") == {("waiting", "digest"): 1}
     assert "milestones: next at 25" in played.printed["viral"]
-    assert played.printed["viral"].count("liked your post") >= 4
+    assert played.feed("ana-viral") == ["Pia, Oli and 118 others liked your post: Sunset"]
 
 
 def test_what_came_in_the_night_is_told_in_one_mail_and_one_push(played: Played):
@@ -104,6 +108,7 @@ def test_of_whom_and_what_somebody_turned_away_nothing_is_told(played: Played):
     for channel in ("email", "push"):
         assert played.outcomes(person, channel) == expected
     assert (played.mails(person), played.pushes(person)) == (1, ["Dan mentioned you"])
+    assert played.feed(person) == ["Dan mentioned you"]
     assert re.search(r"email push  2 skipped +The person has blocked", played.printed["block"])
     assert re.search(r"email push  1 skipped +The person has muted this thing\.", played.printed["block"])
 
@@ -120,6 +125,7 @@ def test_a_like_that_comes_and_goes_is_told_once_and_a_shown_push_is_corrected(p
         ("cancelled", "taken_back"): 1,
     }
     assert played.mails("ana-unlike") == 0
+    assert played.feed("ana-unlike") == ["Eve and Dan liked your post: The hill", "Ben liked your post: Sunset"]
     assert "already_told: the same act within 24 hours" in played.printed["unlike"]
 
 
@@ -138,6 +144,8 @@ def test_with_a_deleted_post_all_goes_that_was_not_sent_and_what_was_sent_stays(
     assert played.outcomes("ana-deleted", "email")["sent", None] == 1
     assert played.outcomes("ana-deleted", "email")["cancelled", "taken_back"] == 1
     assert played.outcomes("fay-deleted", "email") == {("cancelled", "taken_back"): 1}
+    assert played.feed("fay-deleted") == []
+    assert played.feed("ana-deleted") == ["Gus and Fay follow you now"]
     assert re.search(r"email push  1 stays sent", played.printed["deleted"])
     assert re.search(r"Fay, Gus email +1 cancelled +What happened was taken back", played.printed["deleted"])
 
@@ -196,9 +204,9 @@ def test_what_came_with_the_same_words_is_one_row_and_of_very_much_the_first_is_
 
 
 def test_a_feed_shows_its_first_items_below_each_other():
-    [row] = telling.feed_rows([f"Item {n}" for n in range(7)])
-    assert (row.what, row.words) == (telling.SHOWS, (*(f"Item {n}" for n in range(telling.MOST)), "and 2 more"))
-    assert [telling.EMPTY] == [row.what for row in telling.feed_rows([])]
+    [row] = telling.feed_rows(["Item", *(f"Item {n}" for n in range(telling.MOST + 1)), "Item"])
+    assert (row.what, row.words[:2], row.words[-1]) == (telling.SHOWS, ("Item (2 times)", "Item 0"), "and 2 more")
+    assert [row.what for row in telling.feed_rows([])] == [telling.EMPTY]
 
 
 def test_when_it_is_due_is_told_by_the_persons_own_clock():
@@ -206,6 +214,12 @@ def test_when_it_is_due_is_told_by_the_persons_own_clock():
     one = decided("email", "a", due_at=datetime(2026, 11, 21, 22, tzinfo=UTC))
     [row] = telling.told(person, [], [one], NOW)
     assert row.words[1] == "cap: 10 an hour, due Sun 07:00"
+
+
+def test_what_is_due_at_several_moments_is_one_row_with_the_first():
+    found = [decided("email", f"{n}", due_at=NOW + timedelta(seconds=120 - n)) for n in range(3)]
+    [row] = telling.told(ANA, [], found, NOW)
+    assert (row.count, row.words[1]) == (3, "cap: 10 an hour, due in 2 min")
 
 
 def test_people_to_whom_the_same_happened_share_their_rows():

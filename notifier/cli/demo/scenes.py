@@ -142,7 +142,7 @@ def deleted(stage: Stage) -> Told:
     stage.act("like", stage.passer("Cara"), object=post.as_thing())
     yield "Ana posts, her followers Fay and Gus are to hear of it; Ben comments, Cara likes."
     stage.act("post.deleted", ana, object=post.as_thing())
-    yield "Ana deletes the post. What waited is cancelled, the feeds are empty; what was sent cannot be unsent."
+    yield "Ana deletes the post. What waited is cancelled, and it leaves the feeds; what was sent stays sent."
 
 
 SCENES = (

@@ -103,7 +103,8 @@ class Stage:
     def deliveries(self) -> list[Mapping[str, Any]]:
         """The deliveries of the scene's people and events, oldest first."""
         told = set(self.events)
-        found = [one for person in self.people for one in self._log(person)]
+        paths = [f"/v1/deliveries?limit={PAGE}&user={person.id}" for person in self.people]
+        found = [one for path in paths for one in self._pages(path)]
         return sorted((one for one in found if told & set(one["events"])), key=lambda one: str(one["id"]))
 
     def arrived(self) -> list[Arrived]:
@@ -114,11 +115,7 @@ class Stage:
 
     def feed(self, person: Person) -> list[str]:
         """What stands in the person's feed, newest first."""
-        answer = self._upstream.call("GET", f"/v1/users/{person.id}/feed")
-        if answer.status == 404:
-            return []
-        items = answer.body["data"]
-        return [item["text"] for item in items]
+        return [item["text"] for item in self._pages(f"/v1/users/{person.id}/feed?limit={PAGE}")]
 
     def books(self) -> Mapping[str, Any]:
         """The books of the whole service."""
@@ -131,14 +128,13 @@ class Stage:
         listed = self._needed("GET", f"/dev/push.json?limit={PAGE}&user={person.id}").body["data"]
         yield from pushes(person, reversed(listed))
 
-    def _log(self, person: Person) -> Iterator[Mapping[str, Any]]:
-        path: str | None = f"/v1/deliveries?limit={PAGE}&user={person.id}"
-        cursor = ""
-        while path:
-            page = self._needed("GET", path + cursor).body
+    def _pages(self, path: str) -> Iterator[Mapping[str, Any]]:
+        """All that a list holds, page by page."""
+        page = self._needed("GET", path).body
+        yield from page["data"]
+        while page["next_cursor"]:
+            page = self._needed("GET", f"{path}&cursor={page['next_cursor']}").body
             yield from page["data"]
-            cursor = f"&cursor={page['next_cursor']}"
-            path = path if page["next_cursor"] else None
 
     @property
     def _all(self) -> Sequence[str]:

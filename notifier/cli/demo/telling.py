@@ -19,6 +19,7 @@ MOST = 5  # different messages, or items of a feed, that are shown
 _WHO, _WHERE, _WHAT = 9, 12, 14
 _LEFT = 2 + _WHO + _WHERE + _WHAT
 NEAR = timedelta(minutes=10)
+SENT_TOO_EARLY = "It was sent before it was taken back; the record says both."
 STAYS, SHOWS, EMPTY = "stays sent", "shows", "empty"
 _COLOURS = {State.SENT: "green", SHOWS: "green", State.WAITING: "yellow", State.FAILED: "red"}
 
@@ -66,12 +67,14 @@ def fresh(decided: Iterable[Decided], told_before: Collection[Decided]) -> list[
 def told(person: Person, arrived: Sequence[Arrived], decided: Iterable[Decided], now: datetime) -> list[Row]:
     """The rows of one person: first what came, then what did not and why."""
     rows = list(_came(arrived))
-    reasons: dict[tuple[str, tuple[str, ...]], dict[str, set[str]]] = {}
-    for one in decided:
-        what, words = _why(one, person, now)
-        reasons.setdefault((what, words), {}).setdefault(one.channel, set()).add(one.delivery)
-    for (what, words), channels in reasons.items():
-        rows += _alike(what, words, {channel: len(deliveries) for channel, deliveries in channels.items()})
+    for (what, *words), same in _by_reason(decided).items():
+        channels: dict[str, set[str]] = {}
+        for one in same:
+            channels.setdefault(one.channel, set()).add(one.delivery)
+        first_due = min((one.due_at for one in same if one.due_at), default=None)
+        because = [f"{line}{_due(first_due, person, now)}" for line in words[1:]]
+        counts = {channel: len(deliveries) for channel, deliveries in channels.items()}
+        rows += _alike(what, (words[0], *because), counts)
     return rows
 
 
@@ -79,8 +82,10 @@ def feed_rows(items: Sequence[str]) -> list[Row]:
     """The rows of what stands in a feed."""
     if not items:
         return [Row(("feed",), 0, EMPTY, ())]
-    more = [f"and {len(items) - MOST} more"] if len(items) > MOST else []
-    return [Row(("feed",), 0, SHOWS, (*items[:MOST], *more))]
+    counts = Counter(items)
+    words = [f"{item} ({count} times)" if count > 1 else item for item, count in counts.items()]
+    more = [f"and {len(words) - MOST} more"] if len(words) > MOST else []
+    return [Row(("feed",), 0, SHOWS, (*words[:MOST], *more))]
 
 
 def printed(rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
@@ -151,18 +156,21 @@ def _alike(what: str, words: tuple[str, ...], counts: Mapping[str, int]) -> list
     return [Row(tuple(channels), count, what, words) for count, channels in by_count.items()]
 
 
-def _why(one: Decided, person: Person, now: datetime) -> tuple[str, tuple[str, ...]]:
-    if one.state == State.SENT:
-        return STAYS, ("It was sent before it was taken back; the record says both.",)
-    decided = f"{one.rule}: {one.value}" if one.value else one.rule
-    return one.state, (one.sentence, f"{decided}{_due(one.due_at, person, now)}")
+def _by_reason(decided: Iterable[Decided]) -> dict[tuple[str, ...], list[Decided]]:
+    """What was decided by state, sentence, and rule with value."""
+    found: dict[tuple[str, ...], list[Decided]] = {}
+    for one in decided:
+        because = f"{one.rule}: {one.value}" if one.value else one.rule
+        key = (STAYS, SENT_TOO_EARLY) if one.state == State.SENT else (one.state, one.sentence, because)
+        found.setdefault(key, []).append(one)
+    return found
 
 
 def _due(due_at: datetime | None, person: Person, now: datetime) -> str:
     if due_at is None:
         return ""
     if due_at - now < NEAR:
-        return ", due in a moment"
+        return f", due in {round((due_at - now) / timedelta(minutes=1))} min"
     return f", due {due_at.astimezone(ZoneInfo(person.timezone)):%a %H:%M}"
 
 

@@ -103,10 +103,12 @@ def unlike(stage: Stage) -> Told:
     stage.act("like", ben, object=first.as_thing())
     stage.hurry()
     stage.act("unlike", ben, object=first.as_thing())
+    stage.settle()
     stage.act("like", ben, object=first.as_thing())
     stage.hurry()
     yield f"Ben likes a post, takes it back, and likes it again: one push, not two. ({CUT_SHORT})"
     stage.act("unlike", cara, ago=1, object=first.as_thing())
+    stage.settle()
     stage.act("like", cara, ago=2, object=first.as_thing())
     yield "Cara's unlike comes in before the like that it takes back."
     for name in ("Dan", "Eve", "Fay"):

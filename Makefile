@@ -70,7 +70,7 @@ check: start-alone $(DEV_READY) ## all that CI asks: start, format, lint, types,
 start-alone: $(RUN_READY)
 	@echo "== start, with the pinned requirements alone" && $(BIN)/python tests/start_alone.py
 
-demo: $(RUN_READY) ## real signed traffic to the running service, with links to what became of it
+demo: $(RUN_READY) ## a small social app and six scenes for the running service; ARGS="--scene night" plays one
 	@exec $(BIN)/notifier demo $(ARGS)
 
 bench: $(DEV_READY) ## the benchmarks, each a ratio measured in one run; B="email push" are those

@@ -25,7 +25,7 @@ from notifier.supervisor.roles import Role
 log = logging.getLogger(__name__)
 
 URGENT_THREADS = 8
-# Seconds after which a thread lets another one run, by default 5 ms: while many render, the one that holds the database's
+# Seconds after which a thread lets another run, by default 5 ms: while many render, the one that holds the database's
 # lock would hold it for long.
 SWITCH = 0.0005
 # What celery, kombu and gunicorn import only when a role starts: imported before the fork, all roles share its pages.
@@ -75,6 +75,7 @@ def served(parts: Parts) -> Flask:
 
 def run_web(parts: Parts, bind: str) -> None:
     """Serve the Flask app on `bind` (`fd://N`) until SIGTERM, within `notifier up`: it forks from what is imported."""
+    _go_first(parts, writes_are_urgent=True)
     _Gunicorn(
         lambda: served(parts),
         {
@@ -116,6 +117,7 @@ def serve_web(parts: Parts, bind: str) -> None:
 def run_worker(parts: Parts, queues: Sequence[str], threads: int, ready: Path | None = None) -> None:
     """Run the steps of these queues, in this order of preference, until SIGTERM."""
     sys.setswitchinterval(SWITCH)
+    _go_first(parts, writes_are_urgent=list(queues) == ["urgent"])
     for channel in parts.channels.values():
         channel.warm()
     if ready is not None:
@@ -136,6 +138,11 @@ def run_worker(parts: Parts, queues: Sequence[str], threads: int, ready: Path | 
     )
     worker.start()
     sys.exit(worker.exitcode or 0)
+
+
+def _go_first(parts: Parts, *, writes_are_urgent: bool) -> None:
+    if parts.database.turns:
+        parts.database.turns.first = writes_are_urgent
 
 
 def run_scheduler(parts: Parts) -> None:

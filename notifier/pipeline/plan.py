@@ -20,7 +20,7 @@ from notifier.store.undoing import Correction, Undoing
 
 log = logging.getLogger(__name__)
 
-CHUNK = 250  # recipients in one transaction: some 1,250 rows, so that others need not wait for long
+CHUNK = 100  # recipients in one transaction: some 500 rows, so that others need not wait for long
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ QUEUES = {
     for queue in (
         Queue("urgent", chunk=10, again=timedelta(seconds=10)),
         Queue("default", chunk=50, again=timedelta(seconds=10)),
-        Queue("bulk", chunk=200, again=timedelta(seconds=60)),
+        Queue("bulk", chunk=100, again=timedelta(seconds=60)),
         Queue("digest", chunk=50, again=timedelta(seconds=60)),
     )
 }

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from notifier.policy.choices import (
     CAP,
+    CAPPED,
     QUIET_HOURS,
     TIME,
     WEEKDAY,
@@ -21,7 +22,9 @@ from notifier.policy.choices import (
     quiet_text,
     quiet_times,
 )
+from notifier.policy.words import Reason
 from notifier.store.history import Changed, History
+from notifier.store.holding import look_again
 from notifier.store.models import Preference, User
 from notifier.store.sql import AnyRow, insert
 
@@ -63,6 +66,7 @@ class Choices:
         self._prefer([(user, what, after) for user, what, _, after in types if after is not None], author, now)
         self._forget([(user, what) for user, what, _, after in types if after is None])
         self._set_rhythms({one[0] for one in changed if not is_about_a_type(one[1])}, chosen)
+        self._look_again([(user, what) for user, what, _, _ in changed], now)
         recorded = [Changed(user, name_of(what), before or "", after or "") for user, what, before, after in changed]
         History(self._connection).record(recorded, author, now)
         return chosen
@@ -116,6 +120,13 @@ class Choices:
             update(User).where(User.id == bindparam("user")).values({name: bindparam(f"new_{name}") for name in names}),
             [{"user": row["user"]} | {f"new_{name}": row[name] for name in names} for row in rows],
         )
+
+    def _look_again(self, changed: Sequence[tuple[str, What]], now: datetime) -> None:
+        """What their quiet hours or caps held does not wait for an hour that they have just changed."""
+        look_again(self._connection, {user for user, what in changed if what == QUIET_HOURS}, Reason.QUIET_HOURS, now)
+        for channel in CAPPED:
+            users = {user for user, what in changed if what == (CAP, channel)}
+            look_again(self._connection, users, Reason.CAPPED, now, channel=channel)
 
 
 def _rhythm(row: AnyRow) -> Chosen:

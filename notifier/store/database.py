@@ -1,12 +1,10 @@
 """Connections and transactions, the same on SQLite and PostgreSQL."""
 
 import os
-import random
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,15 +13,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from notifier.store.turns import NoTurn, Turns, take_write_lock
+
 T = TypeVar("T")
 
 BUSY_MS = 5_000
-# Seconds between two asks for SQLite's one write lock. Its own wait asks every 100 ms in the end, and would find the
-# lock taken each time where others write without a pause.
-ASK_AGAIN = (0.0005, 0.003)
-# After a transaction a process leaves the lock alone for a share of the time that it took, at most so many seconds:
-# its next thread would take it again before any other process asks.
-REST, LONGEST_REST = 0.25, 0.01
 # PostgreSQL: serialization failure, deadlock. Both are answered by running the transaction again.
 AGAIN = ("40001", "40P01")
 RUNS = 4
@@ -47,8 +41,7 @@ class Database:
         self.url = make_url(url)
         self.threads = threads
         self._engines: dict[tuple[int, bool], Engine] = {}
-        self._turns: dict[int, threading.Lock] = {}
-        self._rests_until = 0.0
+        self.turns = Turns(Path(self.url.database or "")) if self.on_sqlite else None
         self._lock = threading.Lock()
 
     @property
@@ -96,7 +89,7 @@ class Database:
         engine = self._engine(writes=True)
         with _away(), _driver_away(engine.dialect.loaded_dbapi), self._turn(), _borrowed(engine) as connection:
             if self.on_sqlite:
-                _take_write_lock(connection.cursor().execute, sqlite3.OperationalError)
+                take_write_lock(connection.cursor().execute, sqlite3.OperationalError)
             yield connection
 
     def close(self) -> None:
@@ -105,24 +98,8 @@ class Database:
         for key in [key for key in self._engines if key[0] == here]:
             self._engines.pop(key).dispose()
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Let one thread of this process ask for SQLite's write lock, so that a crowd does not keep others from it."""
-        if not self.on_sqlite:
-            yield
-            return
-        # After a fork the lock may be held by a thread that is not there.
-        turn = self._turns.setdefault(os.getpid(), threading.Lock())
-        if not turn.acquire(timeout=BUSY_MS / 1e3):
-            raise DatabaseAway("others of this process write without a pause")
-        began = time.monotonic()
-        time.sleep(max(0.0, self._rests_until - began))
-        try:
-            yield
-        finally:
-            ended = time.monotonic()
-            self._rests_until = ended + min((ended - began) * REST, LONGEST_REST)
-            turn.release()
+    def _turn(self) -> AbstractContextManager[None]:
+        return self.turns.turn() if self.turns else nullcontext()
 
     def _engine(self, *, writes: bool) -> Engine:
         # A connection must not cross a fork: two processes would read each other's answers.
@@ -174,6 +151,8 @@ def _away() -> Iterator[None]:
     except (OperationalError, InterfaceError) as error:
         kind = _Collided if getattr(error.orig, "sqlstate", None) in AGAIN else DatabaseAway
         raise kind(_cause(error)) from error
+    except NoTurn as error:
+        raise DatabaseAway(str(error)) from error
     except PoolTimeout as error:
         raise DatabaseAway("all connections are in use") from error
 
@@ -205,21 +184,7 @@ def _pragmas(connection: sqlite3.Connection, *pragmas: str) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    _take_write_lock(connection.exec_driver_sql, OperationalError)
-
-
-def _take_write_lock(execute: Callable[[str], object], busy: type[Exception]) -> None:
-    """Begin, asking for the lock until it is free. Raises `busy` where it never was."""
-    until = time.monotonic() + BUSY_MS / 1e3
-    while True:
-        try:
-            execute("BEGIN IMMEDIATE")
-        except busy as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-        else:
-            return
-        time.sleep(random.uniform(*ASK_AGAIN))  # noqa: S311 (spreads the asks, guards nothing)
+    take_write_lock(connection.exec_driver_sql, OperationalError)
 
 
 def _begin(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from notifier.cli.demo.story import Act, Story
 from tests.cli.conftest import Terminal
 from tests.stack import Stack, eventually
 
-SHORT = "demo --users 6 --rate 60/s --minutes 0.01"
+SHORT = "demo --no-scenes --users 6 --rate 60/s --minutes 0.01"
 
 
 def acts(seed: int, count: int = 400) -> list[Act]:

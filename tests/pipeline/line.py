@@ -17,7 +17,7 @@ from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Overdue, Sweeper
 from notifier.policy.catalogue import read_catalogue
-from notifier.policy.choices import Author
+from notifier.policy.choices import CAP, QUIET_HOURS, Author
 from notifier.policy.outcomes import Delivered, Outcome
 from notifier.policy.queues import QUEUES
 from notifier.store.choices import Choices
@@ -138,6 +138,13 @@ class Line:
         wishes = {(f"{type_}.created", channel): cadence for channel, cadence in cadences.items()}
         with self.database.write() as connection:
             Choices(connection).change({person: wishes}, Author(APP, "api"), self.clock())
+
+    def wish(self, person: str, **wishes: str | None) -> None:
+        """When a person wants to hear, by `quiet_hours="22:00–07:00"`, or how often they want mail, by `cap_per_hour`."""
+        whats = {"quiet_hours": QUIET_HOURS, "cap_per_hour": (CAP, "email")}
+        with self.database.write() as connection:
+            chosen = {whats[name]: value for name, value in wishes.items()}
+            Choices(connection).change({person: chosen}, Author(APP, "api"), self.clock())
 
     def accept(self, type_: str = "comment.created", *, at: datetime | None = None, **data: Any) -> str:
         """Take an event in, which occurred now or `at` some moment; its id."""

@@ -393,3 +393,33 @@ def test_what_is_over_the_cap_goes_along_with_a_message_that_goes_out_anyway(bus
         connection.execute(update(Delivery).where(capped).values(due_at=datetime(2026, 11, 22, 8, tzinfo=UTC)))
     busy.clock.now = datetime(2026, 11, 22, 8, tzinfo=UTC)
     assert ["fan", "v0", "v1"] in [told(letter) for letter in busy.deliver()]
+
+
+def test_whoever_ends_their_quiet_hours_gets_what_they_held_at_once_and_in_one_message(night: Line):
+    held(night, 3)
+    night.wish("bob", quiet_hours=None)
+    [letter] = night.deliver()
+    assert told(letter) == ["u00", "u01", "u02"]
+    assert letter.notice.created_at == NIGHT
+    assert night.books().balanced
+
+
+def test_other_quiet_hours_hold_what_the_former_ones_held(night: Line):
+    held(night, 3)
+    night.wish("bob", quiet_hours="22:00–09:00")
+    assert night.deliver() == []
+    assert standing(night) == {(State.WAITING, Reason.QUIET_HOURS)}
+    assert morning(night) == []
+    night.clock.move(hours=2)
+    [letter] = night.deliver()
+    assert told(letter) == ["u00", "u01", "u02"]
+
+
+def test_whoever_raises_their_cap_gets_what_it_held_at_once_and_in_one_message(busy: Line):
+    busy.people("eve")
+    busy.plan([comment(busy, f"v{n}", f"late-{n}") for n in range(5)])
+    busy.wish("eve", cap_per_hour="100")
+    assert busy.deliver() == []
+    busy.wish("bob", cap_per_hour="100")
+    assert [told(letter) for letter in busy.deliver()] == [["v0", "v1", "v2", "v3", "v4"]]
+    assert busy.books().balanced

@@ -17,6 +17,17 @@ def closing(run: Run, standing: Sequence[Standing], url: str) -> str:
     return "\n\n".join(part for part in (_counts(run, standing), _links(run, standing, url), _later(standing)) if part)
 
 
+def after_scenes(url: str, event: str, scene: str) -> str:
+    """The lines after the scenes: `event` is one of the last, of the scene of that name."""
+    rows = [
+        ("Mailbox", f"{url}/dev/mail"),
+        ("Pushes", f"{url}/dev/push"),
+        ("Ask why", to_type("why", event)),
+        ("One scene", to_type("demo", "--scene", scene)),
+    ]
+    return _table(rows)
+
+
 def _counts(run: Run, standing: Sequence[Standing]) -> str:
     total = sum(one.count for one in standing)
     lines = [f"{len(run.events):,} events → {total:,} deliveries: {', '.join(_states(standing)) or 'none yet'}"]
@@ -59,6 +70,10 @@ def _links(run: Run, standing: Sequence[Standing], url: str) -> str:
     if run.events:
         rows.append(("One event", to_type("why", run.events[-1])))
     rows += [("The books", to_type("books")), ("To sign in", to_type("admins", "create", run.admin, "--role", "owner"))]
+    return _table(rows)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"  {name:11} {what}" for name, what in rows)
 
 
@@ -68,6 +83,8 @@ def _later(standing: Sequence[Standing]) -> str:
         Reason.GATHERING: "wait a little, so that several likes or follows become one message; the last goes out",
         Reason.RETRY: "failed once and are tried again; the next",
         Reason.PAUSED: "wait because their provider asked for a pause; the next goes out",
+        Reason.CAPPED: "are over their people's caps and wait to come as one message; the first goes out",
+        Reason.QUIET_HOURS: "wait for the end of quiet hours; the first goes out",
         Reason.DIGEST: "wait for their people's digest hour; the first goes out",
     }
     lines = []

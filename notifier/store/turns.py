@@ -1,0 +1,109 @@
+"""Whose turn it is to write to SQLite, which has one write lock for all threads of all processes.
+
+SQLite's own wait asks every 100 ms in the end, and would find the lock taken each time where others write without a
+pause. So whoever waits asks often, one thread of each process; and what must be fast goes first: others begin no
+transaction while somebody who is `first` waits for one.
+"""
+
+import fcntl
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PATIENCE = 5.0  # seconds to wait for the lock
+ASK_AGAIN = (0.0005, 0.003)  # seconds between two asks
+GIVE_WAY = 0.25  # seconds for which others let the first go first; then they must get on as well
+# After a transaction a process leaves the lock alone for a share of the time that it took: its next thread would take
+# it again before any other process asks.
+REST, LONGEST_REST = 0.25, 0.01
+
+
+class NoTurn(Exception):
+    """The lock was not to be had in time."""
+
+
+class Turns:
+    """The turns of one process at one database file. Set `first` in a process whose writing must be fast."""
+
+    def __init__(self, database: Path) -> None:
+        self.first = False
+        self._path = database.with_name(database.name + "-first")
+        # By process id: after a fork a lock may be held by a thread that is not there, and files are the parent's.
+        self._locks: dict[int, threading.Lock] = {}
+        self._files = threading.local()
+        self._rests_until = 0.0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for this process's turn, and leave others theirs afterwards. Raises `NoTurn`."""
+        with self._in_order():
+            lock = self._locks.setdefault(os.getpid(), threading.Lock())
+            if not lock.acquire(timeout=PATIENCE):
+                raise NoTurn("others of this process write without a pause")
+            try:
+                yield from self._rested()
+            finally:
+                lock.release()
+
+    def _rested(self) -> Iterator[None]:
+        began = time.monotonic()
+        time.sleep(max(0.0, self._rests_until - began))
+        try:
+            yield
+        finally:
+            ended = time.monotonic()
+            self._rests_until = ended + min((ended - began) * REST, LONGEST_REST)
+
+    @contextmanager
+    def _in_order(self) -> Iterator[None]:
+        """The first hold the file for all to see until they are done; the others wait while somebody holds it."""
+        file = self._file()
+        if not self.first:
+            until = time.monotonic() + GIVE_WAY
+            while not _is_free(file) and time.monotonic() < until:
+                _wait_a_little()
+            yield
+            return
+        fcntl.flock(file, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _file(self) -> int:
+        pid, file = getattr(self._files, "mine", (0, 0))
+        if pid != os.getpid():
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._files.mine = (os.getpid(), file)
+        return file
+
+
+def take_write_lock(execute: Callable[[str], object], busy: type[Exception]) -> None:
+    """Begin, asking for the lock until it is free. Raises `busy` where it never was."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            execute("BEGIN IMMEDIATE")
+        except busy as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        else:
+            return
+        _wait_a_little()
+
+
+def _is_free(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True
+
+
+def _wait_a_little() -> None:
+    time.sleep(random.uniform(*ASK_AGAIN))  # noqa: S311 (spreads the asks, guards nothing)

@@ -16,18 +16,8 @@ from notifier.store.database import Database, DatabaseAway
 from notifier.store.marking import Marking, Which
 from notifier.store.models import Notification
 from notifier.store.types import new_id
-from notifier.web.streams import (
-    ALIVE,
-    BEGINNING,
-    MOST_CHANGES,
-    MOST_WAITING,
-    PER_PERSON,
-    Stream,
-    Streams,
-    TooManyStreams,
-    mark_of,
-    moment_of,
-)
+from notifier.web.stream import ALIVE, BEGINNING, MOST_WAITING, Stream, mark_of, moment_of
+from notifier.web.streams import MOST_CHANGES, PER_PERSON, Streams, TooManyStreams
 from tests.conftest import Postgres
 from tests.pipeline.line import START, Line
 from tests.stack import eventually
@@ -297,7 +287,7 @@ def test_the_database_is_asked_only_while_somebody_listens(scene: Scene):
 
 
 def test_where_nothing_happens_a_sign_of_life_comes(scene: Scene, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("notifier.web.streams.HEARTBEAT", 0.05)
+    monkeypatch.setattr("notifier.web.stream.HEARTBEAT", 0.05)
     stream = scene.open()
     heard(stream)
     said = iter(stream)

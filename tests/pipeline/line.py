@@ -140,7 +140,7 @@ class Line:
             Choices(connection).change({person: wishes}, Author(APP, "api"), self.clock())
 
     def wish(self, person: str, **wishes: str | None) -> None:
-        """When a person wants to hear, by `quiet_hours="22:00–07:00"`, or how often they want mail, by `cap_per_hour`."""
+        """When a person wants to hear (`quiet_hours="22:00–07:00"`), or how often they want mail (`cap_per_hour`)."""
         whats = {"quiet_hours": QUIET_HOURS, "cap_per_hour": (CAP, "email")}
         with self.database.write() as connection:
             chosen = {whats[name]: value for name, value in wishes.items()}

@@ -34,6 +34,8 @@ LONGEST = 3_600.0  # seconds of one stream; browsers come back by themselves
 MOST_CHANGES = 200  # told item by item; whoever has more to learn reads the feed anew
 MOST_WAITING = 250  # events that a slow reader lets pile up
 PER_PERSON = 5
+# The first write to a connection whose other end is gone is taken, and a later one refused.
+PROBES, PROBE, PROBE_AGAIN = 3, 0.1, 5.0  # how often, and seconds
 ALIVE = b": \n\n"
 BEGINNING = b"retry: 3000\n\n"
 RELOAD = ("reload", "{}")
@@ -59,6 +61,7 @@ class Stream:
     ends_at: float  # monotonic
     on_close: Callable[["Stream"], None]
     known: Known | None = None
+    probed_at: float = -PROBE_AGAIN  # monotonic
     _waiting: deque[bytes] = field(default_factory=deque)
     _news: threading.Condition = field(default_factory=threading.Condition)
     _over: bool = False
@@ -169,14 +172,23 @@ class Streams:
 
     def _probe(self, user: str) -> None:
         """Find out which of this person's streams nobody listens to any more: those of a page that was loaded again."""
-        for _ in range(3):
-            with self._lock:
-                theirs = [stream for stream in self._open if stream.user == user]
+        theirs = self._of(user)
+        now = time.monotonic()
+        # Not for each of those who come again and again: whoever waits here keeps others waiting.
+        if len(theirs) < PER_PERSON or any(now - stream.probed_at < PROBE_AGAIN for stream in theirs):
+            return
+        for _ in range(PROBES):
+            for stream in theirs:
+                stream.probed_at = now
+                stream.touch()
+            time.sleep(PROBE)
+            theirs = self._of(user)
             if len(theirs) < PER_PERSON:
                 return
-            for stream in theirs:
-                stream.touch()
-            time.sleep(0.1)
+
+    def _of(self, user: str) -> list[Stream]:
+        with self._lock:
+            return [stream for stream in self._open if stream.user == user]
 
     def _forget(self, stream: Stream) -> None:
         with self._lock:

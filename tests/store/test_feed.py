@@ -15,7 +15,9 @@ from notifier.store.feed import NEWEST, Feed, FeedItem, Place
 from notifier.store.marking import MOST, Marking, Which
 from notifier.store.models import Notification, NotificationEvent
 from notifier.store.types import new_id
-from tests.pipeline.line import START, Line
+from tests.pipeline.line import START, Line, at_once
+
+POST = {"id": "post-7", "type": "post", "owner": "bob"}
 
 
 @pytest.fixture
@@ -246,6 +248,22 @@ def test_very_many_are_read_in_several_transactions(line: Line):
     assert done.count == MOST
     assert read(line, before=line.clock()) == MOST + 7
     assert unread(line) == 0
+
+
+def test_whoever_reads_while_others_like_loses_no_news(line: Line):
+    events = [line.accept("like.created", actor={"id": f"u{n}"}, object=POST) for n in range(40)]
+
+    def read_again_and_again() -> None:
+        for _ in range(10):
+            line.database.transact(lambda tx: Marking(tx, line.clock()).read(Which("bob", before=line.clock())))
+
+    halves = [lambda half=half: line.plan(half) for half in (events[:20], events[20:])]
+    at_once(*halves, read_again_and_again)
+    items = feed(line)
+    assert sum(len(item.told.events) + item.told.earlier_events for item in items) == 40
+    assert unread(line) == sum(item.read_at is None for item in items)
+    assert sum(not item.read_at for item in items) <= 1
+    assert line.books().balanced
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -23,7 +23,7 @@ REST, LONGEST_REST = 0.25, 0.01
 
 
 class NoTurn(Exception):
-    """The lock was not to be had in time."""
+    """The lock was not to be had, or not in time."""
 
 
 class Turns:
@@ -77,9 +77,16 @@ class Turns:
     def _file(self) -> int:
         pid, file = getattr(self._files, "mine", (0, 0))
         if pid != os.getpid():
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = _opened(self._path)
             self._files.mine = (os.getpid(), file)
         return file
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise NoTurn(f"unable to open {path}: {error.strerror}") from error
 
 
 def take_write_lock(execute: Callable[[str], object], busy: type[Exception]) -> None:

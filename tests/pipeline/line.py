@@ -101,6 +101,7 @@ class Line:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.app = APP
         self.clock = Clock()
         self.post = PostOffice(self.clock)
         # Without caps: those who want many messages at once would wait for an hour.
@@ -140,7 +141,7 @@ class Line:
             Choices(connection).change({person: wishes}, Author(APP, "api"), self.clock())
 
     def wish(self, person: str, **wishes: str | None) -> None:
-        """When a person wants to hear, by `quiet_hours="22:00–07:00"`, or how often they want mail, by `cap_per_hour`."""
+        """When a person wants to hear (`quiet_hours="22:00–07:00"`), or how often they want mail (`cap_per_hour`)."""
         whats = {"quiet_hours": QUIET_HOURS, "cap_per_hour": (CAP, "email")}
         with self.database.write() as connection:
             chosen = {whats[name]: value for name, value in wishes.items()}
@@ -155,7 +156,7 @@ class Line:
     def accept_raw(self, body: bytes, type_: str = "comment.created", *, at: datetime | None = None) -> str:
         event, now = new_id("evt"), self.clock()
         times = {"occurred_at": at or now, "accepted_at": now, "due_at": now + timedelta(seconds=2)}
-        Intake(self.database).accept(NewEvent(event, APP, event, b"h" * 32, type_, *_named(body), body, **times))
+        Intake(self.database).accept(NewEvent(event, self.app, event, b"h" * 32, type_, *_named(body), body, **times))
         return event
 
     def rhythm(self, person: str, **columns: object) -> None:

@@ -20,12 +20,12 @@ from tests.pipeline.line import START, Line, at_once
 POST = {"id": "post-7", "type": "post", "owner": "bob"}
 
 
-@pytest.fixture
 def thing_of(item: FeedItem) -> str:
     """What it folds by, without the app."""
     return item.fold.partition("@")[0]
 
 
+@pytest.fixture
 def line(database_url: str) -> Iterator[Line]:
     """The path of an event over a database of each kind, where likes of one thing are gathered."""
     database = Database(database_url, threads=8)

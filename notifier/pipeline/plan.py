@@ -21,7 +21,7 @@ from notifier.store.undoing import Correction, Undoing
 
 log = logging.getLogger(__name__)
 
-CHUNK = 100  # recipients in one transaction: some 500 rows, so that others need not wait for long
+CHUNK = 150  # recipients in one transaction: some 750 rows, so that others need not wait for long
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,10 +214,14 @@ def _numbered(rows: Sequence[dict[str, Any]], number: int | None) -> list[dict[s
 def tally(connection: Connection, channels: Iterable[str], now: datetime) -> None:
     """Count planned deliveries, one for each channel named, in the transaction that stores them."""
     day = now.date().isoformat()
-    for channel, count in sorted(Counter(channels).items()):
-        row = insert(connection, Tally).values(day=day, channel=channel, planned=count)
-        connection.execute(
-            row.on_conflict_do_update(
-                index_elements=["day", "channel"], set_={"planned": Tally.planned + row.excluded.planned}
-            )
+    counted = sorted(Counter(channels).items())
+    if not counted:
+        return
+    rows = insert(connection, Tally).values(
+        [{"day": day, "channel": name, "planned": count} for name, count in counted]
+    )
+    connection.execute(
+        rows.on_conflict_do_update(
+            index_elements=["day", "channel"], set_={"planned": Tally.planned + rows.excluded.planned}
         )
+    )

@@ -131,6 +131,16 @@ def test_a_block_or_mute_silences_and_its_end_lets_speak_again(line: Line, type_
     assert line.books().balanced
 
 
+def test_a_block_right_behind_the_end_of_one_that_never_was_holds(line: Line):
+    line.people("bob")
+    troll = {"id": "ana", "type": "person"}
+    line.plan([line.accept("block.deleted", actor={"id": "bob"}, object=troll)])
+    line.clock.move(seconds=1)
+    line.plan([line.accept("block.created", actor={"id": "bob"}, object=troll)])
+    line.plan([line.accept("comment.created", target=LIKE["object"])])
+    assert states(line) == [(State.SKIPPED, Reason.BLOCKED)]
+
+
 # --- milestones and caps
 
 

@@ -67,6 +67,18 @@ def joined(plans: Sequence[Plan], told: Sequence[Told], *, count: int, added: in
     return Joined(tuple(new), tuple(hastened), tuple(met))
 
 
+def of_group(plans_of: Sequence[Sequence[Plan]]) -> list[Plan]:
+    """The plans of events that join at the same moment, from those of each: the first of every kind.
+
+    One event may be skipped where another is told: who liked again is told of once, who likes for the first time too.
+    """
+    found: dict[tuple[object, ...], Plan] = {}
+    for plan in (plan for plans in plans_of for plan in plans):
+        outcome = "told" if plan.state in (State.WAITING, State.QUEUED) else (plan.state, plan.reason)
+        found.setdefault((plan.channel, plan.address, outcome), plan)
+    return list(found.values())
+
+
 def _until_milestone(plan: Plan, count: int, late_at: datetime) -> Plan:
     if plan.reason != Reason.GATHERING:
         return plan

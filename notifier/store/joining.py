@@ -145,7 +145,7 @@ class Joining:
     ) -> list[tuple[Told, Plan, str, int]]:
         first = group[0]
         found = gathering.joined(
-            first.plans,
+            gathering.of_group([one.plans for one in group]),
             before.get(notification.id, ()),
             count=notification.total,
             added=len(group),

@@ -1,5 +1,6 @@
 """The rules where they meet the rows: followers, milestones, caps, and taking back."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -42,7 +43,7 @@ def live(line: Line) -> list[str]:
         return sorted(connection.scalars(query))
 
 
-def likes(line: Line, people: range, **more: object) -> list[str]:
+def likes(line: Line, people: Iterable[int], **more: object) -> list[str]:
     return [line.accept("like.created", actor={"id": f"u{n}"}, **LIKE, **more) for n in people]
 
 
@@ -296,6 +297,23 @@ def test_the_same_thing_of_two_apps_does_not_fold(line: Line):
     line.app = new_id("app")
     line.plan(likes(line, range(1, 2)), gathering)
     assert [item.total for item in open_items(line)] == [1, 1]
+
+
+def test_who_likes_for_the_first_time_is_told_of_beside_one_who_likes_again(line: Line):
+    line.people("bob")
+    line.choose("bob", "like", email="instant")
+    gathering = line.planner_with(gather_scale=0.01)
+    line.plan(likes(line, range(2)), gathering)
+    line.clock.move(seconds=10)
+    line.deliver()
+    line.plan([line.accept("like.deleted", actor={"id": "u0"}, **LIKE)], gathering)
+    line.clock.move(seconds=10)
+    line.plan(likes(line, (0, 2)), gathering)
+    assert states(line) == [
+        (State.SENT, None),
+        (State.SKIPPED, Reason.ALREADY_TOLD),
+        (State.WAITING, Reason.GATHERING),
+    ]
 
 
 def test_a_deleted_post_takes_back_all_that_hangs_on_it_and_nothing_else(line: Line):

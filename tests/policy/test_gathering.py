@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from notifier.policy import milestones
 from notifier.policy.decide import decide
-from notifier.policy.gathering import Told, joined
+from notifier.policy.gathering import Told, joined, of_group
 from notifier.policy.words import Reason, State
 from tests.policy.people import BOB, NOON, case
 
@@ -69,3 +69,12 @@ def test_a_skip_is_recorded_once_for_each_reason():
     off = decide(case("like"), replace(BOB, reach={"feed": BOB.reach["feed"]}), NOON)
     before = [told(plan, open_=False) for plan in off]
     assert joined(off, before, count=1, added=1, late_at=None).new == ()
+
+
+def test_of_a_group_one_event_is_skipped_where_another_is_told():
+    heard = decide(replace(case("like"), told={BOB.id: frozenset({"email", "push"})}), BOB, NOON)
+    group = of_group([heard, PLANS, PLANS])
+    assert {(plan.channel, plan.state, plan.reason) for plan in group} == {
+        (plan.channel, plan.state, plan.reason) for plan in (*heard, *PLANS)
+    }
+    assert of_group([PLANS, PLANS]) == list(PLANS)

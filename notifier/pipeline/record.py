@@ -144,7 +144,8 @@ class Recorder:
         wait, tries_left = SHORTEST_WAIT, LAST_TRIES
         while True:
             try:
-                return self._database.transact(lambda tx: self._write(Outbox(tx), group))
+                # First: what is sent and not recorded would be sent again, should this process die.
+                return self._database.transact(lambda tx: self._write(Outbox(tx), group), first=True)
             except DatabaseAway as error:
                 tries_left -= self.stopping.is_set()
                 if not tries_left:
@@ -175,7 +176,7 @@ class Recorder:
             return
         until = time.monotonic() + self._lease.total_seconds()
         try:
-            self._database.transact(lambda tx: self._renew_all(Outbox(tx), claims))
+            self._database.transact(lambda tx: self._renew_all(Outbox(tx), claims), first=True)
         except (DatabaseAway, DBAPIError) as error:
             log.warning("claims not renewed, tried again soon: %s", error)
             return

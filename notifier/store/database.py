@@ -64,22 +64,25 @@ class Database:
                 yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that writes; commits at the end. Raises `DatabaseAway`."""
+    def write(self, *, first: bool = False) -> Iterator[Connection]:
+        """A transaction that writes, on SQLite before those that are not `first`; commits at the end.
+
+        Raises `DatabaseAway`.
+        """
         engine = self._engine(writes=True)
         # Large inserts are made by the driver's own means, which raise the driver's own errors.
-        with _away(), _driver_away(engine.dialect.loaded_dbapi), self._turn(), engine.begin() as connection:
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), self._turn(first=first), engine.begin() as connection:
             yield connection
 
-    def transact(self, work: Callable[[Connection], T]) -> T:
+    def transact(self, work: Callable[[Connection], T], *, first: bool = False) -> T:
         """Run `work` in one transaction, again where two transactions got into each other's way.
 
         `work` must have no effect besides the transaction. Raises `DatabaseAway`.
         """
         for _ in range(RUNS - 1):
-            with suppress(_Collided), self.write() as connection:
+            with suppress(_Collided), self.write(first=first) as connection:
                 return work(connection)
-        with self.write() as connection:
+        with self.write(first=first) as connection:
             return work(connection)
 
     @contextmanager
@@ -100,8 +103,8 @@ class Database:
         for key in [key for key in self._engines if key[0] == here]:
             self._engines.pop(key).dispose()
 
-    def _turn(self) -> AbstractContextManager[None]:
-        return self.turns.turn() if self.turns else nullcontext()
+    def _turn(self, *, first: bool = False) -> AbstractContextManager[None]:
+        return self.turns.turn(first=first) if self.turns else nullcontext()
 
     def _engine(self, *, writes: bool) -> Engine:
         # A connection must not cross a fork: two processes would read each other's answers.

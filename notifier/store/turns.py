@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 PATIENCE = 5.0  # seconds to wait for the lock
@@ -38,16 +38,26 @@ class Turns:
         self._rests_until = 0.0
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for this process's turn, and leave others theirs afterwards. Raises `NoTurn`."""
-        with self._in_order():
-            lock = self._locks.setdefault(os.getpid(), threading.Lock())
-            if not lock.acquire(timeout=PATIENCE):
-                raise NoTurn("others of this process write without a pause")
+    def turn(self, *, first: bool = False) -> Iterator[None]:
+        """Wait for this process's turn, and leave others theirs afterwards; the `first` go first. Raises `NoTurn`."""
+        with self._announced() if first or self.first else nullcontext():
+            lock = self._taken(gives_way=not (first or self.first))
             try:
                 yield from self._rested()
             finally:
                 lock.release()
+
+    def _taken(self, *, gives_way: bool) -> threading.Lock:
+        """The process's lock, taken when nobody who is first waits for it; for so long others give way."""
+        lock = self._locks.setdefault(os.getpid(), threading.Lock())
+        until = time.monotonic() + GIVE_WAY
+        while True:
+            if not lock.acquire(timeout=PATIENCE):
+                raise NoTurn("others of this process write without a pause")
+            if not gives_way or time.monotonic() > until or _is_free(self._file()):
+                return lock
+            lock.release()
+            _wait_a_little()
 
     def _rested(self) -> Iterator[None]:
         began = time.monotonic()
@@ -59,15 +69,9 @@ class Turns:
             self._rests_until = ended + min((ended - began) * REST, LONGEST_REST)
 
     @contextmanager
-    def _in_order(self) -> Iterator[None]:
-        """The first hold the file for all to see until they are done; the others wait while somebody holds it."""
+    def _announced(self) -> Iterator[None]:
+        """Hold the file for all to see, in this process and in others."""
         file = self._file()
-        if not self.first:
-            until = time.monotonic() + GIVE_WAY
-            while not _is_free(file) and time.monotonic() < until:
-                _wait_a_little()
-            yield
-            return
         fcntl.flock(file, fcntl.LOCK_SH)
         try:
             yield

@@ -238,11 +238,12 @@ def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path, folder: str)
     [
         "sqlite:////nowhere/at/all.db",
         "postgresql+psycopg://u:hunter2@127.0.0.1:1/d",
-        f"sqlite:///{__file__}",
+        "sqlite:///{folder}/letter.txt",
     ],
 )
-def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str):
-    database = Database(url)
+def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str, tmp_path: Path):
+    (tmp_path / "letter.txt").write_text("Dear all, this is no database. " * 100)
+    database = Database(url.format(folder=tmp_path))
     with pytest.raises(WrongSetting, match="DATABASE_URL must name one") as fault:
         bring_up_to_date(database)
     assert "hunter2" not in str(fault.value)

@@ -104,7 +104,7 @@ def _widen_notifications() -> None:
     op.add_column('notification_events', sa.Column('round', sa.Integer(), server_default='1', nullable=False))
     op.add_column('notification_events', sa.Column('undone_at', Utc(), nullable=True))
     op.execute(
-        "UPDATE notifications SET changed_at = opened_at, "
+        "UPDATE notifications SET changed_at = opened_at, ended_at = coalesce(ended_at, opened_at), "
         "total = (SELECT count(*) FROM notification_events e WHERE e.notification_id = notifications.id)"
     )
     op.execute(

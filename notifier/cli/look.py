@@ -18,6 +18,7 @@ from notifier.store.log import AttemptEntry, Books, Log
 
 PAGE = 200  # people
 MANY = 1_000  # people, unless one is asked for
+_BONDS = {"follow": "follows", "block": "blocks", "mute_actor": "mutes", "mute_object": "mutes"}
 
 
 @click.command()
@@ -108,7 +109,7 @@ def _besides(found: Explanation) -> Iterator[str]:
     if found.known.undone_by:
         yield f"It was taken back by {found.known.undone_by}."
     if bond:
-        yield f"It changes who hears of whom: {bond.user}, {bond.kind} {bond.other}{', no more' if bond.ends else ''}."
+        yield f"From then on {bond.user} {_BONDS[bond.kind]} {bond.other}{' no more' if bond.ends else ''}."
     for id_, type_ in found.took_back:
         yield f"It took back {id_}  {type_}"
     if not found.lines and not found.known.planned_at:

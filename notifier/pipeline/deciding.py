@@ -129,7 +129,8 @@ def _created(questions: Iterable[Question]) -> list[Question]:
 def _applies(undoing: Undoing, deletion: Event, kind: Kind, question: Question) -> bool:
     if is_later(deletion, question.event):
         return True
-    if not may_be_overtaken(deletion, question.event):
+    # Of who follows, blocks or mutes whom the latest word counts: a block must not fall to an old "unblock".
+    if question.kind.relation or not may_be_overtaken(deletion, question.event):
         return False
     return question.kind.name != kind.takes_back or not undoing.is_spent(deletion, question.event)
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 
 from sqlalchemy import Connection
 
@@ -20,7 +21,7 @@ from notifier.store.undoing import Correction, Undoing
 
 log = logging.getLogger(__name__)
 
-CHUNK = 100  # recipients in one transaction: some 500 rows, so that others need not wait for long
+CHUNK = 150  # recipients in one transaction: some 750 rows, so that others need not wait for long
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ class Planner:
             found = facts.followers(whom, after, asked)
             done = len(found) < asked
             after = found[-1] if found else after
-            users += [user for user in found if user != event.actor.id and user not in set(named)]
+            known_by_name = {event.actor.id, *named}
+            users += [user for user in found if user not in known_by_name]
         elif whom:
             done = False
         progress = Progress(event.id, unplanned.cursor + len(users), after, now if done else None)
@@ -135,9 +137,10 @@ class Planner:
 
 
 def _together(events: Sequence[Unplanned]) -> Sequence[Unplanned]:
-    """Those that go into one transaction: first all that happened, then each deletion by itself.
+    """Those that go into one transaction: what happened until the next deletion, or a deletion by itself.
 
     A deletion waits for the planners of what it takes back, so that it must hold nothing for which they could wait.
+    What comes behind it waits for it: who likes again must be known to have been told.
     """
-    happened = [one for one in events if not one.event.type.endswith(DELETED)]
+    happened = list(takewhile(lambda one: not one.event.type.endswith(DELETED), events))
     return happened or events[:1]

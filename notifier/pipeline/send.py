@@ -2,6 +2,7 @@
 
 import logging
 import random
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -76,6 +77,9 @@ class Sender:
         self._clock = clock
         self._replacing = tuple(name for name, channel in channels.items() if channel.replaces)
         self._perishable = {name: channel.perishable for name, channel in channels.items()}
+        # To word a message is Python alone: several threads at it would only take turns, and keep the one waiting that
+        # holds the database's lock.
+        self._wording = threading.Lock()
         self.stopping = recorder.stopping
 
     def send(self, ids: Sequence[str]) -> int:
@@ -137,7 +141,8 @@ class Sender:
             if self.stopping.is_set() or not self._recorder.holds(token):
                 return
             try:
-                message = channel.render(self._notice(one), self._clock())
+                with self._wording:
+                    message = channel.render(self._notice(one), self._clock())
             except Exception as fault:  # whatever a template does with its data, it fails this message alone
                 log.exception("delivery %s cannot be rendered", one.id)
                 self._recorder.put(self._unrendered(one, fault, token))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from hashlib import sha256
 
 from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY, next_digest_at
 from notifier.policy.catalogue import FOLLOWERS, Kind
@@ -11,6 +12,8 @@ from notifier.policy.quiet import QuietHours
 from notifier.policy.words import Cadence, Reason, State
 
 HOUR = timedelta(hours=1)
+APP = 12  # characters of an app's id, the random ones
+LONGEST_KEY = 320  # characters of what folds
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE = "block", "mute_actor", "mute_object", "mute_type"
 
@@ -119,15 +122,21 @@ def followed(event: Event, kind: Kind) -> str:
 
 
 def fold_key(event: Event, kind: Kind) -> str:
-    """What this event folds with for one recipient, "like:post-7"; empty where it stands alone."""
+    """What this event folds with for one recipient, "like:post-7@…"; empty where it stands alone.
+
+    It names the app: the ids of two apps may be the same.
+    """
     match kind.fold:
-        case "target":
-            return f"{kind.short}:{event.target.id}" if event.target else ""
+        case "target" if event.target:
+            thing = f":{event.target.id}"
         case "object":
-            return f"{kind.short}:{event.object.id}"
+            thing = f":{event.object.id}"
         case "recipient":
-            return kind.short
-    return ""
+            thing = ""
+        case _:
+            return ""
+    key = f"{kind.short}{thing}@{event.app[-APP:]}"
+    return key if len(key) <= LONGEST_KEY else sha256(key.encode()).hexdigest()
 
 
 def decide(case: Case, recipient: Recipient, now: datetime) -> list[Plan]:

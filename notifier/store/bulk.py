@@ -22,10 +22,12 @@ def insert_rows(connection: Connection, model: type[Base], rows: Sequence[Mappin
     assert isinstance(table, Table)  # noqa: S101 (declared as FromClause)
     on_postgresql = connection.dialect.name == "postgresql"
     converts = [_convert(table.c[name].type, on_postgresql=on_postgresql) for name in names]
-    values = [
-        [convert(row[name]) if convert else row[name] for name, convert in zip(names, converts, strict=True)]
-        for row in rows
+    # Column by column: a loop over rows in Python would look at each value twice.
+    columns = [
+        list(map(convert, column)) if convert else column
+        for convert, column in zip(converts, ([row[name] for row in rows] for name in names), strict=True)
     ]
+    values = list(zip(*columns, strict=True))
     cursor = connection.connection.cursor()
     if on_postgresql:
         _copy(cursor, table.name, names, values)

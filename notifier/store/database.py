@@ -66,7 +66,9 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; commits at the end. Raises `DatabaseAway`."""
-        with _away(), self._turn(), self._engine(writes=True).begin() as connection:
+        engine = self._engine(writes=True)
+        # Large inserts are made by the driver's own means, which raise the driver's own errors.
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), self._turn(), engine.begin() as connection:
             yield connection
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -149,8 +151,7 @@ def _away() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        kind = _Collided if getattr(error.orig, "sqlstate", None) in AGAIN else DatabaseAway
-        raise kind(_cause(error)) from error
+        raise _kind_of(error.orig)(_cause(error)) from error
     except NoTurn as error:
         raise DatabaseAway(str(error)) from error
     except PoolTimeout as error:
@@ -162,7 +163,11 @@ def _driver_away(driver: Any) -> Iterator[None]:
     try:
         yield
     except (driver.OperationalError, driver.InterfaceError) as error:
-        raise DatabaseAway(str(error)) from error
+        raise _kind_of(error)(str(error)) from error
+
+
+def _kind_of(error: BaseException | None) -> type[DatabaseAway]:
+    return _Collided if getattr(error, "sqlstate", None) in AGAIN else DatabaseAway
 
 
 def _cause(error: DBAPIError) -> str:

@@ -263,10 +263,11 @@ class Erasing:
         """Why others were not told of these events, and what those fold with that are about the person."""
         told = select(NotificationEvent.notification_id)
         self._rename(Delivery, Delivery.value, Delivery.notification_id.in_(told.where(_event_in(events))))
-        fold = Notification.fold.endswith(f":{self._person}", autoescape=True)
+        mark, new_mark = f":{self._person}@", f":{self._erasure.name}@"
+        fold = Notification.fold.contains(mark, autoescape=True)
         named = Notification.id.in_(told.where(_event_in(renamed)))
         for row in self._connection.execute(select(Notification.id, Notification.fold).where(named, fold)).all():
-            new = row.fold.removesuffix(self._person) + self._erasure.name
+            new = row.fold.replace(mark, new_mark)
             self._connection.execute(update(Notification).where(Notification.id == row.id).values(fold=new))
 
     def _rename(self, table: Any, column: Any, which: ColumnElement[bool]) -> None:

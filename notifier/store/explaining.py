@@ -132,6 +132,7 @@ class Explaining:
             select(
                 told.user_id,
                 told.undone_at,
+                Notification.undone_at.label("emptied_at"),
                 Delivery.id,
                 Delivery.type,
                 Delivery.channel,
@@ -148,6 +149,7 @@ class Explaining:
                 _CARRIER.state.label("carrier_state"),
                 _CARRIER.due_at.label("carrier_due_at"),
             )
+            .join(Notification, Notification.id == told.notification_id)
             .join(Delivery, tells, isouter=True)
             .join(_CARRIER, _CARRIER.id == Delivery.carried_by, isouter=True)
             .where(told.event_id == event, told.user_id.in_(sorted(users)))
@@ -176,8 +178,10 @@ def _line(row: AnyRow, deletion: str) -> Line:
         rule, value = "bundle", f"told together with others in {row.carried_by}"
         due_at = row.carrier_due_at if row.carrier_state == State.WAITING else None
     line = Line(row.user_id, row.channel, state, reason, rule, value, due_at, row.id, row.address_id)
-    # It was taken back before this went out: what went out, or will, tells of others.
-    if row.undone_at and state not in (State.SKIPPED, State.FAILED, State.CANCELLED):
+    # It was taken back before this went out: what went out, or will, tells of others. Where there were no others, what
+    # was not cancelled was on its way already, and told of this.
+    on_its_way = row.undone_at == row.emptied_at
+    if row.undone_at and not on_its_way and state not in (State.SKIPPED, State.FAILED, State.CANCELLED):
         late = row.sent_at is None or row.sent_at >= row.undone_at
         return taken_back(line, deletion) if late else line
     return line

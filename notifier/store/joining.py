@@ -14,7 +14,7 @@ from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
 from notifier.policy.words import Reason, State
 from notifier.store.models import Delivery, Notification, NotificationEvent
-from notifier.store.sql import AnyRow, among, insert
+from notifier.store.sql import AnyRow, among, insert, locked_all
 from notifier.store.types import new_id
 
 
@@ -67,7 +67,7 @@ class Joining:
 
     def _open(self, told: Sequence[Told]) -> dict[tuple[str, str], _Open]:
         rows = [self._row(next(group)) for _, group in groupby(told, key=attrgetter("user", "fold"))]
-        self._end_old(rows)
+        self._lock(rows)
         opening = insert(self._connection, Notification).values(rows)
         # The touched row stays locked until the commit: whoever claims of it waits, and then sees what joined.
         found = self._connection.execute(
@@ -82,17 +82,20 @@ class Joining:
         fresh = {row["id"] for row in rows}
         return {(row.user_id, row.fold): _Open(row.id, row.round, row.total, row.id in fresh) for row in found}
 
-    def _end_old(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._connection.execute(
-            update(Notification)
+    def _lock(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Lock those that are open, by their ids as whoever claims does, and end what is a day old."""
+        query = (
+            select(Notification.id, Notification.opened_at)
             .where(
                 among(self._connection, Notification.user_id, sorted({row["user_id"] for row in rows})),
                 among(self._connection, Notification.fold, sorted({row["fold"] for row in rows})),
                 Notification.ended_at.is_(None),
-                Notification.opened_at <= self._now - gathering.LONGEST,
             )
-            .values(ended_at=self._now)
+            .order_by(Notification.id)
         )
+        found = self._connection.execute(locked_all(self._connection, query)).all()
+        if old := [row.id for row in found if row.opened_at <= self._now - gathering.LONGEST]:
+            self._connection.execute(update(Notification).where(Notification.id.in_(old)).values(ended_at=self._now))
 
     def _row(self, one: Told) -> dict[str, Any]:
         return {
@@ -156,7 +159,7 @@ class Joining:
         self._connection.execute(
             update(Delivery)
             .where(Delivery.id == delivery, Delivery.state == State.WAITING, Delivery.due_at > due_at)
-            .values(due_at=due_at, wanted_at=due_at, rule="gather")
+            .values(due_at=due_at, wanted_at=due_at, rule="gather", value="a milestone is reached")
         )
 
 

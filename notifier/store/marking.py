@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, update
@@ -14,7 +14,6 @@ from notifier.store.models import Delivery, Notification
 from notifier.store.sql import locked_all
 
 MOST = 500  # items in one transaction
-_SHOWN = timedelta(milliseconds=1)  # people are told times in milliseconds, so that one means the whole of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +85,6 @@ class Marking:
 def _named(which: Which) -> ColumnElement[bool]:
     if which.before is None:
         return Notification.id.in_(which.ids)
-    end = which.before.replace(microsecond=which.before.microsecond // 1000 * 1000) + _SHOWN
-    return Notification.feed_at < end
+    # People are told times in milliseconds, so that one means the whole of it.
+    millisecond = which.before.microsecond // 1_000
+    return Notification.feed_at <= which.before.replace(microsecond=millisecond * 1_000 + 999)

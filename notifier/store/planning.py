@@ -16,7 +16,7 @@ from notifier.store.bulk import insert_rows
 from notifier.store.joining import Joining, Told
 from notifier.store.models import Delivery, Event, Notification, NotificationEvent, Relation, Tally
 from notifier.store.rows import happening
-from notifier.store.sql import among, insert, locked
+from notifier.store.sql import insert, locked, spanning
 from notifier.store.types import new_id
 
 FINAL = ("sent", "skipped", "cancelled", "failed", "bounced")
@@ -136,10 +136,12 @@ class Planning:
         """Which of these (event, person) are planned already. Nobody else plans these events meanwhile."""
         if not told:
             return set()
+        users = sorted({one.user for one in told})
+        # A range of the key besides: PostgreSQL would read all of a large event for each chunk of it.
         rows = self._connection.execute(
             select(NotificationEvent.event_id, NotificationEvent.user_id).where(
                 NotificationEvent.event_id.in_(sorted({one.event.id for one in told})),
-                among(self._connection, NotificationEvent.user_id, sorted({one.user for one in told})),
+                spanning(self._connection, NotificationEvent.user_id, users),
             )
         )
         return {(event, user) for event, user in rows}
@@ -214,10 +216,14 @@ def _numbered(rows: Sequence[dict[str, Any]], number: int | None) -> list[dict[s
 def tally(connection: Connection, channels: Iterable[str], now: datetime) -> None:
     """Count planned deliveries, one for each channel named, in the transaction that stores them."""
     day = now.date().isoformat()
-    for channel, count in sorted(Counter(channels).items()):
-        row = insert(connection, Tally).values(day=day, channel=channel, planned=count)
-        connection.execute(
-            row.on_conflict_do_update(
-                index_elements=["day", "channel"], set_={"planned": Tally.planned + row.excluded.planned}
-            )
+    counted = sorted(Counter(channels).items())
+    if not counted:
+        return
+    rows = insert(connection, Tally).values(
+        [{"day": day, "channel": name, "planned": count} for name, count in counted]
+    )
+    connection.execute(
+        rows.on_conflict_do_update(
+            index_elements=["day", "channel"], set_={"planned": Tally.planned + rows.excluded.planned}
         )
+    )

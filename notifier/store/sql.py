@@ -1,7 +1,7 @@
 """The few statements that both databases know and SQLAlchemy spells by dialect."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
@@ -68,3 +68,12 @@ def holds(connection: Connection, column: Any, octets: bytes) -> ColumnElement[b
     if connection.dialect.name == "postgresql":
         return func.position(sought.op("IN")(column)) > 0
     return func.instr(column, sought) > 0
+
+
+def spanning(connection: Connection, column: Any, texts: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a text column lies between the first and the last of these sorted texts, in the database's own order."""
+    if connection.dialect.name != "postgresql":
+        return column.between(texts[0], texts[-1])  # type: ignore[no-any-return]
+    each = func.unnest(literal(list(texts), ARRAY(String))).column_valued("each")
+    first, last = select(func.min(each)).scalar_subquery(), select(func.max(each)).scalar_subquery()
+    return column.between(first, last)  # type: ignore[no-any-return]

@@ -19,7 +19,8 @@ from notifier.web.items import item_shape, reader
 from notifier.web.parts import parts
 from notifier.web.problems import Problem
 from notifier.web.reading import checked_value, read
-from notifier.web.streams import LONGEST, Streams, TooManyStreams, mark_of, moment_of
+from notifier.web.stream import mark_of, moment_of
+from notifier.web.streams import LONGEST, Streams, TooManyStreams
 
 bp = Blueprint("feed", __name__, url_prefix="/v1")
 

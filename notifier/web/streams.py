@@ -8,11 +8,8 @@ import json
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -24,89 +21,21 @@ from notifier.store.database import Database, DatabaseAway
 from notifier.store.feed import Feed, FeedItem
 from notifier.store.people import People
 from notifier.web.items import item_shape, reader
+from notifier.web.stream import RELOAD, Known, Said, Stream
 
 log = logging.getLogger(__name__)
 
 POLL = 0.5  # seconds
 OVERLAP = timedelta(seconds=30)  # for transactions that commit late, and clocks that differ
-HEARTBEAT = 15.0  # seconds
 LONGEST = 3_600.0  # seconds of one stream; browsers come back by themselves
 MOST_CHANGES = 200  # told item by item; whoever has more to learn reads the feed anew
-MOST_WAITING = 250  # events that a slow reader lets pile up
 PER_PERSON = 5
-ALIVE = b": \n\n"
-BEGINNING = b"retry: 3000\n\n"
-RELOAD = ("reload", "{}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
-
-Known = Mapping[str, datetime]
-Said = tuple[str, str]  # the event's name, and its data
+# The first write to a connection whose other end is gone is taken, and a later one refused.
+PROBES, PROBE, PROBE_AGAIN = 3, 0.1, 1.0  # how often, and seconds
 
 
 class TooManyStreams(Exception):
     """This process holds as many streams as it may, or this person does."""
-
-
-@dataclass(slots=True, eq=False)
-class Stream:
-    """One open connection of a person's browser: iterate over it for what to send, and close it at the end.
-
-    `known` is what its reader knows to have changed lately; None until that was read.
-    """
-
-    user: str
-    ends_at: float  # monotonic
-    on_close: Callable[["Stream"], None]
-    known: Known | None = None
-    _waiting: deque[bytes] = field(default_factory=deque)
-    _news: threading.Condition = field(default_factory=threading.Condition)
-    _over: bool = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield BEGINNING
-        while (said := self._next()) is not None:
-            yield said
-
-    def say(self, events: Iterable[Said], at: datetime) -> None:
-        """Tell the reader; whoever goes on after `at` misses none of it."""
-        mark = mark_of(at)
-        said = [f"id: {mark}\nevent: {name}\ndata: {data}\n\n".encode() for name, data in events]
-        with self._news:
-            if len(self._waiting) + len(said) > MOST_WAITING:
-                # Its reader is slow, and would be told of what has long changed again.
-                self._waiting.clear()
-                said = [f"id: {mark}\nevent: {RELOAD[0]}\ndata: {RELOAD[1]}\n\n".encode()]
-            self._waiting.extend(said)
-            self._news.notify()
-
-    def touch(self) -> None:
-        """Send a sign of life: where nobody listens any more, the server finds out."""
-        with self._news:
-            self._waiting.append(ALIVE)
-            self._news.notify()
-
-    def end(self) -> None:
-        """Let its reader come back later."""
-        with self._news:
-            self._over = True
-            self._news.notify()
-
-    def close(self) -> None:
-        """Its reader is gone."""
-        self.end()
-        self.on_close(self)
-
-    def _next(self) -> bytes | None:
-        with self._news:
-            left = self.ends_at - time.monotonic()
-            if not self._waiting and not self._over and left > 0:
-                self._news.wait(min(HEARTBEAT, left))
-            if self._over or time.monotonic() >= self.ends_at:
-                return None
-            said = b"".join(self._waiting) or ALIVE
-            self._waiting.clear()
-            return said
 
 
 class Streams:
@@ -169,14 +98,23 @@ class Streams:
 
     def _probe(self, user: str) -> None:
         """Find out which of this person's streams nobody listens to any more: those of a page that was loaded again."""
-        for _ in range(3):
-            with self._lock:
-                theirs = [stream for stream in self._open if stream.user == user]
+        theirs = self._of(user)
+        now = time.monotonic()
+        # Not for each of those who come again and again: whoever waits here keeps others waiting.
+        if len(theirs) < PER_PERSON or any(now - stream.probed_at < PROBE_AGAIN for stream in theirs):
+            return
+        for _ in range(PROBES):
+            for stream in theirs:
+                stream.probed_at = now
+                stream.touch()
+            time.sleep(PROBE)
+            theirs = self._of(user)
             if len(theirs) < PER_PERSON:
                 return
-            for stream in theirs:
-                stream.touch()
-            time.sleep(0.1)
+
+    def _of(self, user: str) -> list[Stream]:
+        with self._lock:
+            return [stream for stream in self._open if stream.user == user]
 
     def _forget(self, stream: Stream) -> None:
         with self._lock:
@@ -263,20 +201,6 @@ class Streams:
         readers = {user: reader(user, people.profile(user), self._word) for user in changes}
         items = Feed(connection, self._catalogue).items(ids)
         return {item.id: _said(item, lambda one: item_shape(one, readers[one.user])) for item in items}
-
-
-def mark_of(at: datetime) -> str:
-    """A moment as the `id` of an event."""
-    return str((at - _EPOCH) // _TICK)
-
-
-def moment_of(mark: str) -> datetime | None:
-    """The moment of an event's `id`; None where it is none of ours."""
-    if not (mark.isascii() and mark.isdigit()):
-        return None
-    with suppress(OverflowError, ValueError):
-        return _EPOCH + int(mark) * _TICK
-    return None
 
 
 def _said(item: FeedItem, shape: Callable[[FeedItem], dict[str, Any]]) -> Said:

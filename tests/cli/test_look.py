@@ -56,7 +56,7 @@ def test_why_tells_of_an_own_act_on_every_channel(service: Stack, terminal: Term
 def test_why_says_that_nobody_was_to_be_told_and_what_was_changed_instead(service: Stack, terminal: Terminal):
     event = service.post({"type": "block.created", "data": {"actor": {"id": "zoe"}, "object": {"id": "yuri"}}})
     eventually(lambda: "Nobody was to be told" in terminal.done("why", event))
-    assert "zoe, block yuri" in terminal.done("why", event)
+    assert "From then on zoe blocks yuri." in terminal.done("why", event)
 
 
 def test_why_as_json_is_what_the_api_answers(service: Stack, terminal: Terminal):

@@ -101,6 +101,7 @@ class Line:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.app = APP
         self.clock = Clock()
         self.post = PostOffice(self.clock)
         # Without caps: those who want many messages at once would wait for an hour.
@@ -155,7 +156,7 @@ class Line:
     def accept_raw(self, body: bytes, type_: str = "comment.created", *, at: datetime | None = None) -> str:
         event, now = new_id("evt"), self.clock()
         times = {"occurred_at": at or now, "accepted_at": now, "due_at": now + timedelta(seconds=2)}
-        Intake(self.database).accept(NewEvent(event, APP, event, b"h" * 32, type_, *_named(body), body, **times))
+        Intake(self.database).accept(NewEvent(event, self.app, event, b"h" * 32, type_, *_named(body), body, **times))
         return event
 
     def rhythm(self, person: str, **columns: object) -> None:

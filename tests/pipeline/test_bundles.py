@@ -17,7 +17,7 @@ from notifier.store.operate import Operate
 from notifier.store.people import People
 from notifier.store.sql import AnyRow
 from notifier.store.types import new_id
-from tests.pipeline.line import LEASE, Letter, Line, at_once
+from tests.pipeline.line import APP, LEASE, Letter, Line, at_once
 
 NIGHT = datetime(2026, 11, 21, 23, tzinfo=UTC)
 MORNING = datetime(2026, 11, 22, 7, tzinfo=UTC)
@@ -93,7 +93,7 @@ def test_twelve_things_of_a_night_go_out_as_one_mail_that_lists_them_all(night: 
 def test_several_of_one_fold_are_one_notice(night: Line):
     night.plan([comment(night, f"u{n}", "post-1") for n in range(3)])
     [letter] = morning(night)
-    assert (letter.notice.items, letter.notice.group) == ((), "comment:post-1")
+    assert (letter.notice.items, letter.notice.group) == ((), f"comment:post-1@{APP[-12:]}")
     assert [event.actor.id for event in letter.notice.events] == ["u0", "u1", "u2"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from notifier.app.home import CATALOGUE
 from notifier.pipeline.deciding import Deciding, PlanSettings
@@ -16,7 +16,7 @@ from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.policy.explaining import Line as Told
 from notifier.policy.words import Reason, State
 from notifier.store.explaining import Explaining
-from notifier.store.models import Address, Preference, Relation, User
+from notifier.store.models import Address, Delivery, Preference, Relation, User
 from notifier.store.sql import insert
 from notifier.store.types import new_id
 from tests.pipeline.line import Line
@@ -315,6 +315,22 @@ def test_what_was_taken_back_says_by_what_and_the_deletion_says_what_it_took_bac
     assert ("bob", "email", State.CANCELLED, Reason.TAKEN_BACK) in brief(stored(line, event))
     found = stored(line, deletion)
     assert (found.took_back, found.lines) == ([(event, "like.created")], [])
+
+
+def test_what_was_on_its_way_when_it_was_taken_back_was_sent_and_says_so(line: Line):
+    line.people("bob")
+    event = line.comments(1)[0]
+    plan(line, event)
+    with line.database.write() as connection:
+        connection.execute(text("UPDATE deliveries SET state='sending', last_round=1 WHERE channel='email'"))
+    line.clock.move(seconds=1)
+    plan(line, line.accept("comment.deleted"))
+    line.clock.move(seconds=1)
+    with line.database.write() as connection:
+        sent = update(Delivery).where(Delivery.channel == "email").values(state=State.SENT, sent_at=line.clock())
+        connection.execute(sent)
+    assert stored(line, event).known.undone_by
+    assert ("bob", "email", State.SENT, None) in brief(stored(line, event))
 
 
 def test_a_dry_run_of_a_deletion_says_what_it_would_take_back(line: Line):

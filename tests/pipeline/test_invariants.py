@@ -86,7 +86,10 @@ def live(line: Line, name: str) -> dict[str, str]:
             .join(Notification, Notification.id == NotificationEvent.notification_id)
             .where(NotificationEvent.user_id.endswith(name), NotificationEvent.undone_at.is_(None))
         )
-        return {f"{event}/{user.removesuffix(name)}": fold.removesuffix(name) for event, user, fold in rows}
+        return {
+            f"{event}/{user.removesuffix(name)}": fold.partition("@")[0].removesuffix(name)
+            for event, user, fold in rows
+        }
 
 
 @SOME

@@ -11,6 +11,7 @@ from notifier.pipeline import plan as planning_step
 from notifier.policy.words import Reason, State
 from notifier.store.models import Notification, NotificationEvent, Relation
 from notifier.store.sql import AnyRow
+from notifier.store.types import new_id
 from tests.pipeline.line import Line, at_once
 
 LIKE = {"object": {"id": "post-1", "type": "post", "owner": "bob"}}
@@ -129,6 +130,16 @@ def test_a_block_or_mute_silences_and_its_end_lets_speak_again(line: Line, type_
     line.plan([line.accept("comment.created", target=LIKE["object"])])
     assert states(line)[1:] == [(State.QUEUED, None)]
     assert line.books().balanced
+
+
+def test_a_block_right_behind_the_end_of_one_that_never_was_holds(line: Line):
+    line.people("bob")
+    troll = {"id": "ana", "type": "person"}
+    line.plan([line.accept("block.deleted", actor={"id": "bob"}, object=troll)])
+    line.clock.move(seconds=1)
+    line.plan([line.accept("block.created", actor={"id": "bob"}, object=troll)])
+    line.plan([line.accept("comment.created", target=LIKE["object"])])
+    assert states(line) == [(State.SKIPPED, Reason.BLOCKED)]
 
 
 # --- milestones and caps
@@ -266,6 +277,26 @@ def test_who_was_told_of_a_like_is_not_told_of_the_same_like_again(line: Line):
     line.plan(likes(line, range(1)))
     assert states(line) == [(State.SENT, None), (State.SKIPPED, Reason.ALREADY_TOLD)]
     assert len(open_items(line)) == 1  # the feed tells what is
+
+
+def test_an_unlike_and_the_same_like_again_planned_together_tell_nobody_again(line: Line):
+    line.people("bob")
+    line.choose("bob", "like", email="instant")
+    line.sender.send([one.id for one in line.plan(likes(line, range(1)))])
+    line.clock.move(seconds=10)
+    unlike = line.accept("like.deleted", actor={"id": "u0"}, **LIKE)
+    line.clock.move(seconds=10)
+    line.plan([unlike, *likes(line, range(1))])
+    assert states(line) == [(State.SENT, None), (State.SKIPPED, Reason.ALREADY_TOLD)]
+
+
+def test_the_same_thing_of_two_apps_does_not_fold(line: Line):
+    line.people("bob")
+    gathering = line.planner_with(gather_scale=1)
+    line.plan(likes(line, range(1)), gathering)
+    line.app = new_id("app")
+    line.plan(likes(line, range(1, 2)), gathering)
+    assert [item.total for item in open_items(line)] == [1, 1]
 
 
 def test_who_likes_for_the_first_time_is_told_of_beside_one_who_likes_again(line: Line):

@@ -91,9 +91,9 @@ def test_scale_zero_gathers_nothing():
 
 
 def test_likes_fold_by_their_object_comments_by_their_post_follows_by_the_person():
-    assert fold_key(happened("like.created", object={"id": "post-7"}), kind("like")) == "like:post-7"
-    assert fold_key(happened("comment.created", target={"id": "post-7"}), kind("comment")) == "comment:post-7"
-    assert fold_key(happened("follow.created"), kind("follow")) == "follow"
+    assert fold_key(happened("like.created", object={"id": "post-7"}), kind("like")) == "like:post-7@app_1"
+    assert fold_key(happened("comment.created", target={"id": "post-7"}), kind("comment")) == "comment:post-7@app_1"
+    assert fold_key(happened("follow.created"), kind("follow")) == "follow@app_1"
     assert fold_key(happened("mention.created"), kind("mention")) == ""
 
 

@@ -148,6 +148,12 @@ def test_what_was_seen_stays_unread_and_is_unseen_when_news_joins(api: Api, bob:
     assert (item["seen_at"], item["count"]) == (None, 2)
 
 
+@pytest.mark.parametrize("before", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_the_ends_of_time_are_moments_too(api: Api, bob: str, before: str):
+    liked(api, bob)
+    assert api.call("POST", f"{bob}/feed/read", {"before": before}).get_json()["read"] == int(before > "2026")
+
+
 @pytest.mark.parametrize("act", ["read", "seen"])
 @pytest.mark.parametrize(
     ("body", "faults"),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from notifier.supervisor import ports
+from notifier.web.streams import PROBE_AGAIN
 from tests.stack import Reply, Stack, comment, eventually
 
 
@@ -133,6 +134,7 @@ def test_streams_take_no_request_s_place_and_are_limited_themselves(narrow: Stac
     refused(narrow, "dan", token_of(narrow, "dan"))  # the eighth of all
     for _ in range(20):
         assert unread(narrow) == 0
+    time.sleep(PROBE_AGAIN)
     for browser in browsers[:5]:
         browser.leave()  # as when a page is loaded again: its streams are still thought to be open
     again = [Browser(url, "bob", bob) for _ in range(3)]

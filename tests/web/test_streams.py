@@ -12,22 +12,13 @@ from sqlalchemy import insert, text
 
 from notifier.channels.wording import BUILT_IN
 from notifier.policy.decide import BLOCK
-from notifier.store.database import Database
+from notifier.store.database import Database, DatabaseAway
 from notifier.store.marking import Marking, Which
 from notifier.store.models import Notification
 from notifier.store.types import new_id
-from notifier.web.streams import (
-    ALIVE,
-    BEGINNING,
-    MOST_CHANGES,
-    MOST_WAITING,
-    PER_PERSON,
-    Stream,
-    Streams,
-    TooManyStreams,
-    mark_of,
-    moment_of,
-)
+from notifier.web.stream import ALIVE, BEGINNING, MOST_WAITING, Stream, mark_of, moment_of
+from notifier.web.streams import MOST_CHANGES, PER_PERSON, Streams, TooManyStreams
+from tests.conftest import Postgres
 from tests.pipeline.line import START, Line
 from tests.stack import eventually
 
@@ -59,6 +50,10 @@ class Scene:
 @pytest.fixture
 def scene(database_url: str) -> Iterator[Scene]:
     """Bob, and streams on each kind of database."""
+    yield from scenery(database_url)
+
+
+def scenery(database_url: str) -> Iterator[Scene]:
     database = Database(database_url, threads=8)
     line = Line(database)
     line.planner = line.planner_with(gather_scale=1)
@@ -289,3 +284,31 @@ def test_the_database_is_asked_only_while_somebody_listens(scene: Scene):
     heard(again)
     scene.likes("ana")
     assert names(heard(again)) == ["item", "unread"]
+
+
+def test_where_nothing_happens_a_sign_of_life_comes(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("notifier.web.stream.HEARTBEAT", 0.05)
+    stream = scene.open()
+    heard(stream)
+    said = iter(stream)
+    assert [next(said) for _ in range(3)] == [BEGINNING, ALIVE, ALIVE]
+
+
+@pytest.fixture
+def away(postgres: Postgres) -> Iterator[Scene]:
+    """A scene on a database that can be away."""
+    yield from scenery(postgres.migrated())
+
+
+def test_streams_outlive_a_database_that_is_away(away: Scene, postgres: Postgres):
+    stream = away.open()
+    heard(stream)
+    url = away.line.database.url
+    postgres.close_doors(url)
+    time.sleep(1.2)
+    with pytest.raises(DatabaseAway):
+        away.open("eve")
+    postgres.open_doors(url)
+    away.likes("ana")
+    assert names(heard(stream)) == ["item", "unread"]
+    away.open("eve")

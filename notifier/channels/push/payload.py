@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from notifier.channels import Notice
 from notifier.channels.push.encoder import LARGEST
 from notifier.channels.wording import BUILT_IN, Wording, Writer
+from notifier.languages import Language
 
 AIM = 2048  # octets: Mozilla's Android bridge may hold only 2,744 of ciphertext
 BODY, TITLE = 600, 300  # octets, more than a phone shows
@@ -42,11 +43,11 @@ def payload(notice: Notice, writer: Writer = BUILT_IN) -> bytes:
     """
     words = writer.word(notice)
     note = _note(words, short=is_short(notice))
-    octets = _encoded(notice, note, words.lang)
+    octets = _encoded(notice, note, words.language)
     for smaller, limit in _STEPS:
         if len(octets) > limit:
             note = smaller(note, len(octets) - limit)
-            octets = _encoded(notice, note, words.lang)
+            octets = _encoded(notice, note, words.language)
     return octets
 
 
@@ -103,13 +104,13 @@ def _note(words: Wording, *, short: bool) -> Note:
     return replace(note, body=cut(words.excerpt, BODY), icon=_link(words.avatar), image=_link(words.image))
 
 
-def _encoded(notice: Notice, note: Note, lang: str) -> bytes:
+def _encoded(notice: Notice, note: Note, language: Language) -> bytes:
     shown = {
         "title": note.title,
         "body": note.body,
         "navigate": note.navigate,
-        "lang": lang,
-        "dir": "auto",
+        "lang": language.lang,
+        "dir": language.direction,
         "icon": note.icon,
         "image": note.image,
         "tag": topic(notice),

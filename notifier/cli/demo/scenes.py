@@ -11,6 +11,7 @@ from notifier.cli.demo.stage import Stage
 from notifier.cli.demo.story import SITE, Post
 
 CUT_SHORT = "Gathering takes two minutes; it is cut short here."
+NOT_GATHERED = "This service gathers nothing (GATHER_SCALE=0), so that each is told by itself."
 NIGHT, MORNING = "22:00", "07:00"
 DEEPEST = 2  # o'clock: somewhere it is always the middle of the night
 # It is night for one of them at any time.
@@ -44,7 +45,7 @@ def viral(stage: Stage) -> Told:
     post = stage.thing(ana, "Sunset")
     likers = [stage.passer(CROWD[number % len(CROWD)], number) for number in range(120)]
     says = {
-        1: f"The first like. ({CUT_SHORT})",
+        1: "The first like.",
         10: "Nine more. They gather, and become one push that replaces the one before.",
         22: "Twelve more. After the 10th only the 25th, 50th, 100th, 1,000th … are told.",
         60: "38 more. Past the 25th it is told again, and that push tells of all.",
@@ -55,8 +56,8 @@ def viral(stage: Stage) -> Told:
         for liker in likers[done:count]:
             stage.act("like", liker, object=post.as_thing())
         done = count
-        stage.hurry()
-        yield said
+        hurried = _hurry(stage)
+        yield f"{said} {hurried}" if count == 1 else said
 
 
 def night(stage: Stage) -> Told:
@@ -101,12 +102,12 @@ def unlike(stage: Stage) -> Told:
     first, other = stage.thing(ana, "Sunset"), stage.thing(ana, "The hill")
     ben, cara = stage.passer("Ben"), stage.passer("Cara")
     stage.act("like", ben, object=first.as_thing())
-    stage.hurry()
+    hurried = _hurry(stage)
     stage.act("unlike", ben, object=first.as_thing())
     stage.settle()
     stage.act("like", ben, object=first.as_thing())
     stage.hurry()
-    yield f"Ben likes a post, takes it back, and likes it again: one push, not two. ({CUT_SHORT})"
+    yield f"Ben likes a post, takes it back, and likes it again: one push, not two. {hurried}"
     stage.act("unlike", cara, ago=1, object=first.as_thing())
     stage.settle()
     stage.act("like", cara, ago=2, object=first.as_thing())
@@ -171,6 +172,11 @@ def sleeper_at(now: datetime) -> tuple[str, str]:
 def _sleeper(stage: Stage) -> Person:
     name, zone = sleeper_at(datetime.now(UTC))
     return stage.person(name, zone, quiet_hours={"start": NIGHT, "end": MORNING})
+
+
+def _hurry(stage: Stage) -> str:
+    """Let what gathers go out now; gives what is to be said about that."""
+    return f"({CUT_SHORT if stage.hurry() else NOT_GATHERED})"
 
 
 def _city(person: Person) -> str:

@@ -59,7 +59,7 @@ def test_a_comment_shows_who_and_what_and_leads_there():
             "body": "What a sky!",
             "navigate": "https://app.example/p/7#c1",
             "lang": "en",
-            "dir": "auto",
+            "dir": "ltr",
             "icon": "https://app.example/ben.png",
             "image": "https://app.example/7.jpg",
             "tag": topic(notice()),
@@ -73,7 +73,7 @@ def test_it_names_the_language_that_its_words_are_in():
     said = {locale: shown(notice(person=Person("ann", "Ann", locale))) for locale in ("ar-EG", "fr", "ja")}
     assert {locale: one["lang"] for locale, one in said.items()} == {"ar-EG": "ar", "fr": "en", "ja": "ja"}
     assert said["ja"]["title"] == "Benさんがあなたの投稿にコメントしました：Sunset"
-    assert {one["dir"] for one in said.values()} == {"auto"}
+    assert {locale: one["dir"] for locale, one in said.items()} == {"ar-EG": "rtl", "fr": "ltr", "ja": "ltr"}
 
 
 def test_a_summary_shows_how_many_and_the_first_three():

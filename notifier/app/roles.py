@@ -17,6 +17,7 @@ from sqlalchemy.orm import configure_mappers
 
 from notifier import scheduler, tasks
 from notifier.app.parts import Parts
+from notifier.app.patience import PatientWorker
 from notifier.app.stopping import when_stopped
 from notifier.catchers import smtp
 from notifier.policy.queues import QUEUES
@@ -37,7 +38,6 @@ LATE = (
     "celery.worker.components",
     "celery.worker.consumer",
     "celery.worker.strategy",
-    "gunicorn.workers.gthread",
     "kombu.transport.redis",
 )
 FORMAT = "%(asctime)s %(levelname)-7s %(processName)s %(name)s: %(message)s"
@@ -80,7 +80,7 @@ def run_web(parts: Parts, bind: str) -> None:
         lambda: served(parts),
         {
             "bind": [bind],
-            "worker_class": "gthread",
+            "worker_class": PatientWorker,
             "workers": 1,
             "threads": parts.settings.WEB_THREADS + parts.settings.FEED_STREAMS,
             "keepalive": 30,

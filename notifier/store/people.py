@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
+from notifier.policy.words import Reason
+from notifier.store.holding import look_again
 from notifier.store.models import Address, User
 from notifier.store.sql import AnyRow, insert
 from notifier.store.types import new_id
@@ -62,9 +64,7 @@ class People:
 
     def save(self, user: str, changes: Mapping[str, str], now: datetime) -> None:
         """Make the person, or change what is given: `name`, `locale`, `timezone`."""
-        row = {"name": "", "locale": "en", "timezone": "UTC", **changes}
-        made = insert(self._connection, User).values(id=user, created_at=now, updated_at=now, **row)
-        self._connection.execute(made.on_conflict_do_update(index_elements=["id"], set_={**changes, "updated_at": now}))
+        self.save_all({user: changes}, now)
 
     def save_all(self, changes: Mapping[str, Mapping[str, str]], now: datetime) -> None:
         """`save` for many people at once, each with changes of their own."""
@@ -76,6 +76,7 @@ class People:
             made.on_conflict_do_update(index_elements=["id"], set_={"updated_at": now}),
             [{"id": user, "created_at": now, "updated_at": now} for user in sorted(changes)],
         )
+        self._look_again({user: one["timezone"] for user, one in changes.items() if "timezone" in one}, now)
         alike: dict[tuple[str, ...], list[dict[str, str]]] = {}
         for user, changed in changes.items():
             row = {"user": user} | {f"new_{name}": value for name, value in changed.items()}
@@ -84,6 +85,12 @@ class People:
             if names:
                 new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
                 self._connection.execute(update(User).where(User.id == bindparam("user")).values(new), rows)
+
+    def _look_again(self, zones: Mapping[str, str], now: datetime) -> None:
+        """Whoever moves to another zone has other quiet hours at once. They must be locked."""
+        rows = self._connection.execute(select(User.id, User.timezone).where(User.id.in_(sorted(zones))))
+        moved = {row.id for row in rows if row.timezone != zones[row.id]}
+        look_again(self._connection, moved, Reason.QUIET_HOURS, now)
 
     def set_mailbox(self, user: str, email: str, now: datetime) -> None:
         """The person's one mail address. The same address again does not revive one that is gone for good."""

@@ -1,19 +1,40 @@
 """Taking turns: so many requests at once are answered, however many threads the server has for streams beside them."""
 
+import re
 import threading
 from collections.abc import Iterable
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 from notifier.web.paths import Wsgi
 
 
 class InTurn:
-    """Lets `most` requests at once into the app, until they have their answer; what is streamed then takes no turn."""
+    """Lets `most` requests at once into the app, until they have their answer; what is streamed then takes no turn.
 
-    def __init__(self, app: Wsgi, most: int) -> None:
+    A body of at most `largest` bytes is there before its turn begins: who sends it slowly keeps nobody waiting.
+    """
+
+    def __init__(self, app: Wsgi, most: int, largest: int) -> None:
         self._app = app
+        self._largest = largest
         self._turns = threading.Semaphore(most)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        octets = self._octets(environ)
+        if octets:
+            environ["wsgi.input"] = BytesIO(_body(environ["wsgi.input"], octets))
         with self._turns:
             return self._app(environ, start_response)
+
+    def _octets(self, environ: dict[str, Any]) -> int:
+        """How many to read: none of a body that is larger, which is often refused unread, or that tells no length."""
+        length = environ.get("CONTENT_LENGTH") or ""
+        return int(length) if re.fullmatch("[0-9]{1,9}", length) and int(length) <= self._largest else 0
+
+
+def _body(sent: IO[bytes], octets: int) -> bytes:
+    try:
+        return sent.read(octets)
+    except OSError:
+        return b""  # it broke off: the app finds less than was announced, and says so

@@ -404,6 +404,14 @@ def test_whoever_ends_their_quiet_hours_gets_what_they_held_at_once_and_in_one_m
     assert night.books().balanced
 
 
+def test_whoever_moves_to_a_zone_where_it_is_day_gets_what_the_night_held(night: Line):
+    held(night, 3)
+    with night.database.write() as connection:
+        People(connection).save("bob", {"timezone": "Pacific/Honolulu"}, night.clock())
+    [letter] = night.deliver()
+    assert told(letter) == ["u00", "u01", "u02"]
+
+
 def test_other_quiet_hours_hold_what_the_former_ones_held(night: Line):
     held(night, 3)
     night.wish("bob", quiet_hours="22:00–09:00")

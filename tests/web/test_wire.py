@@ -5,12 +5,15 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from notifier.app.patience import PATIENCE
 from notifier.channels.push import new_private_key
 from notifier.supervisor import ports
 from tests.stack import ROOT, eventually
@@ -24,9 +27,9 @@ class Wire:
     port: int
     api: Api
 
-    def say(self, *parts: bytes, more: bool = False) -> tuple[int, dict[str, object]]:
+    def say(self, *parts: bytes, more: bool = False, timeout: float = 10) -> tuple[int, dict[str, object]]:
         """Send the octets as they are; `more` keeps our side open. The status and the JSON body of the answer."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
             for part in parts:
                 connection.sendall(part)
             if not more:
@@ -47,6 +50,7 @@ class Wire:
 
 
 GUNICORN = ("gunicorn", "--worker-class", "gthread", "--threads", "4", "--no-control-socket", "wsgi:app")
+PATIENT = "notifier.app.patience.PatientWorker"
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +60,23 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """The server of `notifier up` with four threads, of which one at a time answers."""
+    server = [PATIENT if word == "gthread" else word for word in GUNICORN]
+    yield from _serving(tmp_path_factory.mktemp("data"), *server, WEB_THREADS="1")
+
+
+@pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     """The server of `notifier web`."""
     yield from _serving(tmp_path_factory.mktemp("data"), "notifier", "web")
 
 
-def _serving(folder: Path, *module: str) -> Iterator[Wire]:
+def _serving(folder: Path, *module: str, **more: str) -> Iterator[Wire]:
     api = Api(make_parts(folder)).migrate()
     with ports.listen("127.0.0.1", 0) as found:
         port = found.getsockname()[1]
-    settings = {"DATA_DIR": str(folder), "SECRET_KEY": "x" * 48, "VAPID_PRIVATE_KEY": new_private_key()}
+    settings = {"DATA_DIR": str(folder), "SECRET_KEY": "x" * 48, "VAPID_PRIVATE_KEY": new_private_key()} | more
     command = [sys.executable, "-m", *module, "--bind", f"127.0.0.1:{port}"]
     with (folder / "web.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=log, stderr=log)
@@ -89,6 +100,21 @@ def chunked(body: bytes, size: int = 8192) -> bytes:
 
 
 EVENT = json.dumps(like()).encode()
+
+
+@contextmanager
+def half_bodies(wire: Wire, count: int) -> Iterator[None]:
+    """So many connections that announce a body and send no more than its beginning."""
+    with ExitStack() as opened:
+        for _ in range(count):
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", wire.port)))
+            connection.sendall(wire.head("POST", "/v1/hooks/app_x", Content_Length="1000") + b"{")
+        time.sleep(0.2)  # until each has a thread
+        yield
+
+
+def posted(wire: Wire, timeout: float = 10) -> int:
+    return wire.say(wire.head("POST", "/v1/events", Content_Length=str(len(EVENT))), EVENT, timeout=timeout)[0]
 
 
 def test_a_body_in_chunks_is_read(wire: Wire):
@@ -152,6 +178,18 @@ def test_the_longest_id_comes_through_the_real_server(wire: Wire):
     longest = "%F0%9F%98%80" * 255
     status, body = wire.say(wire.head("PUT", f"/v1/users/{longest}/preferences", Content_Length="12"), b'{"types":{}}')
     assert status == 200, body
+
+
+def test_who_sends_half_a_body_keeps_nobody_waiting(narrow: Wire):
+    began = time.monotonic()
+    with half_bodies(narrow, 3):
+        assert posted(narrow) == 202
+    assert time.monotonic() - began < PATIENCE / 2
+
+
+def test_who_sends_half_a_body_on_every_thread_is_not_waited_for_without_end(narrow: Wire):
+    with half_bodies(narrow, 8):
+        assert posted(narrow, timeout=3 * PATIENCE) == 202
 
 
 def test_an_absolute_address_in_the_request_line_is_understood(wire: Wire):

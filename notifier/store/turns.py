@@ -43,7 +43,8 @@ class Turns:
         with self._announced() if first or self.first else nullcontext():
             lock = self._taken(gives_way=not (first or self.first))
             try:
-                yield from self._rested()
+                with self._rested():
+                    yield
             finally:
                 lock.release()
 
@@ -59,6 +60,7 @@ class Turns:
             lock.release()
             _wait_a_little()
 
+    @contextmanager
     def _rested(self) -> Iterator[None]:
         began = time.monotonic()
         time.sleep(max(0.0, self._rests_until - began))
@@ -78,12 +80,25 @@ class Turns:
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
 
-    def _file(self) -> int:
-        pid, file = getattr(self._files, "mine", (0, 0))
-        if pid != os.getpid():
-            file = _opened(self._path)
-            self._files.mine = (os.getpid(), file)
-        return file
+    def _file(self) -> "_File":
+        mine: tuple[int, _File] | None = getattr(self._files, "mine", None)
+        if mine is None or mine[0] != os.getpid():
+            mine = self._files.mine = (os.getpid(), _File(_opened(self._path)))
+        return mine[1]
+
+
+class _File:
+    """An open file of one thread: a lock of this kind belongs to who opened it. Closed when the thread has gone."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        """What the system calls it."""
+        return self._number
+
+    def __del__(self) -> None:
+        os.close(self._number)
 
 
 def _opened(path: Path) -> int:
@@ -107,7 +122,7 @@ def take_write_lock(execute: Callable[[str], object], busy: type[Exception]) -> 
         _wait_a_little()
 
 
-def _is_free(file: int) -> bool:
+def _is_free(file: _File) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

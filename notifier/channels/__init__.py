@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from notifier.policy.events import Event
 from notifier.policy.outcomes import Outcome
+from notifier.policy.words import Cadence
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Digest:
+    """Which digest a message is: hourly, daily or weekly, and the hour that it is for (aware UTC)."""
+
+    cadence: Cadence
+    wanted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """All that a channel needs to word one delivery: what happened, to whom it is told, and the stable names."""
 
@@ -54,7 +63,9 @@ class Notice:
     earlier_events: int = 0  # before `events`, too many to be handed over
     earlier_actors: int = 0  # people who acted in those alone
     last_code: str = ""  # the provider's code of the try before; empty on the first
-    items: tuple["Notice", ...] = ()  # of a summary: what it tells of, newest first, each of another type or group
+    # Of a summary or digest: what it tells of, each of another type or group; a digest's in the order of its concern.
+    items: tuple["Notice", ...] = ()
+    digest: Digest | None = None  # set on a digest, which has items even where it tells of one thing only
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,54 @@
+"""The table of digests: what waits for a person's hour, and what was sent in each."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from notifier.policy.words import Cadence
+from notifier.store.models.base import Base
+from notifier.store.types import Key
+
+OPEN = text("state = 'open'")
+UNBUILT = text("state IN ('open', 'due')")
+
+
+class Digest(Base):
+    """One digest of a person on a channel, from the first thing that waits for it until it was built.
+
+    open ──its hour──▶ due ──a worker──▶ built, or empty
+      └── skipped by the person
+
+    `period` is the local date that it is for, of an hourly one the hour in UTC: each comes once. `due_at` is the one
+    timer: open, and it is to be built then; due, and the bell rung again then. `wanted_at` is the hour it is for.
+    `items` freezes what it tells when it is built: JSON, the ids of its deliveries in the order in which they are told.
+    """
+
+    __tablename__ = "digests"
+    __table_args__ = (
+        # The period before the channel: whoever opens one asks which periods of today and later are used up.
+        UniqueConstraint("user_id", "period", "channel", "cadence"),
+        Index(
+            "digests_open",
+            "user_id",
+            "channel",
+            "cadence",
+            unique=True,
+            postgresql_where=OPEN,
+            sqlite_where=OPEN,
+        ),
+        # The tick asks every minute who is due, among a million people who are not.
+        Index("digests_due", "due_at", postgresql_where=UNBUILT, sqlite_where=UNBUILT),
+    )
+
+    id: Mapped[str] = mapped_column(Key("dig"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(255))
+    channel: Mapped[str] = mapped_column(String(16))
+    cadence: Mapped[Cadence] = mapped_column(String(16))
+    period: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))  # open, due, built, empty, skipped
+    due_at: Mapped[datetime | None]
+    wanted_at: Mapped[datetime]
+    items: Mapped[str] = mapped_column(Text, default="", server_default="")
+    opened_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

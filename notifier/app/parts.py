@@ -34,6 +34,7 @@ from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
+from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
@@ -146,7 +147,7 @@ class Parts:
 
     @cached_property
     def steps(self) -> Steps:
-        return Steps(self._planner, self._sender, self._sweeper, Bell(self.celery))
+        return Steps(self._planner, self._sender, self._sweeper, self.builder, Bell(self.celery))
 
     @cached_property
     def server(self) -> Flask:
@@ -159,6 +160,12 @@ class Parts:
     def again(self) -> Again:
         """Tries deliveries again at an operator's word."""
         return Again(self.database, self._sweeper, self.clock)
+
+    @property
+    def builder(self) -> DigestBuilder:
+        """Makes digests."""
+        perishable = {name: channel.perishable for name, channel in CHANNELS.items()}
+        return DigestBuilder(self.database, self.catalogue, perishable, self._plan_settings.replacing, self.clock)
 
     @property
     def explainer(self) -> Explainer:

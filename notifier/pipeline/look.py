@@ -1,11 +1,12 @@
 """The second look, just before sending: what may have changed since the plan, and what is told all the same."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifier.policy.catalogue import Catalogue, Kind
 from notifier.policy.decide import Recipient, Verdict, held, silenced, unwanted
+from notifier.policy.events import Event
 from notifier.policy.retry import Next
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.claims import Claimed, Item
@@ -35,19 +36,25 @@ class Looked:
     leaving: tuple[tuple[str, Next], ...] = ()
 
 
+def events_of(claimed: Iterable[Claimed], catalogue: Catalogue) -> list[tuple[Event, Kind]]:
+    """All that these tell of, whose types are known."""
+    items = [item for one in claimed for item in one.items]
+    return [(event, kind) for item in items if (kind := catalogue.find(item.type)) for event in item.told.events]
+
+
 def look(one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -> Looked:
     """Look again at a delivery and at all that it carries; each part is decided about by itself."""
-    own, next_ = _part(one.own, one, relations, catalogue, seen)
+    own, next_ = part(one.own, one, relations, catalogue, seen)
     if not one.carried:
         left = one if own is one.own else replace(one, own=own)
         return Looked(left, next_ or _later(left, catalogue, seen))
-    carried = [_part(item, one, relations, catalogue, seen) for item in one.carried]
+    carried = [part(item, one, relations, catalogue, seen) for item in one.carried]
     left = replace(one, own=own, carried=tuple(item for item, ended in carried if ended is None))
     leaving = tuple((item.id, ended) for item, ended in carried if ended is not None)
     return Looked(left, next_ or _later(left, catalogue, seen), leaving)
 
 
-def _part(item: Item, one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -> tuple[Item, Next | None]:
+def part(item: Item, one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -> tuple[Item, Next | None]:
     """The item with what it still tells; or why it is told no more."""
     if item.undone:
         return item, _ended(Reason.TAKEN_BACK, "taken_back")
@@ -88,8 +95,9 @@ def _silenced(item: Item, one: Claimed, kind: Kind) -> Verdict | None:
 def _later(one: Claimed, catalogue: Catalogue, seen: Seen) -> Next | None:
     """Until when the whole message waits, if so."""
     kind = catalogue.find(one.own.type)
-    is_digest = one.queue == "digest" and one.value != Cadence.HOURLY
-    if kind and one.rhythm.quiet and not is_digest:
+    # Whoever chooses the time of day themselves gets the digest then, also at night.
+    is_timed = one.digest is not None and one.digest.cadence != Cadence.HOURLY
+    if kind and one.rhythm.quiet and not is_timed:
         hold = held(kind, Recipient(one.user, one.timezone, rhythm=one.rhythm), seen.now)
         if hold:
             return replace(_said(hold), wanted_at=hold.due_at)

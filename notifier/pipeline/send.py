@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from notifier.channels import Address, Answer, Channel, Message, Notice, Person, TemplateFault
+from notifier.channels import Address, Answer, Channel, Digest, Message, Notice, Person, TemplateFault
 from notifier.languages import Missing
 from notifier.pipeline import Clock
-from notifier.pipeline.look import Looked, Relations, Seen, look
+from notifier.pipeline.look import Looked, Relations, Seen, events_of, look
 from notifier.pipeline.missing import keep_missing
 from notifier.pipeline.record import Recorder, Result
+from notifier.policy.calendar import Slot
 from notifier.policy.catalogue import Catalogue, Kind
 from notifier.policy.links import Link, make_token, type_mark
 from notifier.policy.outcomes import Deferred, Gone
@@ -104,13 +105,7 @@ class Sender:
         claimed = Claims(connection, self._replacing).claim(ids, token, now=now, lease=self._settings.lease)
         if not claimed:
             return Chunk((), {}, {})
-        events = [
-            (event, kind)
-            for one in claimed
-            for item in one.items
-            if (kind := self._catalogue.find(item.type))
-            for event in item.told.events
-        ]
+        events = events_of(claimed, self._catalogue)
         relations = Facts(connection).relations({one.user for one in claimed}, events)
         return Chunk(claimed, relations, Outbox(connection).pauses(now))
 
@@ -152,10 +147,22 @@ class Sender:
     def _notice(self, one: Claimed) -> Notice:
         """One notice of all that the message tells; where that is of several things, a summary."""
         notices = [self._alone(one, items) for items in _folded(one.items)]
+        if one.digest:
+            return self._digest(one, notices, one.digest)
         if len(notices) == 1:
             return notices[0]
         # What it is about first; the place of a summary on the screen is its own.
         return replace(notices[0], notification_id=one.own.notification, group="", items=tuple(notices))
+
+    def _digest(self, one: Claimed, notices: Sequence[Notice], slot: Slot) -> Notice:
+        """A digest of these. On a screen it takes the place of the one before."""
+        return replace(
+            notices[0],
+            notification_id=one.own.notification,
+            group=f"digest:{slot.cadence}",
+            items=tuple(notices),
+            digest=Digest(slot.cadence, slot.at),
+        )
 
     def _alone(self, one: Claimed, items: Sequence[Item]) -> Notice:
         newest = items[-1]

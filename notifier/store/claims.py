@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, or_, select, update
 
+from notifier.policy.calendar import Slot
 from notifier.policy.decide import Reach, Rhythm
-from notifier.policy.words import State
+from notifier.policy.words import Cadence, State
 from notifier.store.facts import rhythm_of
-from notifier.store.models import Address, Delivery, Notification, Preference, User
-from notifier.store.people import refused_for_good
+from notifier.store.gone import refused_for_good
+from notifier.store.models import WAITS, Address, Delivery, Digest, Notification, Preference, User
 from notifier.store.sql import AnyRow, chunked, locked_all
 from notifier.store.told import Gathered, Telling
 
@@ -33,6 +34,7 @@ _TAKEN = (
     Delivery.first_round,
     Delivery.last_round,
     Delivery.carried_by,
+    Delivery.digest_id,
     Delivery.tries,
     Delivery.last_code,
 )
@@ -41,7 +43,7 @@ _ROUND_TOLD = func.coalesce(
     Delivery.last_round,
     select(Notification.round).where(Notification.id == Delivery.notification_id).scalar_subquery(),
 )
-_TO_LOCK = (
+_TELLING = (
     select(
         Delivery.id,
         Delivery.carried_by,
@@ -52,13 +54,19 @@ _TO_LOCK = (
         Notification.undone_at,
     )
     .join(Notification, Notification.id == Delivery.notification_id)
-    .where(
-        or_(
-            and_(Delivery.id.in_(_IDS), Delivery.state == State.QUEUED),
-            and_(Delivery.carried_by.in_(_IDS), Delivery.state == State.WAITING),
-        )
-    )
     .order_by(Notification.id)
+)
+_TO_CLAIM = _TELLING.where(
+    or_(
+        and_(Delivery.id.in_(_IDS), Delivery.state == State.QUEUED),
+        and_(Delivery.carried_by.in_(_IDS), Delivery.state == State.WAITING),
+    )
+)
+_TO_FREEZE = _TELLING.where(
+    Delivery.user_id.in_(bindparam("users", expanding=True)),
+    WAITS,
+    Delivery.carried_by.is_(None),
+    Delivery.digest_id.in_(_IDS),
 )
 _TAKE = (
     update(Delivery)
@@ -70,6 +78,13 @@ _TAKE = (
         due_at=bindparam("until"),
         last_round=_ROUND_TOLD,
     )
+    .returning(*_TAKEN)
+)
+_FREEZE = (
+    update(Delivery)
+    .where(Delivery.id.in_(_IDS))
+    # It is as fresh as its digest, however late that one comes.
+    .values(last_round=_ROUND_TOLD, wanted_at=bindparam("now"))
     .returning(*_TAKEN)
 )
 _FACTS = (
@@ -123,7 +138,8 @@ class Item:
 class Claimed:
     """A delivery that this process alone may send now, with all that was known when it was claimed.
 
-    Its message tells of its `own` notification, and of those whose deliveries are `carried` by it.
+    Its message tells of its `own` notification, and of those whose deliveries are `carried` by it. It is that of a
+    `digest`, or of none.
     """
 
     id: str
@@ -144,6 +160,7 @@ class Claimed:
     rhythm: Rhythm  # without caps
     own: Item
     carried: tuple[Item, ...] = ()
+    digest: Slot | None = None
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -151,7 +168,7 @@ class Claimed:
 
 
 class Claims:
-    """The claim of a chunk of deliveries, in one transaction of the given connection.
+    """The claim of a chunk of deliveries, or the freeze of what waits for digests, in the connection's transaction.
 
     `replacing` are the channels whose messages take the place of what they showed before.
     """
@@ -162,7 +179,7 @@ class Claims:
 
     def claim(self, ids: Sequence[str], token: str, *, now: datetime, lease: timedelta) -> list[Claimed]:
         """Take those of these deliveries that are queued and that nobody else has; in the order of their ids."""
-        found = self._lock(ids)
+        found = self._lock(_TO_CLAIM, ids=ids)
         rows = self._take([row.id for row in found if row.carried_by is None], token, now + lease) if found else []
         if not rows:
             return []
@@ -181,13 +198,35 @@ class Claims:
         along: dict[str, list[Item]] = {}
         for row in carried:
             along.setdefault(row.carried_by, []).append(items[row.id])
-        claimed = [_claimed(row, facts[row.id], items[row.id], along.get(row.id, ())) for row in rows]
+        digests = self._digests({row.digest_id for row in rows if row.digest_id})
+        claimed = [
+            _claimed(row, facts[row.id], items[row.id], along.get(row.id, ()), digests.get(row.digest_id))
+            for row in rows
+        ]
         return sorted(claimed, key=attrgetter("id"))
 
-    def _lock(self, ids: Sequence[str]) -> list[AnyRow]:
+    def freeze(self, digests: Collection[str], users: Collection[str], now: datetime) -> dict[str, list[Claimed]]:
+        """By digest, all that waits for these of these people, as if each were claimed by itself; it goes on waiting.
+
+        What joins from now on belongs to a later digest.
+        """
+        found = self._lock(_TO_FREEZE, ids=sorted(digests), users=sorted(users))
+        frozen: dict[str, list[Claimed]] = {digest: [] for digest in digests}
+        if not found:
+            return frozen
+        rows = self._connection.execute(_FREEZE, {"ids": [row.id for row in found], "now": now}).all()
+        notifications = {row.notification_id: row for row in found}
+        self._close(rows, notifications)
+        facts = self._facts([row.id for row in rows], ())
+        told = self._telling.gathered(rows)
+        for row in sorted(rows, key=attrgetter("id")):
+            item = _item(row, notifications[row.notification_id], facts[row.id], told[row.id])
+            frozen[row.digest_id].append(_claimed(row, facts[row.id], item))
+        return frozen
+
+    def _lock(self, telling: Select[*tuple[Any, ...]], **which: Sequence[str]) -> list[AnyRow]:
         """Lock the notifications that would be told of: what joins meanwhile waits, and belongs to the next round."""
-        query = locked_all(self._connection, _TO_LOCK, Notification)
-        return list(self._connection.execute(query, {"ids": ids}))
+        return list(self._connection.execute(locked_all(self._connection, telling, Notification), which))
 
     def _take(self, ids: Sequence[str], token: str, until: datetime) -> list[AnyRow]:
         return list(self._connection.execute(_TAKE, {"ids": ids, "token": token, "until": until}))
@@ -211,6 +250,15 @@ class Claims:
             rows += self._connection.execute(_FACTS.where(Delivery.carried_by.in_(_IDS)), {"ids": carriers})
         return {row.id: row for row in rows}
 
+    def _digests(self, ids: Collection[str]) -> dict[str, Slot]:
+        """Which digests these are."""
+        if not ids:
+            return {}
+        rows = self._connection.execute(
+            select(Digest.id, Digest.cadence, Digest.period, Digest.wanted_at).where(Digest.id.in_(sorted(ids)))
+        )
+        return {row.id: Slot(Cadence(row.cadence), row.period, row.wanted_at, row.id) for row in rows}
+
 
 def _reach(delivery: AnyRow, fact: AnyRow) -> Reach:
     if fact.value is not None and fact.gone_at is None:
@@ -233,7 +281,9 @@ def _item(delivery: AnyRow, notification: AnyRow, fact: AnyRow, told: Gathered) 
     )
 
 
-def _claimed(delivery: AnyRow, fact: AnyRow, own: Item, carried: Sequence[Item]) -> Claimed:
+def _claimed(
+    delivery: AnyRow, fact: AnyRow, own: Item, carried: Sequence[Item] = (), digest: Slot | None = None
+) -> Claimed:
     return Claimed(
         id=delivery.id,
         user=delivery.user_id,
@@ -253,4 +303,5 @@ def _claimed(delivery: AnyRow, fact: AnyRow, own: Item, carried: Sequence[Item])
         rhythm=rhythm_of(fact),
         own=own,
         carried=tuple(sorted(carried, key=attrgetter("id"))),
+        digest=digest,
     )

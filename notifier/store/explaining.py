@@ -13,7 +13,7 @@ from notifier.policy.gathering import LONGEST, Told
 from notifier.policy.relations import FOLLOW
 from notifier.policy.words import Reason, State
 from notifier.store.joining import told_of
-from notifier.store.models import Address, Delivery, Event, Notification, NotificationEvent, Relation
+from notifier.store.models import DUE_AT, Address, Delivery, Event, Notification, NotificationEvent, Relation
 from notifier.store.rows import happening
 from notifier.store.sql import AnyRow
 
@@ -144,7 +144,7 @@ class Explaining:
                 Delivery.last_code,
                 Delivery.sent_at,
                 Delivery.address_id,
-                Delivery.due_at,
+                DUE_AT.label("due_at"),
                 Delivery.carried_by,
                 _CARRIER.state.label("carrier_state"),
                 _CARRIER.due_at.label("carrier_due_at"),

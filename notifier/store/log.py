@@ -55,6 +55,7 @@ class Entry:
     address: str
     retry_of: str | None
     carried_by: str | None  # the delivery in whose message it is told
+    digest: str | None  # that it waits for, or was told in
     events: tuple[str, ...] = ()  # the newest `SHOWN` of its notification, oldest first
     event_count: int = 0
 
@@ -276,7 +277,8 @@ def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
         queue=row.queue,
         state=State(row.state),
         reason=Reason(row.reason) if row.reason else None,
-        due_at=row.due_at,
+        # What waits for a digest has no timer of its own.
+        due_at=row.due_at or (row.wanted_at if row.digest_id else None),
         tries=row.tries,
         last_code=row.last_code,
         created_at=row.created_at,
@@ -285,6 +287,7 @@ def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
         address=row.address or "",
         retry_of=row.retry_of,
         carried_by=row.carried_by,
+        digest=row.digest_id,
         events=events,
         event_count=event_count,
     )

@@ -34,7 +34,7 @@ class Operate:
         hurried = self._connection.execute(
             update(Delivery)
             .where(*waits, ~on_its_way.exists())
-            .values(state=State.QUEUED, reason=None, carried_by=None, due_at=now)
+            .values(state=State.QUEUED, reason=None, carried_by=None, digest_id=None, due_at=now)
         )
         return hurried.rowcount == 1 or self._connection.scalar(select(Delivery.id).where(*waits)) is not None
 

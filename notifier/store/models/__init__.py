@@ -3,15 +3,24 @@
 from notifier.store.models.admins import Admin, Audit, LoginLink
 from notifier.store.models.apps import App, AppSecret
 from notifier.store.models.base import Base
-from notifier.store.models.deliveries import UNFINISHED, Attempt, Delivery, Pause
-from notifier.store.models.digests import Digest
+from notifier.store.models.deliveries import DUE_AT, UNFINISHED, WAITS, Attempt, Delivery, Pause
+from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, OPEN, SKIPPED, Digest
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
 from notifier.store.models.figures import Counter, Fallback, Tally
 from notifier.store.models.people import Address, Preference, PreferenceChange, Relation, User
 
 __all__ = [
+    "BUILT",
+    "DUE",
+    "DUE_AT",
+    "EMPTY",
+    "IS_OPEN",
+    "IS_UNBUILT",
+    "OPEN",
+    "SKIPPED",
     "UNFINISHED",
     "UNREAD",
+    "WAITS",
     "Address",
     "Admin",
     "App",

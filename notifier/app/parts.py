@@ -39,6 +39,7 @@ from notifier.pipeline.explain import Explainer
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
+from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
 from notifier.policy.catalogue import Catalogue, read_catalogue
 from notifier.store.database import Database
@@ -168,6 +169,11 @@ class Parts:
         return DigestBuilder(self.database, self.catalogue, perishable, self._plan_settings.replacing, self.clock)
 
     @property
+    def steering(self) -> Steering:
+        """Sends, skips and moves digests at somebody's word."""
+        return Steering(self.database, self.builder, self.clock)
+
+    @property
     def explainer(self) -> Explainer:
         """Tells why somebody is told or not."""
         return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock)
@@ -246,6 +252,7 @@ class Parts:
             again=self.again,
             explainer=self.explainer,
             backtest=self.backtest,
+            steering=self.steering,
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,

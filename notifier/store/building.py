@@ -5,11 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, select, update
 
 from notifier.policy.words import Cadence, Reason, State
+from notifier.store.ending import cancel
 from notifier.store.facts import Facts
-from notifier.store.models import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, SKIPPED, WAITS, Delivery, Digest
+from notifier.store.models import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, SKIPPED, WAITS, Delivery, Digest, Notification
 from notifier.store.sql import AnyRow, chunked, locked, locked_all
 
 DIGEST = "digest"  # their queue
@@ -95,15 +96,23 @@ class Building:
                 ],
             )
 
-    def skip(self, digests: Collection[str], now: datetime) -> None:
-        """These do not come; their periods are used up."""
+    def skip(self, digest: Unbuilt, now: datetime) -> int:
+        """This locked one does not come, and its period is used up; gives how much it would have told."""
+        its = (Delivery.user_id == digest.user, WAITS, Delivery.digest_id == digest.id, Delivery.carried_by.is_(None))
+        # Locked before their deliveries, as everywhere.
+        notifications = select(Notification.id).where(Notification.id.in_(select(Delivery.notification_id).where(*its)))
+        self._connection.execute(locked_all(self._connection, notifications.order_by(Notification.id))).all()
         self._connection.execute(
-            update(Digest).where(Digest.id.in_(sorted(digests))).values(state=SKIPPED, due_at=None, ended_at=now)
+            update(Digest).where(Digest.id == digest.id).values(state=SKIPPED, due_at=None, ended_at=now)
         )
+        value = f"{digest.cadence} {digest.period}"
+        return len(cancel(self._connection, and_(*its), Reason.DIGEST_SKIPPED, value=value, now=now))
 
-    def rename(self, digest: str, period: str) -> None:
-        """The digest comes by hand: the period that it was for is free again."""
-        self._connection.execute(update(Digest).where(Digest.id == digest).values(period=period))
+    def free(self, digest: Unbuilt, now: datetime) -> None:
+        """This locked one comes now, by hand: the period that it was for is free again."""
+        self._connection.execute(
+            update(Digest).where(Digest.id == digest.id).values(period=f"{now:%Y-%m-%dT%H:%M:%S.%f}", wanted_at=now)
+        )
 
     def _unbuilt(self, *which: ColumnElement[bool]) -> list[Unbuilt]:
         query = select(Digest.id, Digest.user_id).where(*which).order_by(Digest.id)

@@ -288,6 +288,19 @@ class MarkBody(Strict):
         return self
 
 
+class WhichBody(Strict):
+    """Which of a person's digests are meant; what is left out means every one."""
+
+    channel: Literal["email", "push"] | None = None
+    cadence: Literal["hourly", "daily", "weekly"] | None = None
+
+
+class MoveBody(WhichBody):
+    """When these digests are to come, this once."""
+
+    at: Moment
+
+
 class TokenBody(Strict):
     """How long a person's token lives."""
 

@@ -17,6 +17,7 @@ from notifier.web import (
     cors,
     deliveries,
     devices,
+    digests,
     events,
     explain,
     feed,
@@ -41,7 +42,7 @@ from notifier.web.turns import InTurn
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
 EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp)
-PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, tokens.bp)
+PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, digests.bp, tokens.bp)
 WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, health.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

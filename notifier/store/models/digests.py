@@ -21,8 +21,9 @@ class Digest(Base):
     open ──its hour──▶ due ──a worker──▶ built, or empty
       └── skipped by the person
 
-    `period` is the local date that it is for, of an hourly one the hour in UTC: each comes once. `due_at` is the one
-    timer: open, and it is to be built then; due, and the bell rung again then. `wanted_at` is the hour it is for.
+    `period` is the local date that it is for, of an hourly one the hour in UTC, of one sent by hand the moment: each
+    comes once. `due_at` is the one timer: open, and it is to be built then; due, and the bell rung again then.
+    `wanted_at` is the hour it is for.
     `items` freezes what it tells when it is built: JSON, the ids of its deliveries in the order in which they are told.
     """
 
@@ -47,7 +48,7 @@ class Digest(Base):
     user_id: Mapped[str] = mapped_column(String(255))
     channel: Mapped[str] = mapped_column(String(16))
     cadence: Mapped[Cadence] = mapped_column(String(16))
-    period: Mapped[str] = mapped_column(String(16))
+    period: Mapped[str] = mapped_column(String(32))
     state: Mapped[str] = mapped_column(String(16))
     due_at: Mapped[datetime | None]
     wanted_at: Mapped[datetime]

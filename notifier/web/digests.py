@@ -1,0 +1,99 @@
+"""A person's digests: what waits for each and when it comes; sent, skipped or moved at their word."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, g
+
+from notifier.policy.calendar import zone_of
+from notifier.policy.steering import Which, wrong_moment
+from notifier.policy.words import Cadence
+from notifier.store.feed import Feed
+from notifier.store.log import Log
+from notifier.store.people import People
+from notifier.store.waiting import DigestEntry, Waiting
+from notifier.web import shapes
+from notifier.web.access import needs, takes
+from notifier.web.bodies import MoveBody, WhichBody
+from notifier.web.items import Reader, item_shape, reader
+from notifier.web.parts import parts
+from notifier.web.problems import Fault, invalid
+from notifier.web.reading import read, read_or_default
+from notifier.web.shapes import moment
+
+bp = Blueprint("digests", __name__, url_prefix="/v1")
+
+LISTED = 50  # items of one digest; `count` counts all
+LOOKED_AT = 1_000  # items of one digest that are looked through for what was blocked since
+
+
+@bp.get("/users/<user:user_id>/digest")
+@needs("people")
+def show(user_id: str) -> dict[str, Any]:
+    """What waits for the person's digests, one object per channel and cadence, and when each comes."""
+    with parts().database.read() as connection:
+        whose = reader(user_id, People(connection).profile(user_id), parts().word)
+        waiting, feed = Waiting(connection), Feed(connection, parts().catalogue)
+        return {"data": [_shape(one, waiting, feed, whose) for one in waiting.of(user_id)]}
+
+
+@bp.post("/users/<user:user_id>/digest/send")
+@needs("people")
+@takes(WhichBody)
+def send(user_id: str) -> tuple[dict[str, Any], int]:
+    """Send what waits now, all of it or that of one channel and cadence. `delivery` is null where nothing waits."""
+    made = parts().steering.send(user_id, _which(read_or_default(WhichBody)), who=g.app_id)
+    with parts().database.read() as connection:
+        log = Log(connection)
+        entries = [entry for one in made if (entry := log.delivery(one))]
+    deliveries = [shapes.delivery(entry) for entry in entries]
+    return {"delivery": deliveries[0] if deliveries else None, "deliveries": deliveries}, 202 if deliveries else 200
+
+
+@bp.post("/users/<user:user_id>/digest/skip")
+@needs("people")
+@takes(WhichBody)
+def skip(user_id: str) -> dict[str, Any]:
+    """Let what waits not come, this once; `skipped` says how many items that were."""
+    skipped = parts().steering.skip(user_id, _which(read_or_default(WhichBody)), who=g.app_id)
+    return {"digests": len(skipped), "skipped": sum(skipped)}
+
+
+@bp.post("/users/<user:user_id>/digest/move")
+@needs("people")
+@takes(MoveBody)
+def move(user_id: str) -> dict[str, Any]:
+    """Let what waits come at another moment, this once; the answer says what waits then."""
+    body = read(MoveBody)
+    if why := wrong_moment(body.at, parts().clock()):
+        raise invalid([Fault("/at", "invalid", f"This {why}.")])
+    parts().steering.move(user_id, _which(body), body.at, who=g.app_id)
+    return show(user_id)
+
+
+def _which(body: WhichBody) -> Which:
+    return Which(body.channel or "", Cadence(body.cadence) if body.cadence else None)
+
+
+def _shape(digest: DigestEntry, waiting: Waiting, feed: Feed, whose: Reader) -> dict[str, Any]:
+    looked_at = digest.items[:LOOKED_AT]
+    notifications = list(dict.fromkeys(waiting.notifications(looked_at).values()))
+    found = {item.id: item for item in feed.items(notifications) if item.stands and not item.read_at}
+    items = [found[id_] for id_ in notifications if id_ in found]
+    return {
+        "id": digest.id,
+        "channel": digest.channel,
+        "cadence": digest.cadence,
+        "next_at": moment(digest.at),
+        "local_at": _local(digest.at, whose),
+        "timezone": whose.person.timezone,
+        # What was blocked or muted since is told no more, and not counted.
+        "count": len(items) + len(digest.items) - len(looked_at),
+        "items": [item_shape(replace(item, feed_at=item.feed_at or item.changed_at), whose) for item in items[:LISTED]],
+    }
+
+
+def _local(at: datetime, whose: Reader) -> str:
+    """The moment on the person's own clock."""
+    return at.astimezone(zone_of(whose.person.timezone)).isoformat(timespec="minutes")

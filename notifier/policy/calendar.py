@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import count
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from notifier.policy.words import Cadence
@@ -13,7 +14,6 @@ DIGEST_WEEKDAY = 0  # Monday
 DAY = timedelta(days=1)
 NOON = time(12)
 QUARTER = timedelta(minutes=15)  # zones differ from UTC by a multiple of it, since they are told by minutes
-LOOKED_AT = 400  # days or quarters of an hour; a person cannot have used up so many digests beforehand
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _slots(now: datetime, cadence: Cadence, hour: Hour) -> Iterator[Slot]:
         return _hours(now, zone_of(hour.zone))
     # A daily one may be wanted on the day before, late in the evening, and come after midnight.
     first = now.astimezone(zone_of(hour.zone)).date() - DAY
-    days = (first + ahead * DAY for ahead in range(LOOKED_AT))
+    days = (first + ahead * DAY for ahead in count())
     return (
         Slot(cadence, day.isoformat(), _digest_moment(day, hour.at, hour.zone))
         for day in days
@@ -92,7 +92,7 @@ def _slots(now: datetime, cadence: Cadence, hour: Hour) -> Iterator[Slot]:
 def _hours(now: datetime, tz: ZoneInfo) -> Iterator[Slot]:
     """The full hours of the clock on the wall."""
     quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
-    for ahead in range(1, LOOKED_AT):
+    for ahead in count(1):
         at = quarter + ahead * QUARTER
         if at.astimezone(tz).minute == 0:
             yield Slot(Cadence.HOURLY, f"{at:%Y-%m-%dT%H:%M}", at)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.policy.calendar import Hour, next_digest_at
+from notifier.policy.calendar import Hour, next_digest_at, next_slot
 from notifier.policy.words import Cadence
 
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Beirut", "Africa/Cairo", "Asia/Kathmandu", "Australia/Lord_Howe"]
@@ -25,13 +25,31 @@ def utc(text):
         ("Europe/Berlin", time(2, 30), "2026-10-25T00:30", "2026-10-26T01:30"),  # and not again an hour later
         ("Europe/Berlin", time(2, 30), "2026-03-28T12:00", "2026-03-29T01:30"),  # never: moved by the gap
         ("America/New_York", time(1, 30), "2026-11-01T00:00", "2026-11-01T05:30"),
+        ("America/New_York", time(2, 30), "2026-03-07T12:00", "2026-03-08T07:30"),
         ("Asia/Beirut", time(0), "2026-03-28T12:00", "2026-03-28T22:00"),  # no midnight
+        ("Africa/Cairo", time(0), "2026-04-23T12:00", "2026-04-23T22:00"),  # nor here
+        ("Africa/Cairo", time(23, 30), "2026-10-29T12:00", "2026-10-29T20:30"),  # twice, up to midnight
+        ("Africa/Cairo", time(0), "2026-10-29T12:00", "2026-10-29T22:00"),  # which comes once
+        ("America/Nuuk", time(23, 30), "2026-03-28T12:00", "2026-03-29T01:30"),  # of the 28th, and comes on the 29th
+        ("America/Nuuk", time(23, 30), "2026-03-29T01:30", "2026-03-30T00:30"),
+        ("Australia/Lord_Howe", time(2, 15), "2026-10-03T00:00", "2026-10-03T15:45"),  # moved by half an hour
+        ("Australia/Lord_Howe", time(1, 45), "2026-04-04T00:00", "2026-04-04T14:45"),  # twice within an hour
+        ("Africa/Casablanca", time(2, 30), "2026-02-14T12:00", "2026-02-15T01:30"),  # Ramadan begins: twice
+        ("Africa/Casablanca", time(2, 30), "2026-03-21T12:00", "2026-03-22T02:30"),  # and is over: never
         ("Asia/Kathmandu", time(8), "2026-06-01T00:00", "2026-06-01T02:15"),
+        ("Pacific/Apia", time(9), "2011-12-29T19:00", "2011-12-30T19:00"),  # the 31st: the 30th never was
+        ("Pacific/Kiritimati", time(8), "2026-06-01T00:00", "2026-06-01T18:00"),
+        ("Etc/GMT+12", time(8), "2026-06-01T00:00", "2026-06-01T20:00"),
         ("Nowhere/Land", time(8), "2026-06-01T00:00", "2026-06-01T08:00"),
     ],
 )
 def test_the_day_has_its_digest_hour(zone, at, now, due):
     assert next_digest_at(utc(now), Cadence.DAILY, Hour(zone, at)) == utc(due)
+
+
+def test_a_digest_is_for_the_date_that_was_wanted_whatever_date_it_lands_on():
+    slot = next_slot(utc("2026-03-28T12:00"), Cadence.DAILY, Hour("America/Nuuk", time(23, 30)))
+    assert (slot.period, slot.at.astimezone(ZoneInfo("America/Nuuk")).day) == ("2026-03-28", 29)
 
 
 def test_the_week_has_its_monday_and_the_hour_its_beginning():

@@ -62,12 +62,6 @@ _TO_CLAIM = _TELLING.where(
         and_(Delivery.carried_by.in_(_IDS), Delivery.state == State.WAITING),
     )
 )
-_TO_FREEZE = _TELLING.where(
-    Delivery.user_id.in_(bindparam("users", expanding=True)),
-    WAITS,
-    Delivery.carried_by.is_(None),
-    Delivery.digest_id.in_(_IDS),
-)
 _TAKE = (
     update(Delivery)
     .where(Delivery.id.in_(_IDS), Delivery.state == State.QUEUED)
@@ -80,9 +74,16 @@ _TAKE = (
     )
     .returning(*_TAKEN)
 )
+_WAITS_FOR_DIGEST = (
+    WAITS,
+    Delivery.carried_by.is_(None),
+    Delivery.digest_id.in_(bindparam("digests", expanding=True)),
+)
+_TO_FREEZE = _TELLING.where(Delivery.user_id.in_(bindparam("users", expanding=True)), *_WAITS_FOR_DIGEST)
 _FREEZE = (
     update(Delivery)
-    .where(Delivery.id.in_(_IDS))
+    # Asked again: somebody may have cancelled one, or sent it by itself, while we waited for its notification.
+    .where(Delivery.id.in_(_IDS), *_WAITS_FOR_DIGEST)
     # It is as fresh as its digest, however late that one comes.
     .values(last_round=_ROUND_TOLD, wanted_at=bindparam("now"))
     .returning(*_TAKEN)
@@ -210,11 +211,12 @@ class Claims:
 
         What joins from now on belongs to a later digest.
         """
-        found = self._lock(_TO_FREEZE, ids=sorted(digests), users=sorted(users))
+        found = self._lock(_TO_FREEZE, digests=sorted(digests), users=sorted(users))
         frozen: dict[str, list[Claimed]] = {digest: [] for digest in digests}
         if not found:
             return frozen
-        rows = self._connection.execute(_FREEZE, {"ids": [row.id for row in found], "now": now}).all()
+        which = {"ids": [row.id for row in found], "digests": sorted(digests), "now": now}
+        rows = self._connection.execute(_FREEZE, which).all()
         notifications = {row.notification_id: row for row in found}
         self._close(rows, notifications)
         facts = self._facts([row.id for row in rows], ())

@@ -1,5 +1,6 @@
 """Digests: taken when their hour has come, built by a worker, or sent, skipped and moved at somebody's word."""
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,10 +17,12 @@ from notifier.policy.words import Reason
 from notifier.store.building import DIGEST, TAKEN, Building, Unbuilt
 from notifier.store.bundling import Bundling
 from notifier.store.claims import Claimed, Claims
-from notifier.store.database import Database
+from notifier.store.database import Database, DatabaseAway
 from notifier.store.ending import end
 from notifier.store.facts import Facts
 from notifier.store.planning import Planned
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,20 @@ class DigestBuilder:
     def build(self, ids: Sequence[str]) -> list[Planned]:
         """Build those of these digests that are due and that nobody has built; gives the messages that can go out.
 
-        All in one transaction: whoever dies in it has changed nothing.
+        All in one transaction: whoever dies in it has changed nothing. One that cannot be built stays due and is
+        logged; it does not hold up the others.
         """
+        try:
+            return self._build_all(ids)
+        except DatabaseAway:
+            raise
+        except Exception:
+            if len(ids) == 1:
+                log.exception("digest %s cannot be built; it is kept and tried again", ids[0])
+                return []
+            return [one for digest in ids for one in self.build([digest])]
+
+    def _build_all(self, ids: Sequence[str]) -> list[Planned]:
         return self._database.transact(lambda tx: self.make(tx, Building(tx).due(ids), self._clock()))
 
     def make(

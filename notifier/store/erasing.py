@@ -19,6 +19,7 @@ from notifier.store.models import (
     Attempt,
     Audit,
     Delivery,
+    Digest,
     Event,
     Notification,
     NotificationEvent,
@@ -96,6 +97,11 @@ class Erasing:
         """Forget the history of what they chose."""
         some = select(PreferenceChange.id).where(PreferenceChange.user_id == self._person).limit(SOME)
         return self._connection.execute(delete(PreferenceChange).where(PreferenceChange.id.in_(some))).rowcount
+
+    def forget_some_digests(self) -> int:
+        """Forget when they got digests, and which still waited: nothing waits for those any more."""
+        some = select(Digest.id).where(Digest.user_id == self._person).limit(SOME)
+        return self._connection.execute(delete(Digest).where(Digest.id.in_(some))).rowcount
 
     def changes_naming(self) -> list[str]:
         """Changes in other people's histories that name them."""

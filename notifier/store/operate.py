@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
 from sqlalchemy.orm import aliased
 
 from notifier.policy.queues import QUEUES
@@ -34,7 +34,7 @@ class Operate:
         hurried = self._connection.execute(
             update(Delivery)
             .where(*waits, ~on_its_way.exists())
-            .values(state=State.QUEUED, reason=None, carried_by=None, digest_id=None, due_at=now)
+            .values(state=State.QUEUED, reason=None, carried_by=None, digest_id=_ITS_DIGEST, due_at=now)
         )
         return hurried.rowcount == 1 or self._connection.scalar(select(Delivery.id).where(*waits)) is not None
 
@@ -82,6 +82,10 @@ class Operate:
             "last_code": "",
             "created_at": now,
         }
+
+
+# What waits for a digest leaves it; the message of one that waits for another try is that digest still.
+_ITS_DIGEST = case((Delivery.reason == Reason.DIGEST, None), else_=Delivery.digest_id)
 
 
 def _retriable(wanted: Filter) -> list[ColumnElement[bool]]:

@@ -155,7 +155,9 @@ class Hammer:
 
     def _of(self, channel: str, ids: Sequence[str]) -> list[str]:
         with self.line.database.read() as connection:
-            return list(connection.scalars(select(Delivery.id).where(Delivery.id.in_(ids), Delivery.channel == channel)))
+            return list(
+                connection.scalars(select(Delivery.id).where(Delivery.id.in_(ids), Delivery.channel == channel))
+            )
 
     def _pass_time(self, chance: random.Random) -> None:
         with self._lock:

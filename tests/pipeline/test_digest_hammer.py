@@ -10,12 +10,14 @@ from sqlalchemy import select
 
 from notifier.policy.words import State
 from notifier.store.building import frozen_items
-from notifier.store.models import Delivery, NotificationEvent
+from notifier.store.models import NotificationEvent
 from notifier.store.sql import AnyRow
 from tests.pipeline.hammer import Hammer
 from tests.pipeline.line import Line
 
-SEEDS = range(int(os.environ.get("CHAOS_FROM") or 0), int(os.environ.get("CHAOS_FROM") or 0) + int(os.environ.get("CHAOS") or 2))
+SEEDS = range(
+    int(os.environ.get("CHAOS_FROM") or 0), int(os.environ.get("CHAOS_FROM") or 0) + int(os.environ.get("CHAOS") or 2)
+)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -58,7 +60,7 @@ def covers(delivery: Any, round_: int) -> bool:
 
 
 def is_blocked(row: AnyRow, hammer: Hammer) -> bool:
-    actors = {event: actor for event, actor in hammer.actors()}
+    actors = dict(hammer.actors())
     return (row.user_id, actors[row.event_id]) in hammer.blocked
 
 

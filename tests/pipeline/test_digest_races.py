@@ -7,14 +7,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select, text, update
 
+from notifier.policy.outcomes import Deferred, Delivered
 from notifier.policy.words import Reason, State
-from notifier.store.models import Digest
+from notifier.store.models import Digest, Event
 from notifier.store.operate import Operate
 from tests.pipeline.line import Letter, Line
 
 SUNDAY = datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+def like(line: Line, of: str, actor: str = "ana", post: str = "post-1") -> str:
+    event = line.accept("like.created", actor={"id": actor}, object={"id": post, "type": "post", "owner": of})
+    line.plan([event])
+    return event
+
+
+def like_two(line: Line) -> None:
+    """Two things that wait for Bob's digest."""
+    line.people("bob")
+    like(line, "bob", "ana", "post-1")
+    like(line, "bob", "ben", "post-2")
 
 
 @pytest.fixture
@@ -22,10 +36,7 @@ def two_wait(line: Line) -> list[str]:
     """Two things wait for Bob's digest, whose hour has come; the deliveries, the carrier of its message first."""
     if line.database.on_sqlite:
         pytest.skip("SQLite has one writer at a time")
-    line.people("bob")
-    for actor, post in (("ana", "post-1"), ("ben", "post-2")):
-        event = line.accept("like.created", actor={"id": actor}, object={"id": post, "type": "post", "owner": "bob"})
-        line.plan([event])
+    like_two(line)
     line.clock.now = SUNDAY
     return [row.id for row in line.deliveries()]
 
@@ -91,3 +102,35 @@ def test_what_an_admin_tries_at_that_moment_goes_out_by_itself_and_the_rest_in_i
     assert states(line) == {first: (State.SENT, None), second: (State.SENT, None)}
     assert second in digest(line).items
     assert first not in digest(line).items
+
+
+def test_a_digest_that_waits_for_another_try_stays_one_when_an_admin_tries_it_now(line: Line):
+    like_two(line)
+    line.clock.now = SUNDAY
+    line.post.answer = lambda _: Deferred("421", "later")
+    line.deliver()
+    line.post.answer = lambda _: Delivered("250")
+    carrier = line.deliveries()[0].id
+    line.database.transact(lambda tx: Operate(tx).hurry(carrier, line.clock()))
+    (letter,) = line.deliver()
+    assert letter.notice.digest is not None
+    assert sorted(told(letter)) == ["ana", "ben"]
+
+
+def test_one_digest_that_cannot_be_built_does_not_hold_up_the_others(line: Line, caplog: pytest.LogCaptureFixture):
+    line.people("bob", "cara", "dan")
+    events = {who: like(line, who) for who in ("bob", "cara", "dan")}
+    with line.database.write() as connection:
+        connection.execute(update(Event).where(Event.id == events["cara"]).values(body=b"spilled"))
+    line.clock.now = SUNDAY
+    letters = line.deliver()
+    assert sorted(letter.notice.person.id for letter in letters) == ["bob", "dan"]
+    assert "cannot be built; it is kept and tried again" in caplog.text
+    line.clock.move(minutes=2)
+    with line.database.write() as connection:
+        connection.execute(
+            update(Event)
+            .where(Event.id == events["cara"])
+            .values(body=b'{"actor": {"id": "ana"}, "object": {"id": "post-1"}}')
+        )
+    assert [letter.notice.person.id for letter in line.deliver()] == ["cara"]

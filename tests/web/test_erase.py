@@ -137,7 +137,7 @@ def test_after_an_erasure_nothing_of_the_person_is_found_and_the_books_balance(t
     api.call("POST", "/v1/deliveries/retry", {"user": town.bob})
     assert {one.partition(":")[0] for one in found_in(api.parts.database, town.bob)} >= {
         *("users", "addresses", "preferences", "preference_changes", "relations", "events", "notifications"),
-        *("notification_events", "deliveries", "attempts"),
+        *("notification_events", "deliveries", "attempts", "digests"),
     }
     town.erase()
     assert found_in(api.parts.database, town.bob) == []
@@ -162,6 +162,16 @@ def test_what_waits_for_them_is_cancelled_and_what_was_told_keeps_its_place(town
     after = town.line.books()
     assert (after.accepted, after.missing, after.balanced) == (before.accepted, 0, True)
     assert town.line.sender.send([ready.id]) == 0
+
+
+def test_a_digest_that_they_got_is_forgotten_with_them(town: Town, api: Api):
+    town.line.people(town.bob)
+    town.line.plan([town.accept("like.created", town.ana, object=town.post_of(town.bob))])
+    town.line.clock.move(days=1)
+    assert len(town.line.deliver()) == 1
+    town.erase()
+    assert found_in(api.parts.database, town.bob) == []
+    assert town.line.books().balanced
 
 
 def test_their_acts_stay_for_the_others_without_what_they_wrote(town: Town, api: Api):

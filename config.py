@@ -1,6 +1,7 @@
 """Every setting, read from the environment or `.env` once, checked at the start."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).parent
 ONE_HOUR = 3600
+_SHIFT = re.compile(r"(\d{1,9}(?:\.\d+)?)([smhd]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": ONE_HOUR, "d": 24 * ONE_HOUR}
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*")
 _SECRET = ("SECRET", "PASSWORD", "KEY", "DATABASE_URL", "BROKER_URL")
 
@@ -58,6 +61,7 @@ class Settings(BaseSettings):
     FEED_STREAMS: Annotated[int, Field(ge=0, le=500)] = 50
     WEB_THREADS: Annotated[int, Field(ge=1, le=256)] = 8
     WORKER_THREADS: Annotated[int, Field(ge=1, le=256)] = 16
+    CLOCK_SHIFT: timedelta = timedelta(0)
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("PUSH_ALLOWED_HOSTS", mode="before")
@@ -73,6 +77,17 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(origin.strip().rstrip("/").lower() for origin in value.split(",") if origin.strip())
         return value
+
+    @field_validator("CLOCK_SHIFT", mode="before")
+    @classmethod
+    def _ahead(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = _SHIFT.fullmatch(value.strip())
+        seconds = float(found[1]) * _UNITS[found[2]] if found else -1
+        if not 0 <= seconds <= 1_000 * _UNITS["d"]:
+            raise ValueError("must be how far the clock is to be ahead: seconds, or 90m, 36h, 1d; at most 1000d")
+        return timedelta(seconds=seconds)
 
     @field_validator("ALLOWED_ORIGINS")
     @classmethod
@@ -158,6 +173,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "PUSH_ALLOW_LOOPBACK must be off in production: it lets pushes reach this machine's own ports"
             )
+        if self.CLOCK_SHIFT:
+            raise ValueError("CLOCK_SHIFT must be 0 in production: it is for seeing tomorrow's digests today")
         if not self.MAIL_SERVER:
             raise ValueError("MAIL_SERVER must be set in production: the local mail catcher is for development")
         return self

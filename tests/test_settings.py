@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
 from notifier.channels.push import new_private_key
 from notifier.store.database import Database
+from notifier.store.types import id_at, make_ids_ahead, new_id
 from tests.stack import ROOT
 
 PRODUCTION = {
@@ -94,6 +96,9 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch):
         ("MAX_UNPLANNED", "0", "greater than or equal to 1"),
         ("WEB_THREADS", "0", "greater than or equal to 1"),
         ("WORKER_THREADS", "1000", "less than or equal to 256"),
+        ("CLOCK_SHIFT", "tomorrow", "seconds, or 90m, 36h, 1d"),
+        ("CLOCK_SHIFT", "-1d", "seconds, or 90m, 36h, 1d"),
+        ("CLOCK_SHIFT", "1001d", "at most 1000d"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     ],
 )
@@ -152,6 +157,7 @@ def test_production_is_let_start_with_what_it_demands(monkeypatch: pytest.Monkey
         ({"SECRET_KEY": ""}, "SECRET_KEY must have 32 characters"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY must have 32 characters"),
         ({"PUSH_ALLOW_LOOPBACK": "1"}, "PUSH_ALLOW_LOOPBACK must be off"),
+        ({"CLOCK_SHIFT": "1d"}, "CLOCK_SHIFT must be 0"),
         ({"MAIL_SERVER": ""}, "MAIL_SERVER must be set"),
     ],
     ids=str,
@@ -163,6 +169,37 @@ def test_production_demands(monkeypatch: pytest.MonkeyPatch, changed: dict[str, 
 def parts_with(folder: Path, **settings: Any) -> Parts:
     around = Around(broker_url="memory://", public_url="http://h", mail_server="127.0.0.1", mail_port=25)
     return Parts(Settings(DATA_DIR=folder, **settings), Home(folder, makes=True).open(), around)
+
+
+@pytest.mark.parametrize(
+    ("value", "shift"),
+    [
+        ("0", timedelta(0)),
+        ("90", timedelta(seconds=90)),
+        ("1.5", timedelta(seconds=1.5)),
+        ("90m", timedelta(minutes=90)),
+        ("36h", timedelta(hours=36)),
+        ("1d", timedelta(days=1)),
+    ],
+)
+def test_the_clock_can_be_shifted_by_seconds_minutes_hours_or_days(
+    monkeypatch: pytest.MonkeyPatch, value: str, shift: timedelta
+):
+    monkeypatch.setenv("CLOCK_SHIFT", value)
+    assert shift == load().CLOCK_SHIFT
+
+
+def test_a_shifted_clock_moves_the_ids_as_well(tmp_path: Path):
+    real, before = datetime.now(UTC), new_id("dlv")
+    try:
+        moved = parts_with(tmp_path, CLOCK_SHIFT="1d").clock()
+        after = new_id("dlv")
+    finally:
+        make_ids_ahead(timedelta(0))
+    tomorrow = real + timedelta(days=1)
+    assert tomorrow <= moved < tomorrow + timedelta(minutes=1)
+    assert before < id_at("dlv", tomorrow) <= after < id_at("dlv", tomorrow + timedelta(minutes=1))
+    assert new_id("dlv") < id_at("dlv", tomorrow)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def _broker(patient: Patient) -> Finding:
 
 def _workers(patient: Patient) -> Finding:
     with patient.parts.database.read() as connection:
-        late = [one for one in backlogs(connection) if now() - one.since > BEGUN]
+        late = [one for one in backlogs(connection) if patient.parts.clock() - one.since > BEGUN]
     if late:
         waits = "; ".join(f"{one.queue}: {one.count:,}, since {one.since:%F %T} UTC" for one in late)
         level = Level.WARN if patient.running else Level.BAD
@@ -94,7 +94,7 @@ def _workers(patient: Patient) -> Finding:
 
 
 def _scheduler(patient: Patient) -> Finding:
-    moment = now()
+    moment = patient.parts.clock()
     with patient.parts.database.read() as connection:
         since = overdue_since(connection, moment)
     if since and moment - since > SWEPT:
@@ -159,11 +159,14 @@ def _sentence(error: Exception) -> str:
 def _clock(patient: Patient) -> Finding:
     with patient.parts.database.read() as connection:
         other, newest = database_clock(connection), newest_event_at(connection)
-        here = now()
-    if newest and newest - here > SKEW:
+        here, shift = now(), patient.settings.CLOCK_SHIFT
+    if newest and newest - here > SKEW + shift:
         return _skewed("The newest event", newest, here)
     if other and abs(other - here) > SKEW:
         return _skewed("The database's clock", other, here)
+    if shift:
+        says = f"{here + shift:%F %T} UTC, which is {shift} ahead of this machine's clock, as CLOCK_SHIFT says."
+        return Finding("clock", Level.WARN, says, "Unset CLOCK_SHIFT where that is not meant.")
     if other:
         return Finding("clock", Level.OK, f"{here:%F %T} UTC, as on the database's machine.")
     return Finding("clock", Level.OK, f"{here:%F %T} UTC. There is no other clock here to compare it with.")

@@ -146,8 +146,8 @@ def _go_first(parts: Parts, *, writes_are_urgent: bool) -> None:
 
 
 def run_scheduler(parts: Parts) -> None:
-    """Sweep once a second until SIGTERM."""
-    scheduler.run(lambda: tasks.sweep(parts.steps))
+    """Sweep once a second, and take the digests that are due once a minute, until SIGTERM."""
+    scheduler.run(lambda: tasks.sweep(parts.steps), lambda: tasks.take_digests(parts.steps))
 
 
 def build_for_all(parts: Parts) -> None:

@@ -16,6 +16,7 @@ from notifier.catchers.faults import Faults
 from notifier.catchers.push import PushCatcher
 from notifier.channels import Address
 from notifier.cli.tools import CannotRun, Finding, Service
+from notifier.pipeline import Clock
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
@@ -77,6 +78,10 @@ class Tools:
     @property
     def catchers(self) -> "LocalCatchers":
         return LocalCatchers(self._parts.push_catcher, self._parts.faults)
+
+    @property
+    def clock(self) -> Clock:
+        return self._parts.clock  # type: ignore[no-any-return]  # any callable, so that tests can give theirs
 
     @property
     def again(self) -> Again:

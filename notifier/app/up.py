@@ -91,7 +91,7 @@ def prepare(parts: Parts) -> str:
     with parts.database.write() as connection:
         _keep_default_app(Apps(connection), parts.home)
         admins = Admins(connection)
-        token = admins.link(admins.save(OWNER, Role.OWNER, now()).id, now())
+        token = admins.link(admins.save(OWNER, Role.OWNER, parts.clock()).id, parts.clock())
     # Nothing is open when the roles fork.
     parts.database.close()
     _ = parts.secret_key

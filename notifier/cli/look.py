@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
@@ -38,7 +38,7 @@ def why(tools: Tools, event_id: str, user: str, *, as_json: bool) -> None:
         attempts = {line.delivery: log.attempts(line.delivery) for line in found.lines if line.delivery}
     click.echo(_headline(found))
     for line in found.lines:
-        click.echo(_line(line, explained.masked_address(line, found, tools.masked)))
+        click.echo(_line(line, explained.masked_address(line, found, tools.masked), tools.clock()))
         for attempt in attempts.get(line.delivery or "", ()):
             click.echo(_attempt(attempt))
     for says in _besides(found):
@@ -78,7 +78,7 @@ def _headline(found: Explanation) -> str:
     return f"{event.id}  {event.type}  {event.accepted_at:%F %T} UTC  {state}"
 
 
-def _line(line: Line, address: str | None) -> str:
+def _line(line: Line, address: str | None, now: datetime) -> str:
     if line.channel is None:
         who = f"{line.user}: not a recipient. " if line.user else f"{line.reason}: "
         return f"  {who}{sentence(line)}"
@@ -86,19 +86,19 @@ def _line(line: Line, address: str | None) -> str:
     parts = [
         because,
         f"{line.rule} = {line.value}" if line.rule else "",
-        _due(line.due_at),
+        _due(line.due_at, now),
         address or "",
         line.delivery,
     ]
     return f"  {line.user:16} {line.channel:6} {line.state:10} " + "  ".join(part for part in parts if part)
 
 
-def _due(at: datetime | None) -> str:
-    """When it goes on, by the clock of this machine."""
+def _due(at: datetime | None, now: datetime) -> str:
+    """When it goes on, in the time zone of this machine."""
     if at is None:
         return ""
     here = at.astimezone()
-    seconds = max((at - datetime.now(UTC)).total_seconds(), 0)
+    seconds = max((at - now).total_seconds(), 0)
     ahead = f"{seconds / 3600:.0f} h" if seconds > 5_400 else f"{seconds / 60:.0f} min"
     return f"due {here:%A %F %H:%M} {here.tzname()} (in {ahead})"
 

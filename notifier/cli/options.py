@@ -20,9 +20,14 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         if ago := _AGO.fullmatch(value):
-            return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+            return _now(ctx) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
         try:
             moment = datetime.fromisoformat(value)
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a time such as 2026-11-21T10:00:00Z, 2026-11-21 or 2h (ago)", param, ctx)
+
+
+def _now(ctx: click.Context | None) -> datetime:
+    """The moment by the service's clock, which settings can move."""
+    return ctx.obj(None).clock() if ctx and ctx.obj else datetime.now(UTC)

@@ -78,7 +78,7 @@ def admins() -> None:
 @with_tools
 def create_admin(tools: Tools, email: str, role: str) -> None:
     """Make an admin, or give one this role; prints a one-time sign-in link."""
-    now = datetime.now(UTC)
+    now = tools.clock()
     with tools.database.write() as connection:
         kept = Admins(connection)
         token = kept.link(kept.save(email, Role(role), now).id, now)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from notifier.channels import Address
+from notifier.pipeline import Clock
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
@@ -70,6 +71,8 @@ class Tools(Protocol):
     def catalogue(self) -> Catalogue: ...
     @property
     def catchers(self) -> Catchers: ...
+    @property
+    def clock(self) -> Clock: ...
     @property
     def again(self) -> Again: ...
     @property

@@ -2,7 +2,6 @@
 
 import getpass
 import sys
-from datetime import UTC, datetime
 
 import click
 
@@ -41,7 +40,7 @@ def erase(tools: Tools, id: str, *, yes: bool) -> None:
     person = user_id(id)
     if sys.stdin.isatty() and not yes:
         click.confirm(f"Erase everything about {person}? This cannot be undone.", abort=True)
-    eraser = Eraser(tools.database, tools.catalogue, lambda: datetime.now(UTC))
+    eraser = Eraser(tools.database, tools.catalogue, tools.clock)
     with progress("Erasing from events", None) as told:
         name = eraser.erase(person, who=getpass.getuser(), told=told)
     click.echo(f"Erased. In the records {name} stands for them.")

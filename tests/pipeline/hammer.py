@@ -69,6 +69,8 @@ class Hammer:
         self._lock = threading.Lock()
         self._failing = True
         line.post.answer = self._answer
+        # One each, which threads share as those of a worker do.
+        self._senders = {name: line.new_sender(lease=FOREVER, channel=name) for name in ("email", "push")}
 
     def run(self) -> None:
         """Let all threads act, then nobody but the service until everything is told."""
@@ -151,7 +153,7 @@ class Hammer:
     def _send(self, _: random.Random) -> None:
         ids = self._sends.take(8)
         for channel in ("email", "push"):
-            self.line.new_sender(lease=FOREVER, channel=channel).send(self._of(channel, ids))
+            self._senders[channel].send(self._of(channel, ids))
 
     def _of(self, channel: str, ids: Sequence[str]) -> list[str]:
         with self.line.database.read() as connection:
@@ -253,7 +255,7 @@ class Hammer:
             built = self.line.digests()
             ids = [one.id for one in (*built, *overdue.deliveries, *overdue.lost)]
             for channel in ("email", "push"):
-                self.line.new_sender(lease=FOREVER, channel=channel).send(self._of(channel, ids))
+                self._senders[channel].send(self._of(channel, ids))
             next_at = self._next_at()
             if next_at is None:
                 return

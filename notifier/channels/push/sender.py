@@ -6,7 +6,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from socket import gaierror
 from time import perf_counter
 
@@ -27,6 +27,11 @@ log = logging.getLogger(__name__)
 IN_A_ROW = 3  # answers in a row that speak of us, after which the whole origin waits
 
 _EXPECTED = (NotPublic, BadReply, OSError, ValueError)
+
+
+def _shared_clock() -> datetime:
+    """The moment as a push service reckons it too, wherever CLOCK_SHIFT has put ours."""
+    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -116,7 +121,7 @@ class Sender:
             reply.headers,
             # Who knows an endpoint may use it: an answer that repeats it must not carry it into logs.
             reply.body.replace(target.encode(), b"/\xe2\x80\xa6") if len(target) > 1 else reply.body,
-            now=self._clock(),
+            now=_shared_clock(),
             key_is_current=push.key_id in ("", self._key_id),
             short=push.short,
         )
@@ -126,7 +131,7 @@ class Sender:
         head = (
             f"POST {endpoint.target} HTTP/1.1\r\n"
             f"Host: {endpoint.authority}\r\n"
-            f"Authorization: {self._signer.authorization(endpoint.origin, self._clock())}\r\n"
+            f"Authorization: {self._signer.authorization(endpoint.origin, _shared_clock())}\r\n"
             f"TTL: {push.ttl}\r\n"
             f"Urgency: {push.urgency}\r\n"
             f"Topic: {push.topic}\r\n"

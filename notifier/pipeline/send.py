@@ -105,7 +105,7 @@ class Sender:
         claimed = Claims(connection, self._replacing).claim(ids, token, now=now, lease=self._settings.lease)
         if not claimed:
             return Chunk((), {}, {})
-        events = events_of(claimed, self._catalogue)
+        events = events_of((item.told for one in claimed for item in one.items), self._catalogue)
         relations = Facts(connection).relations({one.user for one in claimed}, events)
         return Chunk(claimed, relations, Outbox(connection).pauses(now))
 

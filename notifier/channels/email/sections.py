@@ -10,7 +10,7 @@ from notifier.languages import Language
 from notifier.languages.text import tidy_line
 from notifier.policy.events import Thing
 
-_TITLE, _SENTENCE, _EXCERPT = 120, 300, 140  # characters
+_TITLE, _SENTENCE, _EXCERPT = 100, 250, 140  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,48 +74,49 @@ def _section(group: Sequence[Notice], writer: Writer, language: Language) -> Sec
     worded = [writer.word(item) for item in group]
     if _thing(group[0]).id == group[0].person.id:
         face, name = linked(worded[0].avatar), name_of(group[0].events[-1].actor)
-        return Section("", "", face, shortened(name, _TITLE), face=True, lines=tuple(map(_line, worded)))
+        lines = tuple(_line(words, words.sentence, words.excerpt) for words in worded)
+        return Section("", "", face, shortened(name, _TITLE), face=True, lines=lines)
     things = [_thing(item) for item in group]
     title = _title(things, worded) if len(group) > 1 else ""
     url = _some(linked(thing.url) for thing in things) if title else ""
-    lines = [_line(words, _content(thing)) for words, thing in zip(worded, things, strict=True)]
-    if title:
-        lines = [_below(line, thing, url) for line, thing in zip(lines, things, strict=True)]
+    pairs = zip(worded, things, strict=True)
     return Section(
         title=title,
         url=url,
         image=_some(linked(words.image) for words in worded),
         alt=shortened(_some(thing.name for thing in things), _TITLE) or _no_name(language),
         face=False,
-        lines=tuple(lines),
+        lines=tuple(_below(title, url, *pair) if title else _alone(*pair) for pair in pairs),
     )
 
 
 def _title(things: Sequence[Thing], worded: Sequence[Wording]) -> str:
     """What the thing is called, or how it begins; nothing where a line says just that."""
-    title = _some(thing.name for thing in things) or _some(thing.content.strip() for thing in things)
+    title = tidy_line(_some(thing.name for thing in things) or _some(thing.content for thing in things))
     is_said = any(words.sentence == title for words in worded)
-    return "" if is_said else shortened(tidy_line(title), _TITLE)
+    return "" if is_said else shortened(title, _TITLE)
 
 
-def _line(words: Wording, content: str = "") -> Line:
-    """A line as it stands alone; `content` is what it is about, said where it has no other words of people."""
-    sentence = tidy_line(shortened(words.sentence, _SENTENCE))
-    excerpt = shortened(" ".join((words.excerpt or content).split()), _EXCERPT)
-    return Line(sentence, excerpt, linked(words.url), words.language)
+def _below(title: str, url: str, words: Wording, thing: Thing) -> Line:
+    """A line that stands below the thing's title and link, which it need not repeat."""
+    end = tidy_line(titled(words.language, thing))
+    excerpt = "" if tidy_line(words.excerpt).startswith(title.removesuffix("…")) else words.excerpt
+    line = _line(words, words.sentence.removesuffix(end).rstrip() or words.sentence, excerpt)
+    return replace(line, url="") if line.url == url else line
 
 
-def _content(thing: Thing) -> str:
-    """The beginning of a thing without a name, by which one knows it."""
-    return "" if thing.name else thing.content
+def _alone(words: Wording, thing: Thing) -> Line:
+    """A line by itself. Of a thing without a name it says how that begins, so that one knows which is meant."""
+    return _line(words, words.sentence, words.excerpt or ("" if thing.name else thing.content))
 
 
-def _below(line: Line, thing: Thing, url: str) -> Line:
-    """The line as it stands below the thing's title and link, which it need not repeat."""
-    end = tidy_line(titled(line.language, thing))
-    sentence = line.sentence.removesuffix(end).rstrip() if end else line.sentence
-    excerpt = "" if line.excerpt and thing.content.startswith(line.excerpt.rstrip("…")) else line.excerpt
-    return replace(line, sentence=sentence or line.sentence, excerpt=excerpt, url="" if line.url == url else line.url)
+def _line(words: Wording, sentence: str, excerpt: str) -> Line:
+    return Line(
+        tidy_line(shortened(sentence, _SENTENCE)),
+        tidy_line(shortened(" ".join(excerpt.split()), _EXCERPT)),
+        linked(words.url),
+        words.language,
+    )
 
 
 def _no_name(language: Language) -> str:

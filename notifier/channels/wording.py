@@ -45,6 +45,7 @@ class Wording:
     image: str
     avatar: str
     language: Language
+    first: tuple["Wording", ...] = ()  # of a summary or digest: the words of its first items
 
     @property
     def lang(self) -> str:
@@ -75,7 +76,7 @@ class Writer:
         """Word the notice; its address is not looked at. Raises `TemplateFault` where the template fails."""
         words = self._words_of(_template_of(notice))
         language = self._language(notice, words)
-        first = [self.word(item) for item in notice.items[:FIRST]]
+        first = tuple(self.word(item) for item in notice.items[:FIRST])
         try:
             blocks = _blocks(words.template, self.context(notice, language, first))
         except TemplateError as error:
@@ -91,6 +92,7 @@ class Writer:
             image=_image(notice, first),
             avatar=tidy_line(blocks["avatar"]) if "avatar" in blocks else event.actor.avatar,
             language=language,
+            first=first,
         )
 
     def load(self) -> None:

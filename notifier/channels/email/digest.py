@@ -4,7 +4,7 @@ from jinja2 import TemplateError
 
 from notifier.channels import Digest, Notice, TemplateFault
 from notifier.channels.email.filling import Page, filled, linked
-from notifier.channels.email.sections import Section, sections
+from notifier.channels.email.sections import Section, WordsOf, sections
 from notifier.channels.wording import Wording, Writer, shortened
 from notifier.languages.digests import digest_heading, digest_note, digest_period
 from notifier.policy.calendar import zone_of
@@ -17,10 +17,11 @@ _PREHEADER = 120
 def lay_out_digest(notice: Notice, digest: Digest, *, brand: str, address: str, writer: Writer) -> Page:
     """The digest as text and as HTML with its styles in the tags. Raises `TemplateFault`."""
     wording = writer.word(notice)
+    words_of = _worded_once(notice, wording, writer)
     context = _context(notice, digest, wording, brand=brand, address=address)
     try:
         for most in range(LISTED, 0, -1):
-            told = sections(notice.items, writer, wording.language, most=most)
+            told = sections(notice.items, words_of, wording.language, most=most)
             context |= {"sections": told, "more": _more(notice, told, wording)}
             html = filled("digest.html", context)
             # Only where names and links are as long as they may be.
@@ -29,6 +30,18 @@ def lay_out_digest(notice: Notice, digest: Digest, *, brand: str, address: str, 
         return Page(wording.subject, filled("digest.txt", context), html, wording.language)
     except TemplateError as error:
         raise TemplateFault(f"{digest.cadence} digest: {error}") from error
+
+
+def _worded_once(notice: Notice, wording: Wording, writer: Writer) -> WordsOf:
+    """Words items, each once: to do so takes most of the time."""
+    known = {id(item): words for item, words in zip(notice.items, wording.first, strict=False)}
+
+    def words_of(item: Notice) -> Wording:
+        if id(item) not in known:
+            known[id(item)] = writer.word(item)
+        return known[id(item)]
+
+    return words_of
 
 
 def _context(notice: Notice, digest: Digest, wording: Wording, *, brand: str, address: str) -> dict[str, object]:

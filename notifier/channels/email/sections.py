@@ -1,14 +1,16 @@
 """What a digest tells, grouped by the things that it is about: the likes, comments and shares of a post together."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from notifier.channels import Notice
 from notifier.channels.email.filling import linked
-from notifier.channels.wording import Wording, Writer, name_of, shortened, titled
+from notifier.channels.wording import EXCERPT, Wording, name_of, shortened, titled
 from notifier.languages import Language
-from notifier.languages.text import tidy_line
+from notifier.languages.text import tidy_block, tidy_line
 from notifier.policy.events import Thing
+
+WordsOf = Callable[[Notice], Wording]
 
 _TITLE, _SENTENCE, _EXCERPT = 100, 250, 140  # characters
 
@@ -35,9 +37,12 @@ class Section:
     lines: tuple[Line, ...]
 
 
-def sections(items: Sequence[Notice], writer: Writer, language: Language, *, most: int) -> list[Section]:
-    """The items in sections, in the order of the first of each, with at most so many lines in all."""
-    return [_section(group, writer, language) for group in _first(by_thing(items), most)]
+def sections(items: Sequence[Notice], words_of: WordsOf, language: Language, *, most: int) -> list[Section]:
+    """The items in sections, in the order of the first of each, with at most so many lines in all.
+
+    `words_of` words an item; `language` is the mail's.
+    """
+    return [_section(group, words_of, language) for group in _first(by_thing(items), most)]
 
 
 def by_thing(items: Sequence[Notice]) -> list[list[Notice]]:
@@ -70,8 +75,8 @@ def _first(groups: Sequence[Sequence[Notice]], most: int) -> Iterator[Sequence[N
         most -= len(group[:most])
 
 
-def _section(group: Sequence[Notice], writer: Writer, language: Language) -> Section:
-    worded = [writer.word(item) for item in group]
+def _section(group: Sequence[Notice], words_of: WordsOf, language: Language) -> Section:
+    worded = [words_of(item) for item in group]
     if _thing(group[0]).id == group[0].person.id:
         face, name = linked(worded[0].avatar), name_of(group[0].events[-1].actor)
         lines = tuple(_line(words, words.sentence, words.excerpt) for words in worded)
@@ -86,7 +91,7 @@ def _section(group: Sequence[Notice], writer: Writer, language: Language) -> Sec
         image=_some(linked(words.image) for words in worded),
         alt=shortened(_some(thing.name for thing in things), _TITLE) or _no_name(language),
         face=False,
-        lines=tuple(_below(title, url, *pair) if title else _alone(*pair) for pair in pairs),
+        lines=tuple(_below(url, *pair) if title else _alone(*pair) for pair in pairs),
     )
 
 
@@ -97,10 +102,11 @@ def _title(things: Sequence[Thing], worded: Sequence[Wording]) -> str:
     return "" if is_said else shortened(title, _TITLE)
 
 
-def _below(title: str, url: str, words: Wording, thing: Thing) -> Line:
+def _below(url: str, words: Wording, thing: Thing) -> Line:
     """A line that stands below the thing's title and link, which it need not repeat."""
     end = tidy_line(titled(words.language, thing))
-    excerpt = "" if tidy_line(words.excerpt).startswith(title.removesuffix("…")) else words.excerpt
+    is_title = not thing.name and words.excerpt == shortened(tidy_block(thing.content), EXCERPT)
+    excerpt = "" if is_title else words.excerpt
     line = _line(words, words.sentence.removesuffix(end).rstrip() or words.sentence, excerpt)
     return replace(line, url="") if line.url == url else line
 

@@ -126,6 +126,14 @@ def test_a_thing_without_a_picture_name_or_link_is_told_of_all_the_same() -> Non
     assert len(Read(nothing.html).all("h2")) == 1
 
 
+def test_a_comment_may_begin_as_the_thing_is_called_or_begins() -> None:
+    assert "    Sunset, at last!\n" in page(digest(comment("Cleo", "Sunset, at last!"), likes("Ana"))).text
+    bare = {"id": "p", "content": "Tonight the moon was large."}
+    text = page(digest(comment("Cleo", "Tonight?", on=bare), told(happened("mention", object=bare)))).text
+    assert "    Tonight?\n" in text
+    assert text.count("Tonight the moon was large.") == 1
+
+
 def test_a_title_that_a_line_says_already_is_not_said_twice() -> None:
     def sign_in(place: str) -> Notice:
         return told(happened("security", object={"id": "account", "name": f"New sign-in from {place}"}))

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 from notifier.languages import Language
 
 TEMPLATES = Path(__file__).parent / "templates"
-NAMES = ("mail.txt", "mail.html", "digest.txt", "digest.html")
+NAMES = ("frame.html", "mail.html", "mail.txt", "digest.html", "digest.txt")
 _CLASS = re.compile(r'class="[\w -]+"')
 _PROBE = re.compile(r"<p (.*?)></p>")
 _LINK = re.compile(r'https?://[^\s<>"\\`]+', re.IGNORECASE)
@@ -80,6 +80,7 @@ def _environment() -> Environment:
         autoescape=select_autoescape(["html"]),
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # a template that extends another would ask for its file's date at every mail
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
@@ -11,6 +12,7 @@ from notifier.pipeline.look import events_of, told_no_more
 from notifier.policy.bundles import Held, bundled
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.queues import QUEUES
+from notifier.policy.ranking import ranked
 from notifier.policy.retry import Next
 from notifier.policy.words import Reason
 from notifier.store.building import ANY_DUE, DIGEST, TAKEN, Building, Unbuilt
@@ -90,17 +92,13 @@ class DigestBuilder:
         events = events_of((one.told for one in frozen if one.told), self._catalogue)
         relations = Facts(connection).relations(users, events) if events else {}
         told = {digest.id: Told([], []) for digest in digests}
-        for one in self._ranked(frozen):
+        for one in ranked(frozen, attrgetter("type"), attrgetter("newest"), self._catalogue):
             ended = told_no_more(one, relations.get(one.user, frozenset()), self._catalogue, self._channels)
             if ended is None:
                 told[one.digest].stands.append(one)
             else:
                 told[one.digest].ended.append((one.id, ended))
         return told
-
-    def _ranked(self, told: Sequence[Frozen]) -> list[Frozen]:
-        """What concerns the person most comes first, of that the newest."""
-        return sorted(told, key=lambda one: one.newest, reverse=True)
 
 
 def _held(one: Frozen) -> Held:

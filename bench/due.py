@@ -32,7 +32,7 @@ from notifier.store.schema import migrate
 from notifier.store.types import new_id
 from tests.conftest import NO_POSTGRES, Postgres
 
-PEOPLE = 100_000
+PEOPLE = 1_000_000
 DUE = 20_000
 TICKS = 20_000
 READERS = 100  # whose digests are built
@@ -67,7 +67,7 @@ def measure(rounds: int) -> Measured:
                 many.append(_apart(_empty(kind, folder, postgres), pids, PEOPLE))
                 few.append(_apart(_empty(kind, folder, postgres), pids, DUE))
             figures += _figures(kind, many, few)
-    return Measured(tuple(figures), (f"digests on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
+    return Measured(tuple(figures), (f"due on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
 
 
 def _figures(kind: str, many: list[Cost], few: list[Cost]) -> list[Figure]:

@@ -177,8 +177,7 @@ class Parts:
     @property
     def builder(self) -> DigestBuilder:
         """Makes digests."""
-        perishable = {name: channel.perishable for name, channel in CHANNELS.items()}
-        return DigestBuilder(self.database, self.catalogue, perishable, self._plan_settings.replacing, self.clock)
+        return DigestBuilder(self.database, self.catalogue, CHANNELS, self._plan_settings.replacing, self.clock)
 
     @property
     def steering(self) -> Steering:

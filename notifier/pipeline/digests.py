@@ -1,25 +1,27 @@
 """Digests: taken when their hour has come, built by a worker, or sent, skipped and moved at somebody's word."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
 from notifier.pipeline import Clock
-from notifier.pipeline.look import Relations, Seen, events_of, part
+from notifier.pipeline.look import events_of, told_no_more
 from notifier.policy.bundles import Held, bundled
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.queues import QUEUES
+from notifier.policy.ranking import ranked
 from notifier.policy.retry import Next
 from notifier.policy.words import Reason
-from notifier.store.building import DIGEST, TAKEN, Building, Unbuilt
+from notifier.store.building import ANY_DUE, DIGEST, TAKEN, Building, Unbuilt
 from notifier.store.bundling import Bundling
-from notifier.store.claims import Claimed, Claims
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.ending import end
 from notifier.store.facts import Facts
+from notifier.store.freezing import Freezing, Frozen
 from notifier.store.planning import Planned
 
 log = logging.getLogger(__name__)
@@ -29,24 +31,24 @@ log = logging.getLogger(__name__)
 class Told:
     """What a digest has to say now: what stands, and what is told no more, with the reason."""
 
-    stands: Sequence[Claimed]
-    ended: Sequence[tuple[str, Next]]
+    stands: list[Frozen]
+    ended: list[tuple[str, Next]]
 
 
 class DigestBuilder:
-    """Makes digests of what waits for them. `channels` says of each whether its messages are perishable."""
+    """Makes digests of what waits for them on these `channels`, of which some are `replacing` what they showed."""
 
     def __init__(
         self,
         database: Database,
         catalogue: Catalogue,
-        channels: Mapping[str, bool],
+        channels: Collection[str],
         replacing: Collection[str],
         clock: Clock,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
-        self._channels = channels
+        self._channels = frozenset(channels)
         self._replacing = tuple(replacing)
         self._clock = clock
 
@@ -56,8 +58,7 @@ class DigestBuilder:
         `ring` gives those that nobody was told of: the next tick takes them again.
         """
         taken, some = 0, TAKEN
-        while some == TAKEN:
-            now = self._clock()
+        while some == TAKEN and self._database.any_due(ANY_DUE, now := self._clock()):
             ids = self._database.transact(lambda tx, now=now: Building(tx).take(now, now + QUEUES[DIGEST].again))  # type: ignore[misc]
             if unrung := ring(ids):
                 self._database.transact(lambda tx, ids=unrung, now=now: Building(tx).hasten(ids, now))  # type: ignore[misc]
@@ -92,38 +93,28 @@ class DigestBuilder:
         building = Building(connection)
         building.adopt(digests)
         told = self._told(connection, digests, now)
-        stands = {digest: each.stands for digest, each in told.items()}
-        bundles = bundled([_held(one, digest) for digest, ones in stands.items() for one in ones])
+        bundles = bundled([_held(one) for each in told.values() for one in each.stands])
         Bundling(connection).carry(bundles)
         building.send([bundle.carrier.id for bundle in bundles], now if at_once else now + QUEUES[DIGEST].again)
-        building.end({digest: [one.id for one in ones] for digest, ones in stands.items()}, now)
+        building.end({digest: [one.id for one in each.stands] for digest, each in told.items()}, now)
         end(connection, [one for each in told.values() for one in each.ended])
         return [Planned(bundle.carrier.id, bundle.carrier.channel, bundle.carrier.queue) for bundle in bundles]
 
     def _told(self, connection: Connection, digests: Sequence[Unbuilt], now: datetime) -> dict[str, Told]:
         """Freeze what waits for these digests, and look again at what may have changed since it was planned."""
         users = {digest.user for digest in digests}
-        frozen = Claims(connection, self._replacing).freeze([digest.id for digest in digests], users, now)
-        events = events_of((one for ones in frozen.values() for one in ones), self._catalogue)
+        frozen = Freezing(connection, self._replacing).freeze([digest.id for digest in digests], users, now)
+        events = events_of((one.told for one in frozen if one.told), self._catalogue)
         relations = Facts(connection).relations(users, events) if events else {}
-        seen = Seen(self._channels, lambda _: None, now)
-        return {digest: self._looked(ones, relations, seen) for digest, ones in frozen.items()}
-
-    def _looked(self, frozen: Sequence[Claimed], relations: Mapping[str, Relations], seen: Seen) -> Told:
-        stands: list[Claimed] = []
-        gone: list[tuple[str, Next]] = []
-        for one in frozen:
-            item, ended = part(one.own, one, relations.get(one.user, frozenset()), self._catalogue, seen)
+        told = {digest.id: Told([], []) for digest in digests}
+        for one in ranked(frozen, attrgetter("type"), attrgetter("newest"), self._catalogue):
+            ended = told_no_more(one, relations.get(one.user, frozenset()), self._catalogue, self._channels)
             if ended is None:
-                stands.append(replace(one, own=item))
+                told[one.digest].stands.append(one)
             else:
-                gone.append((one.id, ended))
-        return Told(self._ranked(stands), gone)
-
-    def _ranked(self, told: Sequence[Claimed]) -> list[Claimed]:
-        """What concerns the person most comes first, of that the newest."""
-        return sorted(told, key=lambda one: one.own.told.events[-1].id, reverse=True)
+                told[one.digest].ended.append((one.id, ended))
+        return told
 
 
-def _held(one: Claimed, digest: str) -> Held:
-    return Held(one.id, one.user, one.channel, one.address_id, one.own.type, one.queue, Reason.DIGEST, digest)
+def _held(one: Frozen) -> Held:
+    return Held(one.id, one.user, one.channel, one.address, one.type, one.queue, Reason.DIGEST, one.digest)

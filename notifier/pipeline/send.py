@@ -20,8 +20,9 @@ from notifier.pipeline.missing import keep_missing
 from notifier.pipeline.record import Recorder, Result
 from notifier.policy.calendar import Slot
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.links import Link, make_token, type_mark
+from notifier.policy.links import Link, digest_mark, make_token, type_mark
 from notifier.policy.outcomes import Deferred, Gone
+from notifier.policy.ranking import ranked
 from notifier.policy.retry import Next, after, policy_for
 from notifier.policy.words import Reason, State
 from notifier.store.claims import Claimed, Claims, Item
@@ -105,7 +106,7 @@ class Sender:
         claimed = Claims(connection, self._replacing).claim(ids, token, now=now, lease=self._settings.lease)
         if not claimed:
             return Chunk((), {}, {})
-        events = events_of(claimed, self._catalogue)
+        events = events_of((item.told for one in claimed for item in one.items), self._catalogue)
         relations = Facts(connection).relations({one.user for one in claimed}, events)
         return Chunk(claimed, relations, Outbox(connection).pauses(now))
 
@@ -155,13 +156,15 @@ class Sender:
         return replace(notices[0], notification_id=one.own.notification, group="", items=tuple(notices))
 
     def _digest(self, one: Claimed, notices: Sequence[Notice], slot: Slot) -> Notice:
-        """A digest of these. On a screen it takes the place of the one before."""
+        """A digest of these: what concerns the person most comes first."""
+        items = ranked(notices, _type_of, _newest_in, self._catalogue)
         return replace(
-            notices[0],
+            items[0],
             notification_id=one.own.notification,
-            group=f"digest:{slot.cadence}",
-            items=tuple(notices),
+            group="",
+            items=tuple(items),
             digest=Digest(slot.cadence, slot.at),
+            unsubscribe_url=self._link_to_stop(one, digest_mark(slot.cadence)),
         )
 
     def _alone(self, one: Claimed, items: Sequence[Item]) -> Notice:
@@ -186,9 +189,10 @@ class Sender:
 
     def _unsubscribe_url(self, one: Claimed, type_: str) -> str:
         kind = self._catalogue.find(type_)
-        if kind is None or kind.mandatory:
-            return ""
-        link = Link(id_octets(one.address_id), type_mark(type_))
+        return "" if kind is None or kind.mandatory else self._link_to_stop(one, type_mark(type_))
+
+    def _link_to_stop(self, one: Claimed, mark: bytes) -> str:
+        link = Link(id_octets(one.address_id), mark)
         return f"{self._settings.public_url}/u/{make_token(self._settings.link_secret, 'unsubscribe', link)}"
 
     def _kind(self, one: Claimed) -> Kind:
@@ -254,3 +258,11 @@ def _folded(items: Sequence[Item]) -> list[list[Item]]:
 
 def _newest(item: Item) -> str:
     return item.told.events[-1].id
+
+
+def _type_of(notice: Notice) -> str:
+    return notice.type
+
+
+def _newest_in(notice: Notice) -> str:
+    return notice.events[-1].id

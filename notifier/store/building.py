@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, select, update
 
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.ending import cancel
@@ -13,6 +13,7 @@ from notifier.store.facts import Facts
 from notifier.store.models import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, SKIPPED, WAITS, Delivery, Digest, Notification
 from notifier.store.sql import AnyRow, chunked, locked, locked_all
 
+ANY_DUE = "SELECT 1 FROM digests WHERE state IN ('open', 'due') AND due_at <= {now} LIMIT 1"
 DIGEST = "digest"  # their queue
 TAKEN = 1_000  # digests in one transaction of the tick
 
@@ -114,7 +115,7 @@ class Building:
             update(Digest).where(Digest.id == digest.id).values(period=f"{now:%Y-%m-%dT%H:%M:%S.%f}", wanted_at=now)
         )
 
-    def _unbuilt(self, *which: ColumnElement[bool]) -> list[Unbuilt]:
+    def _unbuilt(self, *which: ColumnElement[bool] | TextClause) -> list[Unbuilt]:
         query = select(Digest.id, Digest.user_id).where(*which).order_by(Digest.id)
         found = self._connection.execute(query).all()
         # As everybody does: first the people, then what is theirs.

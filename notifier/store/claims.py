@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select, update
 
 from notifier.policy.calendar import Slot
 from notifier.policy.decide import Reach, Rhythm
 from notifier.policy.words import Cadence, State
 from notifier.store.facts import rhythm_of
 from notifier.store.gone import refused_for_good
-from notifier.store.models import WAITS, Address, Delivery, Digest, Notification, Preference, User
+from notifier.store.models import Address, Delivery, Digest, Notification, Preference, User
 from notifier.store.sql import AnyRow, chunked, locked_all
 from notifier.store.told import Gathered, Telling
 
@@ -39,11 +39,11 @@ _TAKEN = (
     Delivery.last_code,
 )
 # The round that was told at the first claim, or else the one that is open now.
-_ROUND_TOLD = func.coalesce(
+ROUND_TOLD = func.coalesce(
     Delivery.last_round,
     select(Notification.round).where(Notification.id == Delivery.notification_id).scalar_subquery(),
 )
-_TELLING = (
+_TO_CLAIM = (
     select(
         Delivery.id,
         Delivery.carried_by,
@@ -54,13 +54,13 @@ _TELLING = (
         Notification.undone_at,
     )
     .join(Notification, Notification.id == Delivery.notification_id)
-    .order_by(Notification.id)
-)
-_TO_CLAIM = _TELLING.where(
-    or_(
-        and_(Delivery.id.in_(_IDS), Delivery.state == State.QUEUED),
-        and_(Delivery.carried_by.in_(_IDS), Delivery.state == State.WAITING),
+    .where(
+        or_(
+            and_(Delivery.id.in_(_IDS), Delivery.state == State.QUEUED),
+            and_(Delivery.carried_by.in_(_IDS), Delivery.state == State.WAITING),
+        )
     )
+    .order_by(Notification.id)
 )
 _TAKE = (
     update(Delivery)
@@ -70,22 +70,8 @@ _TAKE = (
         reason=None,
         claim_token=bindparam("token"),
         due_at=bindparam("until"),
-        last_round=_ROUND_TOLD,
+        last_round=ROUND_TOLD,
     )
-    .returning(*_TAKEN)
-)
-_WAITS_FOR_DIGEST = (
-    WAITS,
-    Delivery.carried_by.is_(None),
-    Delivery.digest_id.in_(bindparam("digests", expanding=True)),
-)
-_TO_FREEZE = _TELLING.where(Delivery.user_id.in_(bindparam("users", expanding=True)), *_WAITS_FOR_DIGEST)
-_FREEZE = (
-    update(Delivery)
-    # Asked again: somebody may have cancelled one, or sent it by itself, while we waited for its notification.
-    .where(Delivery.id.in_(_IDS), *_WAITS_FOR_DIGEST)
-    # It is as fresh as its digest, however late that one comes.
-    .values(last_round=_ROUND_TOLD, wanted_at=bindparam("now"))
     .returning(*_TAKEN)
 )
 _FACTS = (
@@ -169,7 +155,7 @@ class Claimed:
 
 
 class Claims:
-    """The claim of a chunk of deliveries, or the freeze of what waits for digests, in the connection's transaction.
+    """The claim of a chunk of deliveries, in one transaction of the given connection.
 
     `replacing` are the channels whose messages take the place of what they showed before.
     """
@@ -180,7 +166,7 @@ class Claims:
 
     def claim(self, ids: Sequence[str], token: str, *, now: datetime, lease: timedelta) -> list[Claimed]:
         """Take those of these deliveries that are queued and that nobody else has; in the order of their ids."""
-        found = self._lock(_TO_CLAIM, ids=ids)
+        found = self._lock(ids)
         rows = self._take([row.id for row in found if row.carried_by is None], token, now + lease) if found else []
         if not rows:
             return []
@@ -206,36 +192,17 @@ class Claims:
         ]
         return sorted(claimed, key=attrgetter("id"))
 
-    def freeze(self, digests: Collection[str], users: Collection[str], now: datetime) -> dict[str, list[Claimed]]:
-        """By digest, all that waits for these of these people, as if each were claimed by itself; it goes on waiting.
-
-        What joins from now on belongs to a later digest.
-        """
-        found = self._lock(_TO_FREEZE, digests=sorted(digests), users=sorted(users))
-        frozen: dict[str, list[Claimed]] = {digest: [] for digest in digests}
-        if not found:
-            return frozen
-        which = {"ids": [row.id for row in found], "digests": sorted(digests), "now": now}
-        rows = self._connection.execute(_FREEZE, which).all()
-        notifications = {row.notification_id: row for row in found}
-        self._close(rows, notifications)
-        facts = self._facts([row.id for row in rows], ())
-        told = self._telling.gathered(rows)
-        for row in sorted(rows, key=attrgetter("id")):
-            item = _item(row, notifications[row.notification_id], facts[row.id], told[row.id])
-            frozen[row.digest_id].append(_claimed(row, facts[row.id], item))
-        return frozen
-
-    def _lock(self, telling: Select[*tuple[Any, ...]], **which: Sequence[str]) -> list[AnyRow]:
+    def _lock(self, ids: Sequence[str]) -> list[AnyRow]:
         """Lock the notifications that would be told of: what joins meanwhile waits, and belongs to the next round."""
-        return list(self._connection.execute(locked_all(self._connection, telling, Notification), which))
+        query = locked_all(self._connection, _TO_CLAIM, Notification)
+        return list(self._connection.execute(query, {"ids": ids}))
 
     def _take(self, ids: Sequence[str], token: str, until: datetime) -> list[AnyRow]:
         return list(self._connection.execute(_TAKE, {"ids": ids, "token": token, "until": until}))
 
     def _take_along(self, carriers: Sequence[str]) -> list[AnyRow]:
         taking = update(Delivery).where(Delivery.carried_by.in_(carriers), Delivery.state == State.WAITING)
-        return list(self._connection.execute(taking.values(last_round=_ROUND_TOLD).returning(*_TAKEN)))
+        return list(self._connection.execute(taking.values(last_round=ROUND_TOLD).returning(*_TAKEN)))
 
     def _close(self, rows: Sequence[AnyRow], notifications: Mapping[str, AnyRow]) -> None:
         """Close the rounds that are told here for the first time."""
@@ -262,7 +229,8 @@ class Claims:
         return {row.id: Slot(Cadence(row.cadence), row.period, row.wanted_at, row.id) for row in rows}
 
 
-def _reach(delivery: AnyRow, fact: AnyRow) -> Reach:
+def reach_by(delivery: AnyRow, fact: AnyRow) -> Reach:
+    """How its person is reached by the delivery's own address, of which `fact` has the columns."""
     if fact.value is not None and fact.gone_at is None:
         return Reach((delivery.address_id,))
     return Reach(suppressed=refused_for_good(fact.gone_why))
@@ -283,9 +251,7 @@ def _item(delivery: AnyRow, notification: AnyRow, fact: AnyRow, told: Gathered) 
     )
 
 
-def _claimed(
-    delivery: AnyRow, fact: AnyRow, own: Item, carried: Sequence[Item] = (), digest: Slot | None = None
-) -> Claimed:
+def _claimed(delivery: AnyRow, fact: AnyRow, own: Item, carried: Sequence[Item], digest: Slot | None) -> Claimed:
     return Claimed(
         id=delivery.id,
         user=delivery.user_id,
@@ -298,7 +264,7 @@ def _claimed(
         address_id=delivery.address_id or "",
         address=fact.value or "",
         key_id=fact.key_id or "",
-        reach=_reach(delivery, fact),
+        reach=reach_by(delivery, fact),
         name=fact.name or "",
         locale=fact.locale or "en",
         timezone=fact.timezone or "UTC",

@@ -99,7 +99,7 @@ class Digests:
         since = (now - USED).date().isoformat()
         return self._connection.execute(
             select(Digest.user_id, Digest.channel, Digest.cadence, Digest.period).where(
-                theirs, Digest.period >= since, ~IS_OPEN
+                theirs, Digest.period >= since, Digest.state != OPEN
             )
         ).all()
 

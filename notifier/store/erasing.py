@@ -15,6 +15,9 @@ from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins
 from notifier.store.ending import cancel
 from notifier.store.models import (
+    DUE,
+    EMPTY,
+    OPEN,
     Address,
     Attempt,
     Audit,
@@ -97,11 +100,6 @@ class Erasing:
         """Forget the history of what they chose."""
         some = select(PreferenceChange.id).where(PreferenceChange.user_id == self._person).limit(SOME)
         return self._connection.execute(delete(PreferenceChange).where(PreferenceChange.id.in_(some))).rowcount
-
-    def forget_some_digests(self) -> int:
-        """Forget when they got digests, and which still waited: nothing waits for those any more."""
-        some = select(Digest.id).where(Digest.user_id == self._person).limit(SOME)
-        return self._connection.execute(delete(Digest).where(Digest.id.in_(some))).rowcount
 
     def changes_naming(self) -> list[str]:
         """Changes in other people's histories that name them."""
@@ -194,6 +192,17 @@ class Erasing:
             .where(Notification.id.in_(notifications))
             .values(user_id=self._erasure.name, fold="", ended_at=ended, feed_at=None)
         )
+
+    def rename_some_digests(self) -> int:
+        """Give their digests the new name; what is open has nothing to tell any more."""
+        some = select(Digest.id).where(Digest.user_id == self._person).limit(SOME)
+        ended = {
+            "user_id": self._erasure.name,
+            "state": case((Digest.state.in_([OPEN, DUE]), EMPTY), else_=Digest.state),
+            "due_at": None,
+            "ended_at": func.coalesce(Digest.ended_at, self._now),
+        }
+        return self._connection.execute(update(Digest).where(Digest.id.in_(some)).values(ended)).rowcount
 
     def end(self, who: str) -> None:
         """Forget that there was such a person, and note that somebody was erased."""

@@ -36,6 +36,7 @@ from notifier.store.types import id_at
 # A message may have been planned so long before it goes out: a night, or a day of retries.
 LONGEST_WAIT = timedelta(hours=25)
 EVENTS = 2_000  # in one statement
+UNWANTING = (BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE)
 _COUNTED = (State.QUEUED, State.SENDING, State.SENT, State.BOUNCED)
 _COMING = (Reason.GATHERING, Reason.RETRY, Reason.PAUSED)
 
@@ -166,6 +167,11 @@ class Facts:
             for user, relations in self._relations(sorted(users), some).items():
                 found[user] = found.get(user, frozenset()) | relations
         return found
+
+    def picky(self, users: Collection[str]) -> set[str]:
+        """Those of these people who block or mute anything. Most do not, and need not pay for it."""
+        which = among(self._connection, Relation.user_id, sorted(users)), Relation.kind.in_(UNWANTING)
+        return set(self._connection.scalars(select(Relation.user_id).where(*which).distinct()))
 
     def _rhythms(self, users: Sequence[str], caps: Mapping[str, int]) -> dict[str, tuple[str, Rhythm]]:
         rows = self._connection.execute(

@@ -109,7 +109,7 @@ class Line:
         self.catalogue = replace(read_catalogue(CATALOGUE.read_text()), caps={})
         self.planner = self.planner_with(gather_scale=0)
         self.sweeper = Sweeper(database, self.catalogue, self.clock)
-        self.builder = DigestBuilder(database, self.catalogue, {"email": False, "push": True}, ("push",), self.clock)
+        self.builder = DigestBuilder(database, self.catalogue, ("email", "push"), ("push",), self.clock)
         self.sender = self.new_sender()
 
     def planner_with(self, gather_scale: float) -> Planner:

@@ -11,8 +11,10 @@ from sqlalchemy import Connection, select, text, update
 
 from notifier.policy.outcomes import Deferred, Delivered
 from notifier.policy.words import Reason, State
-from notifier.store.models import Digest, Event
+from notifier.store.bulk import insert_rows
+from notifier.store.models import Delivery, Digest, Event, Notification
 from notifier.store.operate import Operate
+from notifier.store.types import new_id
 from tests.pipeline.line import Letter, Line
 
 SUNDAY = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -120,6 +122,7 @@ def test_a_digest_that_waits_for_another_try_stays_one_when_an_admin_tries_it_no
 def test_one_digest_that_cannot_be_built_does_not_hold_up_the_others(line: Line, caplog: pytest.LogCaptureFixture):
     line.people("bob", "cara", "dan")
     events = {who: like(line, who) for who in ("bob", "cara", "dan")}
+    line.relate("cara", "block", "zed")  # so that it is looked at what she is told
     with line.database.write() as connection:
         connection.execute(update(Event).where(Event.id == events["cara"]).values(body=b"spilled"))
     line.clock.now = SUNDAY
@@ -134,3 +137,20 @@ def test_one_digest_that_cannot_be_built_does_not_hold_up_the_others(line: Line,
             .values(body=b'{"actor": {"id": "ana"}, "object": {"id": "post-1"}}')
         )
     assert [letter.notice.person.id for letter in line.deliver()] == ["cara"]
+
+
+def test_a_digest_of_more_than_a_statement_holds_is_built(line: Line):
+    if not line.database.on_sqlite:
+        pytest.skip("SQLite takes 32,766 parameters in a statement, PostgreSQL twice as many")
+    line.people("bob")
+    like(line, "bob")
+    (waits,) = line.deliveries()
+    with line.database.write() as connection:
+        one = dict(connection.execute(select(Delivery).where(Delivery.id == waits.id)).one()._mapping)
+        told = dict(connection.execute(select(Notification)).one()._mapping)
+        many = [(new_id("dlv"), new_id("ntf")) for _ in range(33_000)]
+        insert_rows(connection, Notification, [told | {"id": ntf, "ended_at": line.clock()} for _, ntf in many])
+        insert_rows(connection, Delivery, [one | {"id": dlv, "notification_id": ntf} for dlv, ntf in many])
+    line.clock.now = SUNDAY
+    assert len(line.deliver()) == 1
+    assert {row.state for row in line.deliveries()} == {State.SENT, State.CANCELLED}

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, Index, String, case, func, literal_column, text
+from sqlalchemy import BigInteger, Index, String, case, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.policy.words import Reason, State
@@ -10,7 +10,7 @@ from notifier.store.models.base import Base
 from notifier.store.types import Key
 
 # Spelled out for the index of what waits: no database can tell from a parameter that it serves.
-WAITS = literal_column("deliveries.state = 'waiting'", Boolean())
+WAITS = text("deliveries.state = 'waiting'")
 UNFINISHED = text("state IN ('waiting', 'queued', 'sending')")
 
 

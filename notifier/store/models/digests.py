@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, Index, String, Text, UniqueConstraint, literal_column
+from sqlalchemy import Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.policy.words import Cadence
@@ -11,8 +11,8 @@ from notifier.store.types import Key
 
 OPEN, DUE, BUILT, EMPTY, SKIPPED = "open", "due", "built", "empty", "skipped"
 # Spelled out for the indexes: no database can tell from a parameter that one of them serves.
-IS_OPEN = literal_column("state = 'open'", Boolean())
-IS_UNBUILT = literal_column("state IN ('open', 'due')", Boolean())
+IS_OPEN = text("state = 'open'")
+IS_UNBUILT = text("state IN ('open', 'due')")
 
 
 class Digest(Base):

@@ -8,7 +8,8 @@ import css_inline
 import pytest
 
 from notifier.channels import Person
-from notifier.channels.email.layout import LISTED, TEMPLATES, Page, lay_out, linked
+from notifier.channels.email.filling import TEMPLATES, Page, linked
+from notifier.channels.email.layout import LISTED, lay_out
 from notifier.policy.events import Actor, Thing
 from tests.channels.email.conftest import a_notice, an_event
 

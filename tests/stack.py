@@ -101,6 +101,12 @@ class Stack:
         self._process = None
         return code
 
+    def restart(self, **settings: str) -> None:
+        """Stop the service and start it again with these settings changed."""
+        self.stop()
+        self._settings |= settings
+        self.start()
+
     def crash(self) -> None:
         """Kill `up` itself with SIGKILL."""
         assert self._process is not None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from notifier.pipeline import Clock
 from notifier.pipeline.look import events_of, told_no_more
+from notifier.pipeline.tickets import chunks
 from notifier.policy.bundles import Held, bundled
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.queues import QUEUES
@@ -25,6 +26,10 @@ from notifier.store.freezing import Freezing, Frozen
 from notifier.store.planning import Planned
 
 log = logging.getLogger(__name__)
+
+# Digests that are built in one transaction. While it runs no other process records on SQLite what it has sent, and
+# sends it again, should it die then.
+TOGETHER = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,12 @@ class DigestBuilder:
     def build(self, ids: Sequence[str]) -> list[Planned]:
         """Build those of these digests that are due and that nobody has built; gives the messages that can go out.
 
-        All in one transaction: whoever dies in it has changed nothing. One that cannot be built stays due and is
+        A few in one transaction: whoever dies in it has changed nothing. One that cannot be built stays due and is
         logged; it does not hold up the others.
         """
+        return [one for some in chunks(ids, TOGETHER) for one in self._build_some(some)]
+
+    def _build_some(self, ids: Sequence[str]) -> list[Planned]:
         try:
             return self._build_all(ids)
         except DatabaseAway:
@@ -81,7 +89,7 @@ class DigestBuilder:
             if len(ids) == 1:
                 log.exception("digest %s cannot be built; it is kept and tried again", ids[0])
                 return []
-            return [one for digest in ids for one in self.build([digest])]
+            return [one for digest in ids for one in self._build_some([digest])]
 
     def _build_all(self, ids: Sequence[str]) -> list[Planned]:
         return self._database.transact(lambda tx: self.make(tx, Building(tx).due(ids), self._clock()))

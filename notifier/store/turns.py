@@ -34,6 +34,7 @@ class Turns:
         self._path = database.with_name(database.name + "-first")
         # By process id: after a fork a lock may be held by a thread that is not there, and files are the parent's.
         self._locks: dict[int, threading.Lock] = {}
+        self._first_here: dict[int, list[None]] = {}  # an entry for each that is first and waits, or has its turn
         self._files = threading.local()
         self._rests_until = 0.0
 
@@ -55,10 +56,20 @@ class Turns:
         while True:
             if not lock.acquire(timeout=PATIENCE):
                 raise NoTurn("others of this process write without a pause")
-            if not gives_way or time.monotonic() > until or _is_free(self._file()):
+            if not gives_way or not self._must_wait(until):
                 return lock
             lock.release()
             _wait_a_little()
+
+    def _must_wait(self, until: float) -> bool:
+        """Whether somebody goes first: one of this process in any case, others only for a while.
+
+        Where many threads wait, all have waited for long, and none would give way any more. The one of this process
+        that is first records what those have sent: it comes to an end when they send no more.
+        """
+        if self._first_here.get(os.getpid()):
+            return True
+        return time.monotonic() <= until and not _is_free(self._file())
 
     @contextmanager
     def _rested(self) -> Iterator[None]:
@@ -73,11 +84,13 @@ class Turns:
     @contextmanager
     def _announced(self) -> Iterator[None]:
         """Hold the file for all to see, in this process and in others."""
-        file = self._file()
+        file, here = self._file(), self._first_here.setdefault(os.getpid(), [])
         fcntl.flock(file, fcntl.LOCK_SH)
+        here.append(None)
         try:
             yield
         finally:
+            here.pop()
             fcntl.flock(file, fcntl.LOCK_UN)
 
     def _file(self) -> "_File":

@@ -1,4 +1,4 @@
-"""When a schedule runs: by a cron line, an interval or one moment, on a zone's clock, also on nights when clocks change."""
+"""When a schedule runs: a cron line, an interval or one moment, on a zone's clock, also when clocks change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

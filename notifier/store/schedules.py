@@ -154,7 +154,10 @@ class Schedules:
             outcome=RunOutcome.ASKED,
             until=now,
         )
-        return run_entry(self._connection.execute(row.returning(ScheduleRun)).one())
+        once = row.on_conflict_do_nothing(index_elements=["schedule_id", "moment", "tries"])
+        asked = self._connection.execute(once.returning(ScheduleRun)).one_or_none()
+        # The moment itself may have been run for: a microsecond later nothing was.
+        return run_entry(asked) if asked else self._asked(schedule, who, now + timedelta(microseconds=1))
 
 
 def schedule_entry(row: AnyRow) -> ScheduleEntry:

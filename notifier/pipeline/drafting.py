@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from notifier.pipeline.kinds import Arguments, Kind, Kinds
-from notifier.policy.schedules import NOW, Draft, WrongSchedule, changed_timing, fault_of_name, read_timing, timing_of
+from notifier.policy.schedules import (
+    NOW,
+    Draft,
+    WrongSchedule,
+    changed_timing,
+    fault_of_arguments,
+    fault_of_name,
+    read_timing,
+    timing_of,
+)
 from notifier.policy.timetable import Timetable, first_run
 from notifier.store.schedules import NewSchedule, ScheduleEntry
 
@@ -110,6 +119,8 @@ def _kept(timetable: Timetable, faults: Faults) -> Timetable:
 
 
 def _faults_of_arguments(kind: Kind, arguments: Arguments) -> Faults:
+    if fault := fault_of_arguments(arguments):
+        return [("/arguments", fault)]
     return [(f"/arguments{pointer}", detail) for pointer, detail in kind.faults(arguments)]
 
 

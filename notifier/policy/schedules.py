@@ -1,5 +1,6 @@
 """What a schedule is, when one is refused, and what becomes of its runs."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from notifier.policy.timetable import Timetable, first_run
 
 SHORTEST, LONGEST = 60, 366 * 24 * 3600  # seconds, of an interval that people set
 NAME = 64
+ARGUMENTS = 128 * 1024  # bytes
 NOW = "now"
 WAYS = ("cron", "interval_seconds", "at")  # of saying when
 TRIES = 5  # a run that is cut off so often is given up: it may be what kills its process
@@ -96,6 +98,15 @@ def fault_of_name(name: str) -> str:
     if 1 <= len(name) <= NAME and name.isprintable() and name == name.strip():
         return ""
     return f"A name has 1 to {NAME} printable characters, and no space at its ends."
+
+
+def fault_of_arguments(arguments: Mapping[str, Any]) -> str:
+    """Why a schedule of whatever kind cannot have these arguments; empty where it can."""
+    try:
+        octets = json.dumps(arguments, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return "They hold what cannot be kept, such as the number 1e400."
+    return "" if len(octets) <= ARGUMENTS else f"They have at most {ARGUMENTS:,} bytes as JSON."
 
 
 @cache

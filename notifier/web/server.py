@@ -27,6 +27,7 @@ from notifier.web import (
     problems,
     public,
     relations,
+    schedules,
     tokens,
     users,
 )
@@ -40,7 +41,7 @@ from notifier.web.turns import InTurn
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
-EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp)
+EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp, schedules.bp)
 PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, tokens.bp)
 WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, health.bp, openapi.bp)
 CSP = (

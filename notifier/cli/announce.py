@@ -10,9 +10,9 @@ from notifier.cli.retry import who
 from notifier.cli.schedules import next_words, refusing
 from notifier.cli.timing import timed, timed_fields
 from notifier.cli.tools import Tools
+from notifier.pipeline.drafting import named_after
 from notifier.pipeline.scheduled import schedule_json
-from notifier.policy.schedules import NAME, Draft, Timing
-from notifier.store.types import new_id
+from notifier.policy.schedules import Draft, Timing
 
 
 @click.command()
@@ -55,19 +55,12 @@ def announce(
     if not (followers_of or to):
         arguments["everyone"] = True
     with refusing():
-        draft = Draft(name or _name(title), "announcement", timing, arguments)
+        draft = Draft(name or named_after(title), "announcement", timing, arguments)
         entry = tools.scheduling.add(draft, who())
     if as_json:
         click.echo(json.dumps(schedule_json(entry, tools.scheduling.kinds), indent=2, ensure_ascii=False))
         return
     click.echo(f"{entry.name}: {next_words(entry)}. See: {to_type('schedules', 'show', entry.name)}")
-
-
-def _name(title: str) -> str:
-    """A name that nothing else has."""
-    number = new_id("x")[-6:]
-    words = "".join(mark if mark.isprintable() else " " for mark in title)[: NAME - 7].strip()
-    return f"{words} {number}".strip()
 
 
 COMMANDS = (announce,)

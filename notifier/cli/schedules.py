@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from notifier.cli.group import with_tools
+from notifier.cli.group import to_type, with_tools
 from notifier.cli.retry import who
 from notifier.cli.timing import timed, timed_fields
 from notifier.cli.tools import Tools
@@ -128,7 +128,7 @@ def run(tools: Tools, *, schedule: str, as_json: bool) -> None:
     if as_json:
         _print(run_json(asked))
     else:
-        click.echo(f"Asked for: {asked.id}. See: notifier schedules show {schedule}")
+        click.echo(f"Asked for: {asked.id}. See: {to_type('schedules', 'show', schedule)}")
 
 
 @schedules.command("remove")
@@ -177,7 +177,7 @@ def _known(tools: Tools, schedule: str) -> ScheduleEntry:
 
 
 def _unknown(schedule: str) -> click.ClickException:
-    return click.ClickException(f"There is no schedule {schedule!r}. See: notifier schedules list")
+    return click.ClickException(f"There is no schedule {schedule!r}. See: {to_type('schedules', 'list')}")
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
@@ -208,7 +208,9 @@ def next_words(entry: ScheduleEntry) -> str:
     """When it runs next, such as "next 2026-11-21 18:00:00 UTC", or why it does not."""
     if not entry.enabled:
         return "paused"
-    return f"next {entry.next_run_at:%F %T} UTC" if entry.next_run_at else "–"
+    if entry.next_run_at:
+        return f"next {entry.next_run_at:%F %T} UTC"
+    return "on" if entry.timetable.interval else "done"
 
 
 def _run_line(run: RunEntry) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from notifier.pipeline.kinds import Arguments, Kind, Kinds
 from notifier.policy.schedules import (
+    NAME,
     NOW,
     Draft,
     WrongSchedule,
@@ -18,6 +19,7 @@ from notifier.policy.schedules import (
 )
 from notifier.policy.timetable import Timetable, first_run
 from notifier.store.schedules import NewSchedule, ScheduleEntry
+from notifier.store.types import new_id
 
 Faults = list[tuple[str, str]]
 
@@ -54,6 +56,12 @@ class Known:
         """Raises `CannotChange` where the service cannot do without it."""
         if (kind := self.kinds.get(entry.kind)) and kind.vital:
             raise CannotChange(f"{entry.name} keeps the service alive: it cannot be changed, paused or run by hand.")
+
+
+def named_after(title: str) -> str:
+    """A name for what has this title, that nothing else has."""
+    words = "".join(mark if mark.isprintable() else " " for mark in title)[: NAME - 7].strip()
+    return f"{words} {new_id('sch')[-6:]}".strip()
 
 
 def checked(draft: Draft, known: Known, now: datetime) -> NewSchedule:

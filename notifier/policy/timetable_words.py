@@ -21,11 +21,12 @@ def in_words(timetable: Timetable) -> str:
         return f"every {_span(timetable.interval)}"
     clock = "each person's own time" if timetable.local else timetable.zone
     if timetable.at:
-        return f"once, {timetable.at:%A %F at %H:%M} ({clock})"
+        return f"once, {timetable.at:%A} {timetable.at.day} {timetable.at:%B %Y at %H:%M} ({clock})"
     cron = read_cron(timetable.cron)
     days = "every day" if cron.each_day else _days(cron)
     often = _often(cron)
-    said = [often] if often.startswith("every") and cron.each_day else [often, days]
+    # "Every hour" says by itself that it is so each day.
+    said = [often] if cron.each_hour and cron.each_day else [often, days]
     months = [f"in {_listed([MONTHS[month - 1] for month in cron.months])}"] if len(cron.months) < 12 else []
     return f"{', '.join(said + months)} ({clock})"
 
@@ -41,17 +42,25 @@ def _often(cron: Cron) -> str:
     times = [f"{hour:02}:{minute:02}" for hour in cron.hours for minute in cron.minutes]
     if len(times) <= FEW:
         return f"at {_listed(times)}"
-    minutes = "every minute" if len(cron.minutes) == 60 else _every(cron.minutes)
-    if cron.each_hour:
-        return minutes
-    return f"{minutes} of {_hours(cron.hours)}"
+    step = _step(cron.minutes)
+    if step:
+        often = "every minute" if step == 1 else f"every {step} minutes"
+        return often if cron.each_hour else f"{often} of {_hours(cron.hours)}"
+    return _at_minutes(cron)
 
 
-def _every(minutes: Sequence[int]) -> str:
-    step = minutes[1] - minutes[0] if len(minutes) > 1 else 0
-    if step and 60 % step == 0 and list(minutes) == list(range(0, 60, step)):
-        return f"every {step} minutes"
-    return f"every hour at {_listed([f':{minute:02}' for minute in minutes])}" if len(minutes) <= FEW else "often"
+def _at_minutes(cron: Cron) -> str:
+    if cron.each_hour and len(cron.minutes) <= FEW:
+        return f"every hour at {_listed([f':{minute:02}' for minute in cron.minutes])}"
+    minutes = ",".join(map(str, cron.minutes))
+    which = f"the minutes {minutes}" if len(cron.minutes) > 1 else f"minute {minutes}"
+    return f"at {which} of {'every hour' if cron.each_hour else _hours(cron.hours)}"
+
+
+def _step(minutes: Sequence[int]) -> int:
+    """The distance of minutes that are evenly spread over each hour; 0 where they are not."""
+    step = 60 // len(minutes)
+    return step if len(minutes) > 1 and list(minutes) == list(range(0, 60, step)) else 0
 
 
 def _hours(hours: Sequence[int]) -> str:

@@ -56,6 +56,8 @@ class Runner:
         now = self._clock()
         with self._database.read() as connection:
             running = Running(connection)
+            if not running.waits(now):
+                return []
             due, free = running.due(self._kinds, now, ONCE), running.free(now, ONCE)
         taken = [self._database.transact(lambda tx, one=one: self._take(tx, one)) for one in due]  # type: ignore[misc]
         taken += [self._database.transact(lambda tx, run=run: self._take_up(tx, run)) for run in free]  # type: ignore[misc]

@@ -48,6 +48,7 @@ class Ticks:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
         _while_away(self.beat)()
+        _while_away(self.due)()
         self._scheduler.start()
         with suppress(DatabaseAway):  # then the lease runs out by itself
             self._lead.leave()

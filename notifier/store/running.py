@@ -4,18 +4,27 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, literal_column, or_, select, update
 
 from notifier.policy.schedules import RunOutcome
 from notifier.store.models import Schedule, ScheduleRun
 from notifier.store.schedules import RunEntry, ScheduleEntry, run_entry, schedule_entry
 from notifier.store.sql import insert
-from notifier.store.types import new_id
+from notifier.store.types import Utc, new_id
 
 KEPT = 1_000  # runs of each schedule
 TEXT = 1_000  # characters of what is said of a run
 TIMER = "timer"  # what triggered a run that nobody asked for
 OPEN = (RunOutcome.ASKED, RunOutcome.RUNNING)
+# In the index's own words, since SQLite uses it for no others.
+_IS_OPEN: ColumnElement[bool] = literal_column("schedule_runs.outcome IN ('asked', 'running')")
+# Asked every second, so made once.
+_WAITS = select(
+    or_(
+        exists().where(Schedule.next_run_at.is_not(None), Schedule.next_run_at <= bindparam("now", type_=Utc())),
+        exists().where(_IS_OPEN, ScheduleRun.until <= bindparam("now", type_=Utc())),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,10 @@ class Running:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def waits(self, now: datetime) -> bool:
+        """Whether anything is due, or free to be taken."""
+        return bool(self._connection.scalar(_WAITS, {"now": now}))
+
     def due(self, kinds: Collection[str], now: datetime, limit: int) -> list[ScheduleEntry]:
         """Schedules of these kinds whose time has come, the longest overdue first; one that runs waits for its end."""
         query = select(Schedule).where(Schedule.next_run_at <= now, Schedule.run_id.is_(None))
@@ -52,7 +65,7 @@ class Running:
 
     def free(self, now: datetime, limit: int) -> list[RunEntry]:
         """Runs that were asked for, and those whose process is no longer heard of."""
-        query = select(ScheduleRun).where(ScheduleRun.outcome.in_(OPEN), ScheduleRun.until <= now)
+        query = select(ScheduleRun).where(_IS_OPEN, ScheduleRun.until <= now)
         rows = self._connection.execute(query.order_by(ScheduleRun.until).limit(limit))
         return [run_entry(row) for row in rows]
 

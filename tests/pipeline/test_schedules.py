@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.dialects import sqlite
 
 from notifier.app.acts import BUILT_IN, built_in, kinds_of
 from notifier.pipeline.drafting import CannotChange, Change
@@ -361,14 +362,17 @@ def test_the_lease_is_one_schedulers_until_it_is_silent(database: Database):
     assert heard(None, START) == "never heard of"
 
 
-def test_the_question_of_each_second_reads_an_index_alone(place: Place):
+def test_the_question_of_each_second_reads_indexes_alone(place: Place):
     place.add()
-    due = select(ScheduleRun).where(ScheduleRun.outcome.in_(running.OPEN), ScheduleRun.until <= START)
+    if not place.database.on_sqlite:
+        pytest.skip("PostgreSQL reads a small table as a whole")
+    question = running._WAITS.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": False})
     with place.database.read() as connection:
-        if connection.dialect.name == "sqlite":
-            compiled = due.compile(connection, compile_kwargs={"literal_binds": True})
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").all()
-            assert "schedule_runs_open" in str(plan)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {question}", (START.replace(tzinfo=None),) * 2).all()
+    told = [str(step[3]) for step in plan]
+    assert [one for one in told if "schedules_next_run_at" in one]
+    assert [one for one in told if "schedule_runs_open" in one]
+    assert not [one for one in told if one.startswith("SCAN schedule")]
 
 
 def test_runs_under_way_in_many_threads_are_all_renewed(place: Place):

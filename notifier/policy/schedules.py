@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from notifier.policy.cron import WrongCron, read_cron
 from notifier.policy.timetable import Timetable, first_run
@@ -69,7 +69,7 @@ def read_timing(timing: Timing, now: datetime) -> Timetable:
     if faults:
         raise WrongSchedule(tuple(faults))
     zone, interval = timing.timezone or "UTC", timing.interval_seconds
-    at = _wall(timing.at, now) if timing.at else None
+    at = _wall(timing.at, now, zone) if timing.at else None
     timetable = Timetable(timing.cron, timedelta(seconds=interval) if interval else None, at, zone, timing.local)
     if timing.at != NOW and first_run(timetable, now) is None:
         raise WrongSchedule((("/at", "This moment has passed; it must be one that is still to come, or now."),))
@@ -162,11 +162,11 @@ def _faults_of_at(timing: Timing) -> list[tuple[str, str]]:
     return []
 
 
-def _wall(text: str, now: datetime) -> datetime:
-    """The time on the clock (naive) that `at` says, in UTC where it says a moment."""
+def _wall(text: str, now: datetime, zone: str) -> datetime:
+    """The time on the zone's clock (naive) that `at` says."""
     moment = now if text == NOW else _moment(text)
     assert moment is not None  # noqa: S101 (it was checked)
-    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0) if moment.tzinfo else moment
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, microsecond=0) if moment.tzinfo else moment
 
 
 def _moment(text: str) -> datetime | None:

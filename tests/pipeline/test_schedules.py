@@ -220,6 +220,12 @@ def test_who_asks_for_a_run_gets_one_also_while_it_is_paused(place: Place):
     assert len(both[1]) + len(both[2]) + len(place.scheduler().take()) == 1
 
 
+def test_now_is_now_on_whatever_clock(place: Place):
+    tea = place.add(at="now", timezone="Asia/Tokyo")
+    assert (tea.next_run_at, tea.timetable.at.hour) == (START, 19)
+    assert (place.tick(), place.tick()) == (1, 0)
+
+
 def test_a_paused_schedule_does_not_run_and_makes_nothing_up_for_it(place: Place):
     tea = place.add()
     assert place.people.pause(tea.id, ANN).next_run_at is None

@@ -67,9 +67,9 @@ def test_the_nights_on_which_clocks_change(zone: str, line: str, begin: str, end
 def transitions(zone: str) -> tuple[datetime, ...]:
     """The moments of the years 2024 to 2027 at which the zone's clock changes."""
     clock, found = ZoneInfo(zone), []
-    for day in range(4 * 366):
-        low = datetime(2024, 1, 1, tzinfo=UTC) + day * DAY
-        high = low + DAY
+    for days in range(0, 4 * 366, 5):
+        low = datetime(2024, 1, 1, tzinfo=UTC) + days * DAY
+        high = low + 5 * DAY
         if low.astimezone(clock).utcoffset() == high.astimezone(clock).utcoffset():
             continue
         while high - low > MINUTE:

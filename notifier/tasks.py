@@ -95,17 +95,17 @@ def plan_and_ring(steps: Steps, event_ids: list[str]) -> None:
         ring_or_hasten(steps, send_tickets(ready))
 
 
+def take_digests(steps: Steps) -> int:  # noqa: ARG001 (the digests come with the next commits)
+    """Take the digests whose hour has come, and ring for them; gives how many that were."""
+    return 0
+
+
 def sweep(steps: Steps) -> int:
     """Ring for whatever is overdue; gives how much that was."""
     found = 0
     for queue in steps.bell.roomy():
         found += _sweep_queue(steps, queue)
     return found
-
-
-def take_digests(steps: Steps) -> int:  # noqa: ARG001 (the digests come with the next commits)
-    """Take the digests whose hour has come, and ring for them; gives how many that were."""
-    return 0
 
 
 def _sweep_queue(steps: Steps, queue: str) -> int:

@@ -43,15 +43,19 @@ class Ticks:
 
     def run(self) -> None:
         """Tick until SIGTERM or SIGINT; acts under way are let end."""
+        self._scheduler.add_job(_while_away(self.begin), id="begin")
         for act, seconds in ((self.sweep, SWEEP_SECONDS), (self.due, SWEEP_SECONDS), (self.beat, BEAT)):
             self._scheduler.add_job(_while_away(act), "interval", seconds=seconds, id=act.__name__)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
-        _while_away(self.beat)()
-        _while_away(self.due)()
         self._scheduler.start()
         with suppress(DatabaseAway):  # then the lease runs out by itself
             self._lead.leave()
+
+    def begin(self) -> None:
+        """Lead at once where nobody does, rather than with the first ticks."""
+        self.beat()
+        self.due()
 
     def sweep(self) -> None:
         """Ring for whatever is overdue."""

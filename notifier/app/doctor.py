@@ -14,6 +14,7 @@ from notifier.channels.email.probe import relay_fault
 from notifier.channels.push import check_vapid
 from notifier.cli.tools import Finding, Level
 from notifier.cli.upstream import connection_to
+from notifier.pipeline.scheduled import heard
 from notifier.store.database import DatabaseAway
 from notifier.store.fallbacks import Fallbacks, Lack
 from notifier.store.lag import backlogs, database_clock, newest_event_at, overdue_since
@@ -100,7 +101,19 @@ def _scheduler(patient: Patient) -> Finding:
     if since and moment - since > SWEPT:
         says = f"Something has been due since {since:%F %T} UTC and was not taken up."
         return Finding("scheduler", Level.BAD, says, START if patient.running is None else "Look at the log of `up`.")
+    if patient.running or patient.is_elsewhere:
+        return _leader(patient, moment)
     return _role(patient, "scheduler", "scheduler", "Nothing is overdue.")
+
+
+def _leader(patient: Patient, moment: datetime) -> Finding:
+    """Whether a scheduler is heard of, on whatever machine."""
+    held = patient.parts.scheduling.heartbeat()
+    state = heard(held, moment)
+    if held and state == "ok":
+        return Finding("scheduler", Level.OK, f"{held.holder} leads. Nothing is overdue.")
+    do = "Look at the log of `up`." if patient.running else "Start one: notifier scheduler"
+    return Finding("scheduler", Level.BAD, f"No scheduler leads: {state}.", do)
 
 
 def _role(patient: Patient, name: str, kind: str, fine: str) -> Finding:

@@ -14,6 +14,8 @@ from celery import Celery
 from flask import Flask
 from kombu.exceptions import OperationalError
 
+from notifier import tasks
+from notifier.app.acts import BUILT_IN, built_in, kinds_of
 from notifier.app.home import CATALOGUE, Home
 from notifier.catchers.faults import Faults
 from notifier.catchers.mailbox import Mailbox
@@ -36,12 +38,17 @@ from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.kinds import Kinds
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.record import Recorder
+from notifier.pipeline.runs import Runner
+from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
 from notifier.policy.catalogue import Catalogue, read_catalogue
+from notifier.scheduler.lead import Lead
+from notifier.scheduler.ticks import Ticks
 from notifier.store.database import Database
 from notifier.store.intake import Intake
 from notifier.store.people import People
@@ -157,6 +164,24 @@ class Parts:
             return make_server(self._web_parts)
         return make_server(self._web_parts, self._dev_pages, exempt=receive_push)
 
+    @cached_property
+    def kinds(self) -> Kinds:
+        """What schedules can do."""
+        return kinds_of(lambda: self.steps)
+
+    @property
+    def scheduling(self) -> Scheduling:
+        """Schedules as people make and change them."""
+        return Scheduling(self.database, self.kinds, frozenset(BUILT_IN), self.clock)
+
+    @property
+    def ticks(self) -> Ticks:
+        """What a scheduler does."""
+        runner = Runner(self.database, self.kinds, self.worker_name, self.clock)
+        lead = Lead(self.database, runner, self.worker_name, self.clock)
+        made = built_in(self.kinds, self.clock())
+        return Ticks(lambda: tasks.sweep(self.steps), runner, lead, made, self.clock)
+
     @property
     def again(self) -> Again:
         """Tries deliveries again at an operator's word."""
@@ -252,6 +277,7 @@ class Parts:
             explainer=self.explainer,
             backtest=self.backtest,
             steering=self.steering,
+            scheduling=self.scheduling,
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,

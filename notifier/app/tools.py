@@ -19,6 +19,7 @@ from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.scheduling import Scheduling
 from notifier.policy.catalogue import Catalogue, CatalogueFault
 from notifier.store.database import Database
 from notifier.supervisor import lock
@@ -89,6 +90,10 @@ class Tools:
     @property
     def backtest(self) -> Backtest:
         return self._begun.backtest
+
+    @property
+    def scheduling(self) -> Scheduling:
+        return self._begun.scheduling
 
     def masked(self, channel: str, address: Address) -> str:
         """The address as a log may show it."""

@@ -8,6 +8,7 @@ from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
 from notifier.store.models.figures import Counter, Fallback, Tally
 from notifier.store.models.people import Address, Preference, PreferenceChange, Relation, User
+from notifier.store.models.schedules import Lease, Schedule, ScheduleRun
 
 __all__ = [
     "BUILT",
@@ -33,6 +34,7 @@ __all__ = [
     "Digest",
     "Event",
     "Fallback",
+    "Lease",
     "LoginLink",
     "Notification",
     "NotificationEvent",
@@ -40,6 +42,8 @@ __all__ = [
     "Preference",
     "PreferenceChange",
     "Relation",
+    "Schedule",
+    "ScheduleRun",
     "Tally",
     "User",
 ]

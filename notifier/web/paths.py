@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter, Map, ValidationError
 from notifier.web.bodies import id_fault
 
 USERS = "/v1/users/"
-PREFIXES = ("evt", "dlv", "sub", "app", "ntf")
+PREFIXES = ("evt", "dlv", "sub", "app", "ntf", "dig")
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -57,6 +57,11 @@ class EncodedIds:
         if environ.get("PATH_INFO", "").startswith(USERS):
             environ["PATH_INFO"] = _encoded(environ)
         return self._app(environ, start_response)
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Whether the text is an id with that prefix, as those of our rows are."""
+    return re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", text) is not None
 
 
 def add_converters(url_map: Map) -> None:

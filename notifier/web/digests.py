@@ -14,10 +14,11 @@ from notifier.web import shapes
 from notifier.web.access import needs, takes
 from notifier.web.bodies import MoveBody, WhichBody
 from notifier.web.items import Reader, item_shape, reader
+from notifier.web.lines import lines_of
 from notifier.web.parts import parts
-from notifier.web.problems import Fault, invalid
+from notifier.web.problems import Fault, invalid, not_found
 from notifier.web.reading import read, read_or_default
-from notifier.web.shapes import moment
+from notifier.web.shapes import moment, moment_or_null
 from notifier.web.waits import Waits, what_waits
 
 bp = Blueprint("digests", __name__, url_prefix="/v1")
@@ -32,6 +33,30 @@ def show(user_id: str) -> dict[str, Any]:
     with parts().database.read() as connection:
         whose = reader(user_id, People(connection).profile(user_id), parts().word)
         return {"data": [_shape(one, whose) for one in what_waits(connection, user_id, parts().catalogue)]}
+
+
+@bp.get("/digests/<dig:digest_id>")
+@needs("log")
+def one(digest_id: str) -> dict[str, Any]:
+    """One digest: what it tells, line by line in order, with the events behind each; and the messages that told it."""
+    with parts().database.read() as connection:
+        found = lines_of(connection, digest_id)
+    if found is None:
+        raise not_found("digest", digest_id)
+    digest = found.digest
+    return {
+        "id": digest.id,
+        "user": digest.user,
+        "channel": digest.channel,
+        "cadence": digest.cadence,
+        "period": digest.period,
+        "state": digest.state,
+        "at": moment(digest.at),
+        "ended_at": moment_or_null(digest.ended_at),
+        "count": found.count,
+        "lines": [shapes.delivery(entry) for entry in found.lines],
+        "messages": [shapes.delivery(entry) for entry in found.messages],
+    }
 
 
 @bp.post("/users/<user:user_id>/digest/send")

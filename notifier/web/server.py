@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from notifier.languages.templates import speaking
 from notifier.web import (
     admin,
+    admin_digests,
     batches,
     changes,
     chosen,
@@ -106,7 +107,7 @@ def routes(app: Flask) -> None:
     """All that is served in production."""
     app.url_map.merge_slashes = False  # an id may begin with a slash; and no post is sent elsewhere
     add_converters(app.url_map)
-    for blueprint in (*WITHOUT_COOKIES, admin.bp):
+    for blueprint in (*WITHOUT_COOKIES, admin.bp, admin_digests.bp):
         app.register_blueprint(blueprint)
 
 

@@ -44,10 +44,13 @@ def test_a_clock_on_the_wall_shows_a_moment(text: str, zone: str, utc: str):
     assert moment_on_clock(text, zone) == datetime.fromisoformat(utc).replace(tzinfo=UTC)
 
 
+NO_DAY, NO_HOUR, FIRST_YEAR = "2026-02-31T08:00", "2026-11-21T24:01", "0001-01-01T00:00"
+OTHER_DIGITS = "\uff12\uff10\uff12\uff16-11-21T18:00"
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["", "18:00", "2026-11-21", "2026-02-31T08:00", "2026-11-21T24:01", "2026-11-21T18:00Z", "0001-01-01T00:00", "２０２６-11-21T18:00"],
-)  # fmt: skip
+    "text", ["", "18:00", "2026-11-21", "2026-11-21T18:00Z", NO_DAY, NO_HOUR, FIRST_YEAR, OTHER_DIGITS]
+)
 def test_what_is_no_time_on_a_clock_is_nothing(text: str):
     assert moment_on_clock(text, "Asia/Tokyo") is None
 

@@ -1,4 +1,4 @@
-"""What people choose from: how often, on which channel, and which digest, in words for them."""
+"""What people choose from: how often and on which channel, in words for them."""
 
 from notifier.languages.text import message
 from notifier.policy.words import Cadence
@@ -11,8 +11,3 @@ OFTEN = {
     Cadence.WEEKLY: message("Every week"),
 }
 WAYS = {"email": message("Email"), "push": message("Push")}
-DIGESTS = {
-    Cadence.HOURLY: message("Hourly digest"),
-    Cadence.DAILY: message("Daily digest"),
-    Cadence.WEEKLY: message("Weekly digest"),
-}

@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from notifier.languages.language import SOURCE, Language
+from notifier.languages.language import Language
 from notifier.languages.text import Spoken
 
 
@@ -22,19 +22,12 @@ def place(language: Language, zone: ZoneInfo) -> str:
     """The city that a time zone is named after."""
     from babel.dates import get_timezone_location  # its locale data takes 4 MB, and few need it
 
-    return get_timezone_location(zone, locale=_locale(language), return_city=True).rpartition("/")[2]
+    return get_timezone_location(zone, locale=language.locale, return_city=True).rpartition("/")[2]
 
 
 def weekday_names(language: Language) -> list[str]:
     """The days of the week, Monday first."""
     from babel.dates import get_day_names  # see above
 
-    names = get_day_names("wide", "stand-alone", locale=_locale(language))
+    names = get_day_names("wide", "stand-alone", locale=language.locale)
     return [names[day] for day in range(7)]
-
-
-def _locale(language: Language) -> str:
-    """The locale whose forms Babel knows; an operator's own language may be none of them."""
-    from babel.localedata import exists  # see above
-
-    return next(tag for tag in (language.tag, language.tag.partition("_")[0], SOURCE) if exists(tag))

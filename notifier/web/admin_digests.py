@@ -79,7 +79,7 @@ def overview() -> str | tuple[str, int]:
 def show(digest_id: str) -> str:
     """One digest: what it tells line by line, the events behind each, and the messages that told it."""
     with parts().database.read() as connection:
-        found = _known(lines_of(connection, digest_id), digest_id)
+        found = _known(lines_of(connection, digest_id, parts().catalogue), digest_id)
         digest = found.digest
         zone = Waiting(connection).zones([digest.user]).get(digest.user, "UTC")
         return render_template(

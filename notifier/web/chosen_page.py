@@ -9,7 +9,8 @@ from flask import render_template, request
 
 from notifier.channels.wording import Wording
 from notifier.languages import Language
-from notifier.languages.choosing import DIGESTS, OFTEN, WAYS
+from notifier.languages.choosing import OFTEN, WAYS
+from notifier.languages.digests import digest_heading
 from notifier.languages.templates import said_in
 from notifier.languages.things import kind_name
 from notifier.languages.when import place, weekday_names, when
@@ -126,7 +127,7 @@ def _card(waits: Waits, whose: Reader, language: Language) -> Card:
     )
     return Card(
         digest.id,
-        language.gettext(DIGESTS[digest.cadence]),
+        digest_heading(language, digest.cadence),
         language.gettext(WAYS[digest.channel]),
         comes,
         digest.at.astimezone(zone).strftime(MINUTES),

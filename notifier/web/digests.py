@@ -40,7 +40,7 @@ def show(user_id: str) -> dict[str, Any]:
 def one(digest_id: str) -> dict[str, Any]:
     """One digest: what it tells, line by line in order, with the events behind each; and the messages that told it."""
     with parts().database.read() as connection:
-        found = lines_of(connection, digest_id)
+        found = lines_of(connection, digest_id, parts().catalogue)
     if found is None:
         raise not_found("digest", digest_id)
     digest = found.digest

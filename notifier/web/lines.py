@@ -1,9 +1,12 @@
 """One digest with all that stands behind it: its lines in the order in which they are told, and its messages."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
+from notifier.policy.catalogue import Catalogue
+from notifier.policy.ranking import ranked
 from notifier.store.log import Entry, Log
 from notifier.store.waiting import DigestEntry, Waiting
 from notifier.web.waits import LOOKED_AT
@@ -24,7 +27,7 @@ class Lines:
     messages: tuple[Entry, ...]
 
 
-def lines_of(connection: Connection, digest_id: str) -> Lines | None:
+def lines_of(connection: Connection, digest_id: str, catalogue: Catalogue) -> Lines | None:
     """The digest of that id with its lines, or None."""
     waiting, log = Waiting(connection), Log(connection)
     digest = waiting.find(digest_id)
@@ -37,4 +40,7 @@ def lines_of(connection: Connection, digest_id: str) -> Lines | None:
     ids = [delivery for delivery, notification in notifications.items() if firsts[notification] == delivery]
     messages = waiting.messages([digest])[digest.id]
     count = len(ids) + len(digest.items) - len(looked_at)
-    return Lines(digest, tuple(log.several(ids[:LISTED])), count, tuple(log.several(messages)))
+    lines = log.several(ids[:LISTED])
+    if digest.ended_at is None:  # what was told is frozen in its order; what waits will have it then
+        lines = ranked(lines, attrgetter("type"), attrgetter("id"), catalogue)
+    return Lines(digest, tuple(lines), count, tuple(log.several(messages)))

@@ -112,10 +112,23 @@ def test_the_page_shows_what_waits_and_when_it_comes_on_the_persons_clock(holder
         holder.liked(actor, f"post-of-{actor}", name=actor.title())
     page = holder.page()
     assert "Notifications for b•••@app.example" in page
-    assert re.search(r"Daily digest <span class=\"quiet\">· Email", page)
+    assert re.search(r"Your daily digest <span class=\"quiet\">· Email", page)
     assert re.search(r"2 items, (today|tomorrow) at 8:00\u202fAM \(Lisbon\)", page)
     assert "Ana liked your post" in page
     assert page.index("Ben liked your post") < page.index("Ana liked your post"), "the newest first"
+
+
+def test_what_concerns_the_person_most_comes_first_as_in_the_digest_itself(holder: Holder):
+    holder.api.call("PUT", f"/v1/users/{holder.user}/preferences", {"types": {"follow": {"email": "daily"}}})
+    follow = {"type": "follow", "data": {"actor": {"id": f"eve-{holder.user}"}, "object": {"id": holder.user}}}
+    for _ in holder.api.parts.steps.planner.plan([holder.api.post(follow).json["id"]]):
+        pass
+    holder.liked()
+    page = holder.page()
+    assert page.index("follows you now") < page.index("liked your post")
+    [digest] = holder.digests()
+    lines = holder.api.call("GET", f"/v1/digests/{digest.id}").json["lines"]
+    assert [line["type"] for line in lines] == ["follow.created", "like.created"]
 
 
 def test_a_long_digest_says_how_many_more_wait(holder: Holder):

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, true
 
 from notifier.policy.words import Reason, State
-from notifier.store.models import Address, Attempt, Delivery, Event, NotificationEvent, Tally
+from notifier.store.models import Address, Attempt, Delivery, Digest, Event, NotificationEvent, Tally
 from notifier.store.sql import AnyRow
 from notifier.store.told import newest_events
 from notifier.store.types import id_at
@@ -28,6 +28,7 @@ class Filter:
     app: str = ""
     event: str = ""
     delivery: str = ""
+    digest: str = ""
     since: datetime | None = None
     until: datetime | None = None
     before: str = ""
@@ -176,6 +177,12 @@ class Log:
         entries = self._with_events(self._connection.execute(_entries().where(Delivery.id == id)).all())
         return entries[0] if entries else None
 
+    def several(self, ids: Sequence[str]) -> list[Entry]:
+        """These deliveries, in this order; those that are not there are left out."""
+        query = _entries().where(Delivery.id.in_(ids))
+        found = {entry.id: entry for entry in self._with_events(self._connection.execute(query).all())}
+        return [found[id_] for id_ in ids if id_ in found]
+
     def attempts(self, delivery: str) -> list[AttemptEntry]:
         """The delivery's tries, oldest first."""
         rows = self._connection.execute(
@@ -254,6 +261,10 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         narrowed.append(Delivery.app_id == wanted.app)
     if wanted.event:
         narrowed.append(Delivery.notification_id.in_(_notifications_of(wanted.event)))
+    if wanted.digest:
+        # All of them are its person's, and a person's are found by an index.
+        narrowed.append(Delivery.user_id == select(Digest.user_id).where(Digest.id == wanted.digest).scalar_subquery())
+        narrowed.append(Delivery.digest_id == wanted.digest)
     if wanted.delivery:
         narrowed.append(Delivery.id == wanted.delivery)
     # Ids sort by time, so that a time range is a range of the primary key.

@@ -137,6 +137,6 @@ def _timing(body: ScheduleBody) -> Timing:
 
 def _place(query: PageQuery, prefix: str) -> str:
     mark = place(query)
-    if mark and not is_id(prefix, mark):
+    if mark and not is_id(mark, prefix):
         raise wrong_cursor()
     return mark

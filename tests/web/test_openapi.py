@@ -70,5 +70,6 @@ def test_what_is_described_is_what_is_asked_for(api: Api):
 
 
 def _example(kind: str) -> str:
-    prefix = {"event": "evt", "delivery": "dlv", "device": "sub", "app": "app", "schedule": "sch"}.get(kind)
+    prefixes = {"event": "evt", "delivery": "dlv", "device": "sub", "app": "app", "digest": "dig", "schedule": "sch"}
+    prefix = prefixes.get(kind)
     return f"{prefix}_{'0' * 32}" if prefix else "bob"

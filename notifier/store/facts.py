@@ -16,11 +16,13 @@ from notifier.policy.decide import BLOCK, HOUR, MUTE_ACTOR, MUTE_OBJECT, MUTE_TY
 from notifier.policy.events import Event
 from notifier.policy.quiet import QuietHours
 from notifier.policy.relations import FOLLOW
+from notifier.policy.waves import Zones
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.models import Address, Delivery, Preference, Relation, User
 from notifier.store.people import refused_for_good
 from notifier.store.sql import AnyRow, among, chunked, locked_all
 from notifier.store.types import id_at
+from notifier.store.walking import Walking
 
 # A message may have been planned so long before it goes out: a night, or a day of retries.
 LONGEST_WAIT = timedelta(hours=25)
@@ -62,6 +64,10 @@ class Facts:
             Relation.other == person, Relation.kind == FOLLOW, Relation.user_id > after
         )
         return list(self._connection.scalars(query.order_by(Relation.user_id).limit(most)))
+
+    def walking(self, event: Event, zones: Zones | None = None) -> Walking:
+        """Who was not told of the event yet; with `zones`, of those who live there."""
+        return Walking(self._connection, event.id, event.actor.id, zones)
 
     def recipients(self, asked: Asked, now: datetime) -> Mapping[tuple[str, str], Recipient]:
         """All that decides about these people, by (person, type's long name)."""

@@ -32,6 +32,7 @@ from notifier.channels.push import (
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
+from notifier.pipeline.announce import Announcer
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.explain import Explainer
@@ -159,6 +160,11 @@ class Parts:
     def again(self) -> Again:
         """Tries deliveries again at an operator's word."""
         return Again(self.database, self._sweeper, self.clock)
+
+    @property
+    def announcer(self) -> Announcer:
+        """Announces what whoever runs the service has to say."""
+        return Announcer(self.database, self.catalogue, self.clock, self.steps.bell.nudge)
 
     @property
     def explainer(self) -> Explainer:

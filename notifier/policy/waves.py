@@ -7,6 +7,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, available_timezones
 
+from notifier.policy.calendar import zone_of
+
 
 @dataclass(frozen=True, slots=True)
 class Audience:
@@ -58,7 +60,7 @@ def wall_in(zone: str, wall: datetime) -> datetime:
 
     A time that comes twice is taken the first time, and one that is left out moves forward by as much as is left out.
     """
-    return _moments(wall).get(zone) or wall.replace(tzinfo=UTC)
+    return _moment(zone_of(zone), wall)
 
 
 def last_wave(wall: datetime) -> datetime:
@@ -106,4 +108,8 @@ def _waves(wall: datetime) -> tuple[datetime, ...]:
 def _moments(wall: datetime) -> Mapping[str, datetime]:
     # Reads some six hundred small files, and keeps none of them.
     zones = sorted(available_timezones())
-    return MappingProxyType({zone: wall.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC) for zone in zones})
+    return MappingProxyType({zone: _moment(ZoneInfo(zone), wall) for zone in zones})
+
+
+def _moment(zone: ZoneInfo, wall: datetime) -> datetime:
+    return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)

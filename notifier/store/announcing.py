@@ -34,8 +34,8 @@ class Announcing:
             wall_at=audience.wall.isoformat(timespec="seconds") if audience.wall else "",
             wave_at=audience.wave,
         )
-        new = self._connection.execute(row.on_conflict_do_nothing(index_elements=["app_id", "key"]))
-        if new.rowcount == 1:
+        new = row.on_conflict_do_nothing(index_elements=["app_id", "key"]).returning(Event.id)
+        if self._connection.scalar(new) is not None:
             return Accepted(event.id)
         under = select(Event.id, Event.body_hash).where(Event.app_id == event.app, Event.key == event.key)
         first = self._connection.execute(under).one()

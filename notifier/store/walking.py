@@ -75,8 +75,9 @@ class Walking:
 
     def _listed(self, names: Sequence[str]) -> Any:
         if self._connection.dialect.name == "postgresql":
-            return func.unnest(literal(list(names), ARRAY(String))).column_valued("name")
-        return func.json_each(json.dumps(list(names))).table_valued("value").c.value
+            each = func.unnest(literal(list(names), ARRAY(String))).table_valued("value", name="named")
+            return each.render_derived().c.value
+        return func.json_each(json.dumps(list(names))).table_valued("value", name="named").c.value
 
     def _until(self, person: Any, belongs: ColumnElement[bool], after: str) -> str | None:
         """The last one of the stretch; None where it goes to the end."""

@@ -65,6 +65,10 @@ class Facts:
         )
         return list(self._connection.scalars(query.order_by(Relation.user_id).limit(most)))
 
+    def everyone(self, most: int) -> list[str]:
+        """Up to `most` of all people, in the order of their ids."""
+        return list(self._connection.scalars(select(User.id).order_by(User.id).limit(most)))
+
     def walking(self, event: Event, zones: Zones | None = None) -> Walking:
         """Who was not told of the event yet; with `zones`, of those who live there."""
         return Walking(self._connection, event.id, event.actor.id, zones)

@@ -12,7 +12,7 @@ from notifier.policy.waves import Zones
 from notifier.store.models import NotificationEvent, Relation, User
 from notifier.store.sql import among, locked_all
 
-LOOKED_AT = 2_000  # people of one stretch: of many who were told already a few at a time
+LOOKED_AT = 10_000  # people of one stretch: of many who were told already a few at a time
 
 
 @dataclass(frozen=True, slots=True)

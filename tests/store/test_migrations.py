@@ -13,7 +13,7 @@ from notifier.store.database import Database
 from notifier.store.log import Log
 from notifier.store.models import Base, Event, Notification
 from notifier.store.schema import migrate
-from notifier.store.types import new_id
+from notifier.store.types import Utc, new_id
 from tests.pipeline.line import CATALOGUE
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -109,4 +109,23 @@ def test_rules_find_what_was_told_before_them(empty: Database):
     with empty.read() as connection:
         items_now = connection.execute(select(Notification.id, Notification.total)).all()
         assert sorted(total for _, total in items_now) == [1, 1, 2]  # the new like has an item of its own
+        assert Log(connection).books().balanced
+
+
+def test_an_event_from_before_announcements_is_for_those_whom_it_names(empty: Database):
+    migrate(empty, "0005")
+    with empty.write() as connection:
+        named = {"id": "cara", "name": "", "locale": "en", "timezone": "UTC"}
+        columns = [*map(column, named), column("created_at", Utc()), column("updated_at", Utc())]
+        someone = insert(table("users", *columns)).values(named | {"created_at": NOON, "updated_at": NOON})
+        connection.execute(someone)
+        liked = a_like(connection, "ana", None)
+    migrate(empty)
+    with empty.read() as connection:
+        row = connection.execute(select(Event).where(Event.id == liked)).one()
+        assert (row.everyone, row.wall_at, row.wave_at) == (False, "", None)
+    planner = Planner(empty, read_catalogue(CATALOGUE.read_text()), PlanSettings(("feed",), ("push",), 1), lambda: NOON)
+    list(planner.plan([liked]))
+    with empty.read() as connection:
+        assert connection.scalars(select(Notification.user_id)).all() == ["bob"]
         assert Log(connection).books().balanced

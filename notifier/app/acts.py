@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from notifier import tasks
-from notifier.pipeline.kinds import Call, Kind, Kinds
+from notifier.pipeline.announce import Announcer
+from notifier.pipeline.kinds import Arguments, Call, Kind, Kinds
+from notifier.policy.announcements import WrongAnnouncement, read_announcement
 from notifier.policy.timetable import Timetable, first_run
 from notifier.store.schedules import NewSchedule
 from notifier.tasks import Steps
@@ -19,12 +21,17 @@ BUILT_IN = {
 }
 
 
-def kinds_of(steps: Callable[[], Steps]) -> Kinds:
+def kinds_of(steps: Callable[[], Steps], announcer: Callable[[], Announcer]) -> Kinds:
     """Every kind. A new one is a line here, and in `BUILT_IN` where it is to run by itself."""
+
+    def announce(call: Call) -> str:
+        return f"Announced as {announcer().announce(read_announcement(call.arguments), call.key, call.wall)}."
+
     kinds = (
         Kind("sweep", act=_ticks, vital=True),
         Kind("heartbeat", act=_ticks, vital=True),
         Kind("digests", act=lambda _: _counted(tasks.take_digests(steps()), "digest")),
+        Kind("announcement", act=announce, faults=_wrong_in_announcement, local=True),
     )
     return {kind.name: kind for kind in kinds}
 
@@ -37,6 +44,14 @@ def built_in(kinds: Kinds, now: datetime) -> Sequence[NewSchedule]:
         for name, timetable in BUILT_IN.items()
         if (kind := kinds.get(name))
     ]
+
+
+def _wrong_in_announcement(arguments: Arguments) -> list[tuple[str, str]]:
+    try:
+        read_announcement(arguments)
+    except WrongAnnouncement as wrong:
+        return list(wrong.faults)
+    return []
 
 
 def _ticks(call: Call) -> str:

@@ -34,6 +34,7 @@ from notifier.channels.push import (
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
+from notifier.pipeline.announce import Announcer
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.digests import DigestBuilder
@@ -167,7 +168,7 @@ class Parts:
     @cached_property
     def kinds(self) -> Kinds:
         """What schedules can do."""
-        return kinds_of(lambda: self.steps)
+        return kinds_of(lambda: self.steps, lambda: self.announcer)
 
     @property
     def scheduling(self) -> Scheduling:
@@ -196,6 +197,11 @@ class Parts:
     def steering(self) -> Steering:
         """Sends, skips and moves digests at somebody's word."""
         return Steering(self.database, self.builder, self.clock)
+
+    @property
+    def announcer(self) -> Announcer:
+        """Announces what whoever runs the service has to say."""
+        return Announcer(self.database, self.catalogue, self.clock, self.steps.bell.nudge)
 
     @property
     def explainer(self) -> Explainer:

@@ -10,9 +10,19 @@ from notifier.pipeline import Clock
 from notifier.pipeline.deciding import Deciding, Question
 from notifier.policy.decide import followed
 from notifier.policy.events import Event
-from notifier.policy.explaining import Line, no_recipient, of_unknown_type, own_acts, unplanned, would_be
+from notifier.policy.explaining import (
+    Line,
+    no_recipient,
+    of_unknown_type,
+    own_acts,
+    unknown_to_all,
+    unplanned,
+    unplanned_until,
+    would_be,
+)
 from notifier.policy.gathering import joined
 from notifier.policy.relations import Bond, bond_of
+from notifier.policy.waves import wall_in
 from notifier.store.database import Database
 from notifier.store.explaining import Explaining, Known, Open
 from notifier.store.facts import Facts
@@ -134,9 +144,17 @@ class _Reading:
         if own := [line for line in self._own_acts() if line.user == user]:
             return own
         since = self._store.follows_since(user, self._whom) if self._whom and user != self._event.actor.id else None
-        if not self._known.planned_at and (since or user in self._deciding.named(self._event)):
+        if not self._known.planned_at and (since or self._is_meant(user)):
             return list(self._coming([user]))
+        if self._known.audience.everyone and user != self._event.actor.id and self._kind.cadences:
+            return [unknown_to_all(user)]
         return [no_recipient(user, self._event, self._kind, self._in_catalogue, since)]
+
+    def _is_meant(self, user: str) -> bool:
+        """Whether the plan will meet them, other than as a follower."""
+        if self._known.audience.everyone:
+            return user != self._event.actor.id and bool(self._kind.cadences) and self._store.is_known(user)
+        return user in self._deciding.named(self._event)
 
     def _lines(self, people: _People, *, first: bool) -> list[Line]:
         everybody = [*people.told, *people.left]
@@ -152,17 +170,31 @@ class _Reading:
         return own_acts(self._event, self._kind) if self._in_catalogue else ()
 
     def _coming(self, users: Sequence[str]) -> Iterator[Line]:
-        for line in self._decided(users) if users else ():
-            yield line if self._dry else unplanned(line)
+        wall = None if self._known.undone_by else self._known.audience.wall
+        if wall and users:
+            yield from self._coming_at(wall, users)
+        elif users:
+            yield from (line if self._dry else unplanned(line) for line in self._decided(users, self._now))
 
-    def _decided(self, users: Sequence[str]) -> Iterator[Line]:
-        """What planning would store for these people, decided by the planner's own code."""
+    def _coming_at(self, wall: datetime, users: Sequence[str]) -> Iterator[Line]:
+        """The lines of those who are told when their own clock comes to that time."""
+        zones = {user: zone for user, (zone, _) in Facts(self._connection).rhythms(users, {}).items()}
+        wave = self._known.audience.wave or self._now
+        moments = {user: max(wall_in(zone, wall), wave) for user, zone in zones.items()}
+        for at in sorted(set(moments.values())):
+            theirs = [user for user in users if moments[user] == at]
+            for line in self._decided(theirs, max(at, self._now)):
+                waits = line.user is not None and at > self._now
+                yield unplanned_until(line, at, wall, zones[line.user or ""]) if waits else unplanned(line)
+
+    def _decided(self, users: Sequence[str], now: datetime) -> Iterator[Line]:
+        """What planning would store for these people then, decided by the planner's own code."""
         question = Question(self._event, self._kind, self._in_catalogue, bool(self._known.undone_by), tuple(users))
-        undoing = Undoing(self._connection, self._now)
+        undoing = Undoing(self._connection, now)
         undone = self._deciding.undone(undoing, [question])
-        cases = self._deciding.cases(undoing, [question], undone, self._now)
-        told = self._deciding.told(Facts(self._connection), [question], cases, self._now)
-        opened = self._store.open({(one.user, one.fold) for one in told if one.joins}, self._now)
+        cases = self._deciding.cases(undoing, [question], undone, now)
+        told = self._deciding.told(Facts(self._connection), [question], cases, now)
+        opened = self._store.open({(one.user, one.fold) for one in told if one.joins}, now)
         for one in told:
             before = opened.get((one.user, one.fold), _NOTHING)
             found = joined(one.plans, before.told, count=before.total, added=1, late_at=one.late_at)
@@ -176,12 +208,20 @@ class _Reading:
                 return _People(told[:limit], next=Mark(TOLD, told[limit - 1]))
             if self._known.planned_at:
                 return _People(told)
-            mark = Mark(FOLLOWERS, self._known.after) if self._known.after else Mark(NAMED, str(self._known.cursor))
+            mark = self._where_it_stands()
         left, next_ = self._left(mark, limit - len(told))
         return _People(told, left, next_)
 
+    def _where_it_stands(self) -> Mark:
+        """Before whom the plan goes on."""
+        if self._known.audience.walks:
+            return Mark(FOLLOWERS)
+        return Mark(FOLLOWERS, self._known.after) if self._known.after else Mark(NAMED, str(self._known.cursor))
+
     def _left(self, mark: Mark, limit: int) -> tuple[list[str], Mark | None]:
         """Those from the mark on whom the plan will meet, in its order."""
+        if self._known.audience.walks:
+            return self._walked(mark.place if mark.step == FOLLOWERS else "", limit)
         named, left = self._deciding.named(self._event), []
         if mark.step == NAMED:
             start = int(mark.place)
@@ -197,6 +237,14 @@ class _Reading:
         if len(found) <= room:
             return left, None
         return left, Mark(FOLLOWERS, found[room - 1] if room else mark.place)
+
+    def _walked(self, after: str, room: int) -> tuple[list[str], Mark | None]:
+        """Those behind `after` who were not told yet, whenever their hour comes."""
+        if not room:
+            return [], Mark(FOLLOWERS, after)
+        crowd = self._deciding.crowd(self._event, self._known.audience)
+        found = Facts(self._connection).walking(self._event).stretch(crowd, after, room)
+        return list(found.users), None if found.last else Mark(FOLLOWERS, found.after)
 
     def _recipients(self) -> int:
         """How many people it would be told to, followers counted only so far."""

@@ -1,7 +1,7 @@
 """Why somebody is told or not, as lines that a person can read: what decided, with its value, in one sentence."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifier.policy.catalogue import FOLLOWERS, Kind
@@ -9,6 +9,7 @@ from notifier.policy.decide import Plan, followed, names_at
 from notifier.policy.events import Event
 from notifier.policy.gathering import Joined
 from notifier.policy.retry import policy_for
+from notifier.policy.waves import wall_in
 from notifier.policy.words import SENTENCES, Cadence, Reason, State
 
 MANY = 100  # others in one message are counted no further
@@ -130,12 +131,29 @@ def unplanned(line: Line) -> Line:
     return Line(line.user, line.channel, State.WAITING, Reason.UNPLANNED, "unplanned", then, None, None, line.address)
 
 
+def unplanned_until(line: Line, at: datetime, wall: datetime, zone: str) -> Line:
+    """The same, of an event that comes to the person at that moment (aware UTC), by `wall` on their zone's clock."""
+    late = at > wall_in(zone, wall)
+    says = (
+        f"The clock in {zone} showed {wall:%F %H:%M} before; it comes with those whose clock shows it next."
+        if late
+        else f"It comes when the clock in {zone} shows {wall:%F %H:%M}."
+    )
+    return replace(unplanned(line), due_at=at, says=says)
+
+
 def taken_back(line: Line, type_: str) -> Line:
     """The line of an event that was taken back before this delivery told of it; the delivery may tell of others."""
     return Line(
         line.user, line.channel, State.CANCELLED, Reason.TAKEN_BACK, "taken_back", type_, None, line.delivery,
         line.address,
     )  # fmt: skip
+
+
+def unknown_to_all(user: str) -> Line:
+    """Why this person hears nothing of what everyone is told."""
+    says = f"It is told to everyone, and {user} was not known here by then."
+    return Line(user, None, None, None, "recipients", "everyone", says=says)
 
 
 def no_recipient(user: str, event: Event, kind: Kind, known: bool, since: datetime | None) -> Line:

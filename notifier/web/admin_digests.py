@@ -11,13 +11,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from notifier.channels import Person
 from notifier.policy.calendar import zone_of
+from notifier.policy.fields import id_fault
 from notifier.policy.steering import Which, moment_on_clock, wrong_moment
 from notifier.store.admins import Role
 from notifier.store.feed import Feed
 from notifier.store.log import Entry
 from notifier.store.waiting import DigestEntry, Waiting
 from notifier.web.admin import admins_only
-from notifier.web.bodies import id_fault
 from notifier.web.items import Reader, worded
 from notifier.web.lines import Lines, lines_of
 from notifier.web.parts import parts

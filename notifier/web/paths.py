@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from werkzeug.routing import BaseConverter, Map, ValidationError
 
-from notifier.web.bodies import id_fault
+from notifier.policy.fields import id_fault
 
 USERS = "/v1/users/"
 PREFIXES = ("evt", "dlv", "dig", "sub", "app", "ntf", "sch")

@@ -15,7 +15,7 @@ from notifier.store.log import Log
 from notifier.store.models import Address, Base, Delivery, Digest, Event, Notification
 from notifier.store.people import People
 from notifier.store.schema import migrate
-from notifier.store.types import new_id
+from notifier.store.types import Utc, new_id
 from tests.pipeline.line import CATALOGUE
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -187,3 +187,22 @@ def the_mailbox(connection: Connection) -> str:
     if found is None:
         People(connection).set_mailbox("bob", "bob@app.example", NOON)
     return found or the_mailbox(connection)
+
+
+def test_an_event_from_before_announcements_is_for_those_whom_it_names(empty: Database):
+    migrate(empty, "0005")
+    with empty.write() as connection:
+        named = {"id": "cara", "name": "", "locale": "en", "timezone": "UTC"}
+        columns = [*map(column, named), column("created_at", Utc()), column("updated_at", Utc())]
+        someone = insert(table("users", *columns)).values(named | {"created_at": NOON, "updated_at": NOON})
+        connection.execute(someone)
+        liked = a_like(connection, "ana", None)
+    migrate(empty)
+    with empty.read() as connection:
+        row = connection.execute(select(Event).where(Event.id == liked)).one()
+        assert (row.everyone, row.wall_at, row.wave_at) == (False, "", None)
+    planner = Planner(empty, read_catalogue(CATALOGUE.read_text()), PlanSettings(("feed",), ("push",), 1), lambda: NOON)
+    list(planner.plan([liked]))
+    with empty.read() as connection:
+        assert connection.scalars(select(Notification.user_id)).all() == ["bob"]
+        assert Log(connection).books().balanced

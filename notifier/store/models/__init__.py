@@ -6,7 +6,7 @@ from notifier.store.models.base import Base
 from notifier.store.models.deliveries import UNFINISHED, Attempt, Delivery, Pause
 from notifier.store.models.digests import Digest
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
-from notifier.store.models.figures import Counter, Fallback, Tally
+from notifier.store.models.figures import Counter, Fallback, Figure, Tally
 from notifier.store.models.people import Address, Preference, PreferenceChange, Relation, User
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Digest",
     "Event",
     "Fallback",
+    "Figure",
     "LoginLink",
     "Notification",
     "NotificationEvent",

@@ -16,7 +16,7 @@ class Event(Base):
 
     `due_at` is when its plan is overdue; `plan_cursor` counts the recipients already planned, and `plan_after` is the
     last of the followers, or of what was taken back. `undone_by` is the deletion that took it back, `change` the number
-    of the transaction that finished its plan.
+    of the transaction that finished its plan. What was `blanked_at` some moment has a body of ids alone since then.
     """
 
     __tablename__ = "events"
@@ -64,6 +64,7 @@ class Event(Base):
     planned_at: Mapped[datetime | None]
     undone_by: Mapped[str | None] = mapped_column(Key("evt"))
     change: Mapped[int | None] = mapped_column(BigInteger)
+    blanked_at: Mapped[datetime | None]
 
 
 class Notification(Base):

@@ -26,3 +26,10 @@ def upgrade() -> None:
     )
     op.add_column('apps', sa.Column('purged_change', sa.BigInteger(), server_default='0', nullable=False))
     op.add_column('events', sa.Column('blanked_at', Utc(), nullable=True))
+    # What was purged before there was a purge is nothing; and no figure has been counted yet, not even of change 0.
+    counters = sa.table('counters', sa.column('name', sa.String()), sa.column('value', sa.BigInteger()))
+    op.bulk_insert(
+        counters,
+        [{'name': name, 'value': 0} for name in ('purged_events', 'purged_recipients', 'purged_told', 'blanked_to')]
+        + [{'name': 'rolled', 'value': -1}],
+    )

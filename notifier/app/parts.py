@@ -36,10 +36,13 @@ from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.plan import Planner
+from notifier.pipeline.purge import Purger
 from notifier.pipeline.record import Recorder
+from notifier.pipeline.rollup import Roller
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Sweeper
 from notifier.policy.catalogue import Catalogue, read_catalogue
+from notifier.policy.retention import Retention
 from notifier.store.database import Database
 from notifier.store.intake import Intake
 from notifier.store.people import People
@@ -169,6 +172,31 @@ class Parts:
     def backtest(self) -> Backtest:
         """Tries a changed rule on what happened."""
         return Backtest(self.database, self.catalogue, self._plan_settings, self.clock)
+
+    @property
+    def retention(self) -> Retention:
+        """How long things are kept."""
+        settings = self.settings
+        return Retention(
+            deliveries=settings.RETENTION_DELIVERIES_DAYS,
+            failed=settings.RETENTION_FAILED_DAYS,
+            skipped=settings.RETENTION_SKIPPED_DAYS,
+            attempts=settings.RETENTION_ATTEMPTS_DAYS,
+            bodies=settings.RETENTION_BODIES_DAYS,
+            feed=settings.RETENTION_FEED_DAYS,
+            events=settings.RETENTION_EVENTS_DAYS,
+            audit=settings.RETENTION_AUDIT_DAYS,
+        )
+
+    @property
+    def roller(self) -> Roller:
+        """Counts the figures of each day."""
+        return Roller(self.database)
+
+    @property
+    def purger(self) -> Purger:
+        """Deletes what was kept for long enough."""
+        return Purger(self.database, self.retention, self.roller, STANDING, self.clock)
 
     def broker_answers(self) -> bool:
         """Whether the broker can be reached now; waits no longer than a socket may be silent."""

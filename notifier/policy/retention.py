@@ -1,7 +1,7 @@
 """How long things are kept: which of them may go, and before which moment they must have come to their end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,14 @@ from notifier.policy.words import State
 LEAST_DIGESTS = timedelta(days=3)
 PAUSES = timedelta(days=1)  # after a provider's pause was over
 FOR_EVER = "for ever"
+# What a count of a purge is called, where that is not the table's own name.
+NAMES = {
+    "told": "records of who was told",
+    "bodies": "contents of events",
+    "audit": "records of what operators did",
+    "links": "sign-in links",
+    "pauses": "pauses of providers",
+}
 _THINGS = ("object", "target", "in_reply_to")
 _IDS = ("id", "type", "owner")
 
@@ -126,6 +134,35 @@ class Retention:
             f"Deliveries are kept for {said(self.deliveries)}, failed and bounced ones for {said(self.failed)}, "
             f"skipped ones for {said(self.skipped)}, items of the feed for {said(self.feed)}."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How many rows went, by table; of `bodies` only the content."""
+
+    deliveries: int = 0
+    attempts: int = 0
+    notifications: int = 0
+    told: int = 0  # records that a person was told of an event
+    events: int = 0
+    bodies: int = 0
+    digests: int = 0
+    audit: int = 0
+    links: int = 0
+    pauses: int = 0
+
+    @property
+    def rows(self) -> int:
+        """All of them together."""
+        return sum(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def named(self) -> tuple[tuple[str, int], ...]:
+        """Each with what it is called."""
+        return tuple((NAMES.get(field.name, field.name), getattr(self, field.name)) for field in fields(self))
+
+    def __add__(self, other: "Purged") -> "Purged":
+        return Purged(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
 def said(days: int) -> str:

@@ -166,7 +166,7 @@ class Parts:
     @property
     def explainer(self) -> Explainer:
         """Tells why somebody is told or not."""
-        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock)
+        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock, self.retention)
 
     @property
     def backtest(self) -> Backtest:
@@ -263,6 +263,7 @@ class Parts:
             database=self.database,
             intake=Intake(self.database),
             catalogue=self.catalogue,
+            retention=self.retention,
             languages=self.languages,
             again=self.again,
             explainer=self.explainer,
@@ -279,6 +280,7 @@ class Parts:
             secret_key=self.secret_key,
             public_url=self.around.public_url,
             secure_cookies=self.around.public_url.startswith("https://"),
+            standing=STANDING,
             allowed_origins=self.settings.ALLOWED_ORIGINS,
             max_unplanned=self.settings.MAX_UNPLANNED,
             max_requests=self.settings.WEB_THREADS,

@@ -8,6 +8,7 @@ from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.policy.decide import Plan, followed, names_at
 from notifier.policy.events import Event
 from notifier.policy.gathering import Joined
+from notifier.policy.retention import Retention
 from notifier.policy.retry import policy_for
 from notifier.policy.words import SENTENCES, Cadence, Reason, State
 
@@ -136,6 +137,14 @@ def taken_back(line: Line, type_: str) -> Line:
         line.user, line.channel, State.CANCELLED, Reason.TAKEN_BACK, "taken_back", type_, None, line.delivery,
         line.address,
     )  # fmt: skip
+
+
+def no_record(count: int, kept: Retention, user: str = "") -> Line:
+    """There is no record any more of what became of it for so many people; the `user` may be one of them."""
+    whose = f"Whether {user} was told is not known any more: of" if user else "Of"
+    people = "1 person" if count == 1 else f"{count:,} people"
+    says = f"{whose} {people} the records were purged. {kept.sentence}"
+    return Line(user or None, None, None, None, "retention", f"{count} purged", says=says)
 
 
 def no_recipient(user: str, event: Event, kind: Kind, known: bool, since: datetime | None) -> Line:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from notifier.policy.words import State
+from notifier.policy.words import UNFINISHED, State
 
 # The period of a digest must not come again while its day lasts anywhere, and whoever moves may live it twice.
 LEAST_DIGESTS = timedelta(days=3)
@@ -92,6 +92,17 @@ class Retention:
         """Days for which every delivery is kept, whatever became of it."""
         told = (self.deliveries, self.failed, self.skipped, self.feed)
         return min((days for days in told if days), default=0)
+
+    def of(self, state: State, *, stands: bool = False) -> int | None:
+        """Days for which a delivery in this state is kept; None while it is unfinished."""
+        if stands and state == State.SENT:
+            return self.feed
+        days = {State.FAILED: self.failed, State.BOUNCED: self.failed, State.SKIPPED: self.skipped}
+        return None if state in UNFINISHED else days.get(state, self.deliveries)
+
+    def of_attempts(self, days: int) -> int:
+        """Days for which the tries of a delivery are kept that is kept for so many."""
+        return min((each for each in (days, self.attempts) if each), default=0)
 
     def limits(self, now: datetime) -> Limits:
         """What goes at this moment."""

@@ -196,7 +196,7 @@ class Log:
         return (self._connection.scalar(select(func.count()).select_from(waiting)) or 0) > count
 
     def books(self) -> Books:
-        """Count every row, and what was counted of those that were purged: exact before a purge, meanwhile and after."""
+        """Count every row, and add what was counted of those that were purged: exact, also while a purge runs."""
         accepted, planned, expected = self._connection.execute(
             select(
                 func.count(), func.count(Event.planned_at), func.coalesce(func.sum(Event.plan_cursor), 0)

@@ -18,8 +18,9 @@ from notifier.store.types import id_octets
 from notifier.web import shapes
 from notifier.web.access import needs, takes
 from notifier.web.bodies import Moment, RetryBody, Word
+from notifier.web.kept import no_delivery
 from notifier.web.parts import parts
-from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found
+from notifier.web.problems import Fault, Problem, faults_of, invalid
 from notifier.web.reading import read
 
 bp = Blueprint("deliveries", __name__, url_prefix="/v1")
@@ -212,7 +213,7 @@ def _is_id(text: str, prefix: str) -> bool:
 
 def _known(entry: Entry | None, delivery_id: str) -> Entry:
     if entry is None:
-        raise not_found("delivery", delivery_id)
+        raise no_delivery(delivery_id)
     return entry
 
 

@@ -14,6 +14,7 @@ from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
 from notifier.policy.catalogue import Catalogue
+from notifier.policy.retention import Retention
 from notifier.store.database import Database
 from notifier.store.intake import Intake
 
@@ -35,6 +36,7 @@ class WebParts:
     database: Database
     intake: Intake
     catalogue: Catalogue
+    retention: Retention
     languages: Languages
     again: Again
     explainer: Explainer
@@ -51,6 +53,7 @@ class WebParts:
     secret_key: str
     public_url: str
     secure_cookies: bool
+    standing: tuple[str, ...]  # channels whose deliveries stand in a feed
     allowed_origins: tuple[str, ...]  # of pages that may call us from a browser
     max_unplanned: int
     max_requests: int  # at once, in this process

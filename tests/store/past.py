@@ -75,10 +75,19 @@ class Past:
         with self.database.write() as connection:
             return store_event(connection, at, recipients, **more)
 
-    def told(self, at: datetime, *outcomes: tuple[Any, ...], user: str = "bob", events: int = 1, **more: Any) -> list[str]:
+    def told(
+        self, at: datetime, *outcomes: tuple[Any, ...], user: str = "bob", events: int = 1, **more: Any
+    ) -> list[str]:
         """Events of that moment, told to a person by deliveries (channel, state, …); the ids of these."""
         with self.database.write() as connection:
             return store_told(connection, at, outcomes, user=user, events=events, **more)
+
+    def event_of(self, delivery: str) -> str:
+        """An event that this delivery tells of."""
+        with self.database.read() as connection:
+            its = select(Delivery.notification_id).where(Delivery.id == delivery).scalar_subquery()
+            told = select(NotificationEvent.event_id).where(NotificationEvent.notification_id == its)
+            return connection.scalars(told.limit(1)).one()
 
     def books(self) -> Books:
         with self.database.read() as connection:

@@ -1,14 +1,16 @@
 """What goes, what stays, and that the books balance in every case."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
 
-from notifier.policy.retention import Retention
 from notifier.policy.words import Reason, State
+from notifier.store.admins import Admins, Role
 from notifier.store.database import Database
-from notifier.store.models import Attempt, Delivery, Digest, Event, Figure, Notification, NotificationEvent
+from notifier.store.models import Attempt, Audit, Delivery, Digest, Event, Figure, Notification, NotificationEvent
+from notifier.store.outbox import Outbox
 from tests.store.past import NOW, Past, ago, id_of, store_delivery
 
 KEPT = {
@@ -202,7 +204,11 @@ def test_figures_stay_for_good(past: Past):
     before = figures(past)
     past.purge()
     assert past.rows(Delivery) == 0
-    assert figures(past) == before == {("email", "failed", "refused"): 1, ("email", "sent", ""): 1, ("feed", "sent", ""): 1}
+    assert (
+        figures(past)
+        == before
+        == {("email", "failed", "refused"): 1, ("email", "sent", ""): 1, ("feed", "sent", ""): 1}
+    )
     past.told(ago(100), ("push", State.SENT))
     past.roll_up()
     assert figures(past) == before | {("push", "sent", ""): 1}
@@ -219,7 +225,7 @@ def test_what_has_too_much_for_one_transaction_goes_in_several(past: Past, monke
     past.told(ago(100), ("email", State.SENT, None, 9), ("feed", State.SENT), events=40)
     past.told(ago(100), ("email", State.SENT), events=3)
     freed = past.purge()
-    assert (past.rows(Delivery), past.rows(Notification), past.rows(NotificationEvent), past.rows(Attempt)) == (0, 0, 0, 0)
+    assert [past.rows(table) for table in (Delivery, Notification, NotificationEvent, Attempt)] == [0, 0, 0, 0]
     assert (freed.purged.told, freed.purged.attempts) == (43, 9)
     assert past.books().balanced
 
@@ -238,18 +244,10 @@ def test_a_dry_run_says_what_goes_and_changes_nothing(past: Past):
 
 
 def test_old_records_of_operators_unused_links_and_pauses_go(past: Past):
-    from datetime import timedelta
-
-    from notifier.store.admins import Admins, Role
-    from notifier.store.models import Audit
-    from notifier.store.outbox import Outbox
-
     with past.database.write() as connection:
         admins = Admins(connection)
         for at in (ago(366), ago(364)):
-            connection.execute(
-                insert(Audit).values(id=id_of("aud", at), at=at, who="cli", action="test", subject="x")
-            )
+            connection.execute(insert(Audit).values(id=id_of("aud", at), at=at, who="cli", action="test", subject="x"))
         account = admins.save("a@b.example", Role.OWNER, NOW)
         admins.link(account.id, NOW - timedelta(hours=1))
         admins.link(account.id, NOW)
@@ -257,13 +255,3 @@ def test_old_records_of_operators_unused_links_and_pauses_go(past: Past):
         Outbox(connection).pause("new", ago(0.5), "")
     freed = past.purge()
     assert (freed.purged.audit, freed.purged.links, freed.purged.pauses) == (1, 1, 1)
-
-
-def test_defaults_are_those_of_the_settings():
-    from config import Settings
-    from tests.web.api import make_parts
-
-    del make_parts
-    told = {name.removeprefix("RETENTION_").removesuffix("_DAYS").lower(): field.default
-            for name, field in Settings.model_fields.items() if name.startswith("RETENTION_")}  # fmt: skip
-    assert Retention(**told) == Retention()

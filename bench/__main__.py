@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from bench import email, explain, fanout, figures, ingest, latency, memory, push
+from bench import email, explain, fanout, figures, ingest, latency, memory, push, retention
 from bench.figures import Measured
 
 # Name → what measures it, given a number of rounds; and the rounds it takes by default.
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Measured], int]] = {
     "memory": (memory.measure, 1),
     "latency": (latency.measure, 1),
     "explain": (explain.measure, 3),
+    "purge": (retention.measure, 1),
 }
 
 

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from notifier.pipeline import Clock
 from notifier.pipeline.rollup import Roller
 from notifier.policy.retention import Purged, Retention
@@ -13,8 +15,8 @@ from notifier.store.prospect import Prospect
 from notifier.store.purging import MOST, Purging, Step
 from notifier.store.space import Space, give_back, space
 
-FEW = 50
-LONG = 0.05  # seconds that a transaction may take before the next one is made smaller
+FEW = 200
+LONG = 0.1  # seconds that a transaction may take before the next one is made smaller
 REST = 0.25  # seconds between two at most
 
 Told = Callable[[int], object]
@@ -116,8 +118,14 @@ class _Run:
 
     def _step(self, work: Callable[[Purging], Step]) -> str:
         """One transaction, and a rest as long as that took."""
-        began = time.monotonic()
-        step = self._database.transact(lambda tx: work(Purging(tx, self._kept, self._clock())))
+        began = 0.0
+
+        def begun(tx: Connection) -> Step:
+            nonlocal began
+            began = time.monotonic()  # the wait for our turn kept nobody waiting
+            return work(Purging(tx, self._kept, self._clock()))
+
+        step = self._database.transact(begun)
         spent = time.monotonic() - began
         self._pace(spent)
         self._gone += step.purged
@@ -130,7 +138,7 @@ class _Run:
         self._longest = max(self._longest, spent)
         if spent > LONG:
             self._some = max(self._some // 2, FEW)
-        elif spent < LONG / 3:
+        elif spent < LONG / 2:
             self._some = min(self._some * 2, MOST)
 
     def _give_back(self) -> int:

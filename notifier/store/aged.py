@@ -3,7 +3,6 @@
 An id tells when its row was made, and leads there by the primary key; what happened to the row later is asked besides.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +24,7 @@ class Kept:
     """How long things are kept, as of one moment; `standing` are the channels whose deliveries stand in a feed."""
 
     limits: Limits
-    standing: Sequence[str]
+    standing: tuple[str, ...]
 
     def may_go(self, one: Any = Delivery) -> ColumnElement[bool]:
         """Whether a delivery has come to its end for so long that it may go."""

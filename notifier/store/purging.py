@@ -9,15 +9,17 @@ from collections import Counter as Counted
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select, update
 
 from notifier.policy.retention import Purged, Rule, blanked
 from notifier.store import counters
 from notifier.store.aged import Kept
+from notifier.store.bulk import count_by, delete_by, ids_by
 from notifier.store.counters import Name
 from notifier.store.models import (
     App,
@@ -34,7 +36,7 @@ from notifier.store.models import (
 )
 from notifier.store.rolling import day_of, ids_of
 from notifier.store.sql import AnyRow, insert, locked
-from notifier.store.types import EPOCH, id_at, moment_of
+from notifier.store.types import EPOCH, id_after, id_at, moment_of
 
 MOST = 5_000  # rows of one transaction
 _MS = timedelta(milliseconds=1)
@@ -107,7 +109,7 @@ class Purging:
         Each is looked at once; one that was needed then is blanked with the notification that needed it.
         """
         limits = self._kept.limits
-        if limits.bodies is None:
+        if limits.bodies is None or not self._blanks:
             return Step(Purged())
         looked_to = EPOCH + counters.value(self._connection, Name.BLANKED_TO) * _MS
         start = Event.id > after if after else Event.id >= id_at("evt", looked_to)
@@ -126,7 +128,7 @@ class Purging:
         rows = self._connection.execute(locked(self._connection, query.order_by(Event.id).limit(most), Event)).all()
         if not rows:
             return Step(Purged())
-        self._delete(Event, Event.id, [row.id for row in rows])
+        delete_by(self._connection, Event.id, [row.id for row in rows])
         counters.add(self._connection, Name.PURGED_EVENTS, len(rows))
         counters.add(self._connection, Name.PURGED_RECIPIENTS, sum(row.plan_cursor for row in rows))
         self._note_changes(rows)
@@ -148,18 +150,10 @@ class Purging:
 
     def _some(self, day: str, after: str, most: int) -> Sequence[AnyRow]:
         """The next deliveries that go. Only what was counted in its final state: see `notifier.store.rolling`."""
-        rolled = counters.value(self._connection, Name.ROLLED)
         first, end = ids_of(day)
-        start = Delivery.id > after if after else Delivery.id >= first
-        columns = (Delivery.notification_id, Delivery.app_id, Delivery.type, Delivery.channel, Delivery.state)
-        query = (
-            select(Delivery.id, *columns, Delivery.reason, Delivery.change)
-            .where(start, Delivery.id < end, func.coalesce(Delivery.change, 0) <= rolled)
-            .where(self._kept.goes())
-            .order_by(Delivery.id)
-            .limit(most)
-        )
-        return self._connection.execute(locked(self._connection, query, Delivery)).all()
+        rolled = counters.value(self._connection, Name.ROLLED)
+        given = {"start": id_after(after) if after else first, "end": end, "rolled": rolled, "most": most}
+        return self._connection.execute(locked(self._connection, _going(self._kept), Delivery), given).all()
 
     def _free(self, rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
         """Those whose notification nobody holds; it is ours from here on."""
@@ -181,46 +175,57 @@ class Purging:
         return None
 
     def _batch(self, rows: Sequence[AnyRow]) -> _Batch:
-        mine = Counted(row.notification_id for row in rows)
-        its = Delivery.notification_id
-        all_ = self._connection.execute(select(its, func.count()).where(its.in_(list(mine))).group_by(its))
-        emptied = [notification for notification, count in all_ if count == mine[notification]]
-        told = self._counted(NotificationEvent.notification_id, emptied)
-        tries = self._counted(Attempt.delivery_id, [row.id for row in rows])
+        ids, its = [row.id for row in rows], sorted({row.notification_id for row in rows})
+        stay = ids_by(self._connection, Delivery.notification_id, Delivery.notification_id, its, but=ids)
+        emptied = [notification for notification in its if notification not in stay]
+        told = count_by(self._connection, NotificationEvent.notification_id, emptied)
+        tries = count_by(self._connection, Attempt.delivery_id, ids)
         return _Batch(rows, emptied, len(rows) + len(emptied) + told + tries)
 
     def _shrink(self, row: AnyRow) -> Purged:
         """Purge some of what belongs to one delivery and is too much at once: a post may have 100,000 likes."""
         its = select(Attempt.id).where(Attempt.delivery_id == row.id).limit(MOST)
-        tries = self._delete(Attempt, Attempt.id, self._connection.scalars(its).all())
+        tries = delete_by(self._connection, Attempt.id, self._connection.scalars(its).all())
         if tries:
             return Purged(attempts=tries)
-        return self._forget_told([row.notification_id], most=MOST)
+        return self._forget_some_told(row.notification_id)
 
     def _with(self, rows: Sequence[AnyRow], emptied: Sequence[str]) -> Purged:
         ids = [row.id for row in rows]
-        tries = self._delete(Attempt, Attempt.delivery_id, ids)
+        tries = delete_by(self._connection, Attempt.delivery_id, ids)
         forgotten = self._forget_told(emptied)
-        notifications = self._delete(Notification, Notification.id, emptied)
+        notifications = delete_by(self._connection, Notification.id, emptied)
         stood = {row.notification_id for row in rows if row.channel in self._kept.standing} - set(emptied)
         if stood:
             # It stands in the feed as long as its delivery there; other channels may have more to say of it.
             self._connection.execute(
                 update(Notification).where(Notification.id.in_(sorted(stood))).values(feed_at=None)
             )
-        deliveries = self._delete(Delivery, Delivery.id, ids)
+        deliveries = delete_by(self._connection, Delivery.id, ids)
         return forgotten + Purged(deliveries=deliveries, attempts=tries, notifications=notifications)
 
-    def _forget_told(self, notifications: Sequence[str], most: int | None = None) -> Purged:
+    def _forget_told(self, notifications: Sequence[str]) -> Purged:
         """Purge who was told of events in these notifications, and the content of what nobody else was told."""
-        if not notifications:
-            return Purged()
-        told, its = NotificationEvent, NotificationEvent.notification_id.in_(notifications)
-        events = sorted(set(self._connection.scalars(select(told.event_id).where(its).limit(most))))
-        which = and_(its, told.event_id.in_(events)) if most else its
-        gone = self._connection.execute(delete(told).where(which)).rowcount
-        counters.add(self._connection, Name.PURGED_TOLD, gone)
-        return Purged(told=gone, bodies=self._blank(Event.id.in_(events)) if self._kept.limits.bodies else 0)
+        told = NotificationEvent
+        events = ids_by(self._connection, told.event_id, told.notification_id, notifications) if self._blanks else set()
+        return self._forgotten(delete_by(self._connection, told.notification_id, notifications), events)
+
+    def _forget_some_told(self, notification: str) -> Purged:
+        """Purge who was told of some of the events of one notification."""
+        its = NotificationEvent.notification_id == notification
+        events = self._connection.scalars(select(NotificationEvent.event_id).where(its).limit(MOST)).all()
+        which = its, NotificationEvent.event_id.in_(events)
+        return self._forgotten(self._connection.execute(delete(NotificationEvent).where(*which)).rowcount, set(events))
+
+    def _forgotten(self, told: int, events: Collection[str]) -> Purged:
+        counters.add(self._connection, Name.PURGED_TOLD, told)
+        return Purged(told=told, bodies=self._blank(Event.id.in_(sorted(events))) if events and self._blanks else 0)
+
+    @property
+    def _blanks(self) -> bool:
+        """Whether contents go before their events do."""
+        limits = self._kept.limits
+        return limits.bodies is not None and (limits.events is None or limits.bodies > limits.events)
 
     def _blank(self, which: ColumnElement[bool]) -> int:
         """Blank the content of those of these events whose time has come and that nothing needs."""
@@ -262,14 +267,21 @@ class Purging:
         query = select(table.id).where(goes).order_by(table.id).limit(most)
         query = query.where(table.id > after) if after else query
         ids = self._connection.scalars(locked(self._connection, query, table)).all()
-        self._delete(table, table.id, ids)
+        delete_by(self._connection, table.id, ids)
         return Step(Purged(**{name: len(ids)}), ids[-1] if ids else "")
 
-    def _counted(self, column: Any, values: Collection[str]) -> int:
-        return self._connection.scalar(select(func.count()).where(column.in_(values))) or 0 if values else 0
 
-    def _delete(self, table: Any, column: Any, values: Collection[str]) -> int:
-        return self._connection.execute(delete(table).where(column.in_(values))).rowcount if values else 0
+@lru_cache(maxsize=4)
+def _going(kept: Kept) -> Select[*tuple[Any, ...]]:
+    """The next deliveries that go, between two ids. Made once for a purge: it takes longer than to run it."""
+    columns = (Delivery.notification_id, Delivery.app_id, Delivery.type, Delivery.channel, Delivery.state)
+    counted = func.coalesce(Delivery.change, 0) <= bindparam("rolled")
+    return (
+        select(Delivery.id, *columns, Delivery.reason, Delivery.change)
+        .where(Delivery.id >= bindparam("start"), Delivery.id < bindparam("end"), counted, kept.goes())
+        .order_by(Delivery.id)
+        .limit(bindparam("most"))
+    )
 
 
 def _ids_alone(body: bytes) -> bytes:

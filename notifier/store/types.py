@@ -23,6 +23,11 @@ def id_at(prefix: str, moment: datetime) -> str:
     return f"{prefix}_{max(int(moment.timestamp() * 1000), 0):012x}" + "0" * 20
 
 
+def id_after(id: str) -> str:
+    """The smallest id that comes after this one."""
+    return f"{id[:PREFIX]}{int(id[PREFIX:], 16) + 1:032x}"
+
+
 def moment_of(id: str) -> datetime:
     """When an id was made, to the millisecond, aware UTC; the end of time for one that nobody can have made."""
     return EPOCH + timedelta(milliseconds=min(int(id[PREFIX : PREFIX + 12], 16), LATEST))

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from notifier import tasks
 from notifier.pipeline.announce import Announcer
 from notifier.pipeline.kinds import Arguments, Call, Kind, Kinds
+from notifier.pipeline.purge import Purger
+from notifier.pipeline.rollup import Roller
 from notifier.policy.announcements import WrongAnnouncement, read_announcement
 from notifier.policy.timetable import Timetable, first_run
 from notifier.store.schedules import NewSchedule
@@ -21,7 +23,12 @@ BUILT_IN = {
 }
 
 
-def kinds_of(steps: Callable[[], Steps], announcer: Callable[[], Announcer]) -> Kinds:
+def kinds_of(
+    steps: Callable[[], Steps],
+    announcer: Callable[[], Announcer],
+    purger: Callable[[], Purger],
+    roller: Callable[[], Roller],
+) -> Kinds:
     """Every kind. A new one is a line here, and in `BUILT_IN` where it is to run by itself."""
 
     def announce(call: Call) -> str:
@@ -31,6 +38,8 @@ def kinds_of(steps: Callable[[], Steps], announcer: Callable[[], Announcer]) -> 
         Kind("sweep", act=_ticks, vital=True),
         Kind("heartbeat", act=_ticks, vital=True),
         Kind("digests", act=lambda _: _counted(tasks.take_digests(steps()), "digest")),
+        Kind("purge", act=lambda _: purger().purge().summary),
+        Kind("roll-up", act=lambda _: roller().roll_up().summary),
         Kind("announcement", act=announce, faults=_wrong_in_announcement, local=True),
     )
     return {kind.name: kind for kind in kinds}

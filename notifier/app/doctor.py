@@ -50,6 +50,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     database = _database(patient)
     answers = database.level == Level.OK
     yield database
+    yield _asked("space", _space, patient, answers=answers)
     yield _broker(patient)
     yield _asked("workers", _workers, patient, answers=answers)
     yield _asked("scheduler", _scheduler, patient, answers=answers)
@@ -72,6 +73,17 @@ def _database(patient: Patient) -> Finding:
     except DatabaseAway as error:
         return Finding("database", Level.BAD, f"{kind} does not answer: {error}.", "Is DATABASE_URL right?")
     return Finding("database", Level.OK, f"{kind} answers and has the newest schema.")
+
+
+def _space(patient: Patient) -> Finding:
+    found = patient.parts.purger.space()
+    if found is None:
+        return Finding("space", Level.OK, "PostgreSQL's autovacuum lets new rows take the place of what is purged.")
+    says = f"The file has {found.octets / 1e6:,.1f} MB, {found.free / 1e6:,.1f} MB of them empty"
+    if found.shrinks:
+        return Finding("space", Level.OK, f"{says}; what is purged comes back.")
+    do = "Run once, with room for another such file, while nobody minds waiting: notifier purge --vacuum"
+    return Finding("space", Level.WARN, f"{says}; it was made before there was a purge, and cannot shrink.", do)
 
 
 def _broker(patient: Patient) -> Finding:

@@ -41,13 +41,16 @@ from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.kinds import Kinds
 from notifier.pipeline.plan import Planner
+from notifier.pipeline.purge import Purger
 from notifier.pipeline.record import Recorder
+from notifier.pipeline.rollup import Roller
 from notifier.pipeline.runs import Runner
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
 from notifier.policy.catalogue import Catalogue, read_catalogue
+from notifier.policy.retention import Retention
 from notifier.scheduler.lead import Lead
 from notifier.scheduler.ticks import Ticks
 from notifier.store.database import Database
@@ -168,7 +171,7 @@ class Parts:
     @cached_property
     def kinds(self) -> Kinds:
         """What schedules can do."""
-        return kinds_of(lambda: self.steps, lambda: self.announcer)
+        return kinds_of(lambda: self.steps, lambda: self.announcer, lambda: self.purger, lambda: self.roller)
 
     @property
     def scheduling(self) -> Scheduling:
@@ -206,12 +209,37 @@ class Parts:
     @property
     def explainer(self) -> Explainer:
         """Tells why somebody is told or not."""
-        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock)
+        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock, self.retention)
 
     @property
     def backtest(self) -> Backtest:
         """Tries a changed rule on what happened."""
         return Backtest(self.database, self.catalogue, self._plan_settings, self.clock)
+
+    @property
+    def retention(self) -> Retention:
+        """How long things are kept."""
+        settings = self.settings
+        return Retention(
+            deliveries=settings.RETENTION_DELIVERIES_DAYS,
+            failed=settings.RETENTION_FAILED_DAYS,
+            skipped=settings.RETENTION_SKIPPED_DAYS,
+            attempts=settings.RETENTION_ATTEMPTS_DAYS,
+            bodies=settings.RETENTION_BODIES_DAYS,
+            feed=settings.RETENTION_FEED_DAYS,
+            events=settings.RETENTION_EVENTS_DAYS,
+            audit=settings.RETENTION_AUDIT_DAYS,
+        )
+
+    @property
+    def roller(self) -> Roller:
+        """Counts the figures of each day."""
+        return Roller(self.database)
+
+    @property
+    def purger(self) -> Purger:
+        """Deletes what was kept for long enough."""
+        return Purger(self.database, self.retention, self.roller, STANDING, self.clock)
 
     def broker_answers(self) -> bool:
         """Whether the broker can be reached now; waits no longer than a socket may be silent."""
@@ -278,6 +306,7 @@ class Parts:
             database=self.database,
             intake=Intake(self.database),
             catalogue=self.catalogue,
+            retention=self.retention,
             languages=self.languages,
             again=self.again,
             explainer=self.explainer,
@@ -296,6 +325,7 @@ class Parts:
             secret_key=self.secret_key,
             public_url=self.around.public_url,
             secure_cookies=self.around.public_url.startswith("https://"),
+            standing=STANDING,
             allowed_origins=self.settings.ALLOWED_ORIGINS,
             max_unplanned=self.settings.MAX_UNPLANNED,
             max_requests=self.settings.WEB_THREADS,

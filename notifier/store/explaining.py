@@ -64,6 +64,11 @@ class Explaining:
         query = select(user).where(NotificationEvent.event_id == event, user > after).order_by(user).limit(most)
         return list(self._connection.scalars(query))
 
+    def count(self, event: str) -> int:
+        """Of how many people there is a record that the event was planned for them."""
+        told = select(func.count()).select_from(NotificationEvent).where(NotificationEvent.event_id == event)
+        return self._connection.scalar(told) or 0
+
     def lines(self, event: str, users: Collection[str], deletion: str) -> dict[str, list[Line]]:
         """What became of the event for each of these people for whom it is planned, by the newest deliveries.
 

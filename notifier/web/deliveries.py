@@ -18,9 +18,10 @@ from notifier.store.types import id_octets
 from notifier.web import shapes
 from notifier.web.access import needs, takes
 from notifier.web.bodies import Moment, RetryBody, Word
+from notifier.web.kept import no_delivery
 from notifier.web.parts import parts
 from notifier.web.paths import is_id
-from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found
+from notifier.web.problems import Fault, Problem, faults_of, invalid
 from notifier.web.reading import read
 
 bp = Blueprint("deliveries", __name__, url_prefix="/v1")
@@ -217,7 +218,7 @@ def _before(cursor: str) -> str:
 
 def _known(entry: Entry | None, delivery_id: str) -> Entry:
     if entry is None:
-        raise not_found("delivery", delivery_id)
+        raise no_delivery(delivery_id)
     return entry
 
 

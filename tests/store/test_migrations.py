@@ -1,7 +1,7 @@
 """Each migration on a database that was used: what was there is still there, and means the same."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, column, insert, select, table
@@ -12,11 +12,12 @@ from notifier.policy.catalogue import read_catalogue
 from notifier.policy.words import Reason, State
 from notifier.store.database import Database
 from notifier.store.log import Log
-from notifier.store.models import Address, Base, Delivery, Digest, Event, Notification
+from notifier.store.models import Address, Base, Delivery, Digest, Event, Figure, Notification
 from notifier.store.people import People
 from notifier.store.schema import migrate
 from notifier.store.types import Utc, new_id
 from tests.pipeline.line import CATALOGUE
+from tests.store.past import Past
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 APP = new_id("app")
@@ -206,3 +207,26 @@ def test_an_event_from_before_announcements_is_for_those_whom_it_names(empty: Da
     with empty.read() as connection:
         assert connection.scalars(select(Notification.user_id)).all() == ["bob"]
         assert Log(connection).books().balanced
+
+
+def test_what_was_there_before_figures_is_counted_purged_and_accounted_for(empty: Database):
+    migrate(empty, "0001")
+    with empty.write() as connection:
+        told, waits = a_notification(connection, NOON), a_notification(connection, None)
+        for actor in ("ana", "cara"):
+            a_like(connection, actor, told)
+        a_like(connection, "dan", waits)
+        for channel, state in (("feed", State.SENT), ("email", State.FAILED)):
+            a_delivery(connection, told, channel, state)
+        waiting = a_delivery(connection, waits, "email", State.WAITING)
+    migrate(empty)
+    later = NOON + timedelta(days=3_650)
+    past = Past(empty, now=later)
+    assert past.books().balanced
+    freed = past.purge(events=3_000)
+    assert (freed.purged.deliveries, freed.purged.told, freed.purged.events) == (2, 2, 2)
+    assert past.ids(Delivery) == {waiting}
+    books = past.books()
+    assert books.balanced
+    assert (books.accepted, books.channels["feed"].delivered, books.channels["email"].failed) == (3, 1, 1)
+    assert past.rows(Figure) == 2

@@ -12,7 +12,7 @@ from statistics import median, quantiles
 from subprocess import Popen
 
 from bench.figures import Figure, Measured
-from bench.latency import Service, phase, service
+from bench.latency import phase, service
 from bench.meter import cpu_seconds
 from bench.running import PYTHON, ROOT
 from notifier.pipeline.purge import Purger

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from notifier.app.checks import WrongSetting, bring_up_to_date, check, open_home
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
 from notifier.channels.push import new_private_key
+from notifier.policy.retention import Retention
 from notifier.store.database import Database
 from notifier.store.types import id_at, make_ids_ahead, new_id
 from tests.stack import ROOT
@@ -99,6 +101,10 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch):
         ("CLOCK_SHIFT", "tomorrow", "seconds, or 90m, 36h, 1d"),
         ("CLOCK_SHIFT", "-1d", "seconds, or 90m, 36h, 1d"),
         ("CLOCK_SHIFT", "1001d", "at most 1000d"),
+        ("RETENTION_DELIVERIES_DAYS", "-1", "greater than or equal to 0"),
+        ("RETENTION_FAILED_DAYS", "soon", "must be a valid integer."),
+        ("RETENTION_FEED_DAYS", "0.5", "must be a valid integer"),
+        ("RETENTION_EVENTS_DAYS", "99999", "less than or equal to 36500"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     ],
 )
@@ -309,3 +315,11 @@ def test_notifier_up_stops_with_the_sentence_and_no_traceback(tmp_path: Path, en
     assert right in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "hunter2" not in ended.stderr
+
+
+def test_things_are_kept_as_long_as_the_settings_say(tmp_path: Path):
+    assert parts_with(tmp_path / "a").retention == Retention()
+    names = [name for name in Settings.model_fields if name.startswith("RETENTION_")]
+    days = {name: number for number, name in enumerate(names, 10)}
+    found = parts_with(tmp_path / "b", **days).retention
+    assert {f"RETENTION_{name.upper()}_DAYS": number for name, number in asdict(found).items()} == days

@@ -3,6 +3,9 @@
 import email
 from email.policy import default
 
+from config import Settings
+from notifier.app.tools import parts_of
+from notifier.policy.announcements import Announcement
 from tests.push_server import Says
 from tests.stack import Stack, comment, eventually
 
@@ -72,3 +75,18 @@ def test_the_same_key_is_one_event_and_another_body_is_refused(stack: Stack):
     assert (other.status, other.json["type"]) == (422, "/problems/idempotency-key-reused")
     stack.at_rest()
     assert len(stack.mail.mails) == 1
+
+
+def test_an_announcement_reaches_everyone_who_is_known(stack: Stack):
+    for person in ("bob", "cara"):
+        stack.person(person)
+    settings = Settings(_env_file=None, DATA_DIR=stack.data_dir, DATABASE_URL=stack.database_url)
+    news = Announcement("We move on Sunday", content="From 2 to 3 at night.", everyone=True)
+    event = parts_of(settings).announcer.announce(news, "move")
+    mails = [email.message_from_bytes(mail.content, policy=default) for mail in stack.mail.wait_for(2)]
+    assert {mail["Subject"] for mail in mails} == {"We move on Sunday"}
+    assert all("From 2 to 3 at night." in mail.get_body(("plain",)).get_content() for mail in mails)
+    assert all("/u/" in mail["List-Unsubscribe"] for mail in mails)
+    stack.at_rest()
+    assert stack.call("GET", f"/v1/events/{event}").json["state"] == "planned"
+    assert stack.call("GET", "/v1/books").json["balanced"]

@@ -20,7 +20,7 @@ from notifier.store.facts import Asked, Facts
 from notifier.store.past import PastEvents
 
 MOST = 200_000  # recipients of events, each counted for each of its events
-LARGEST = 1_000  # followers of one post
+LARGEST = 1_000  # followers of one post, or all people
 CHUNK = 200  # events read at a time
 PEOPLE = 500  # whose facts are read at a time, or those of one event
 
@@ -97,7 +97,9 @@ class Backtest:
         """Events with those whom they concern, as many as concern so many people together."""
         facts, group, people = Facts(connection), list[Concerned](), 0
         for past in chunk:
-            one = comparison.concerned(past, lambda whom: facts.followers(whom, "", LARGEST))
+            one = comparison.concerned(
+                past, lambda whom: facts.followers(whom, "", LARGEST) if whom else facts.everyone(LARGEST)
+            )
             group.append(one)
             people += len(one.everybody)
             if people >= PEOPLE:

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 
 from notifier.policy.calendar import next_digest_at
 from notifier.policy.catalogue import DELETED, Catalogue, Kind
-from notifier.policy.decide import Case, Recipient, decide, fold_key, recipients_of, silence_of
+from notifier.policy.decide import Case, Recipient, decide, fold_key, followed, recipients_of, silence_of
 from notifier.policy.events import Event
 from notifier.policy.taking_back import concerns, is_later, may_be_overtaken
+from notifier.policy.waves import Audience
 from notifier.policy.words import Cadence, Reason
 from notifier.store.facts import Asked, Facts
 from notifier.store.joining import Told
 from notifier.store.undoing import Undoing
+from notifier.store.walking import Crowd
 
 DAMPED = timedelta(hours=24)  # for so long the same act, taken back and done again, is told once
 
@@ -59,6 +61,13 @@ class Deciding:
         """Everyone who is named to be told: each once, in the order of the catalogue, never the actor."""
         kind, known = self.kind(event.type)
         return recipients_of(event, kind) if known else [user for user in event.to if user != event.actor.id]
+
+    def crowd(self, event: Event, audience: Audience) -> Crowd:
+        """Among whom the people of an event that is walked for are found."""
+        kind, _ = self.kind(event.type)
+        if audience.everyone and kind.cadences:
+            return Crowd(everyone=True)
+        return Crowd(followers_of=followed(event, kind), names=tuple(self.named(event)))
 
     def takes_back(self, deletion: Event, event: Event) -> bool:
         """Whether the deletion is of this event, or of a thing that it hangs on."""

@@ -22,7 +22,7 @@ PAUSE = 0.1
 
 
 class Eraser:
-    """Erases people. Each step leaves less of them; the person's own row goes last."""
+    """Erases people. Each step leaves less of them, and the first one makes that nobody comes upon them anew."""
 
     def __init__(self, database: Database, catalogue: Catalogue, clock: Clock) -> None:
         self._database = database

@@ -10,9 +10,21 @@ from notifier.pipeline import Clock
 from notifier.pipeline.deciding import Deciding, Question
 from notifier.policy.decide import followed
 from notifier.policy.events import Event
-from notifier.policy.explaining import Line, no_recipient, of_unknown_type, own_acts, unplanned, would_be
+from notifier.policy.explaining import (
+    Line,
+    no_recipient,
+    no_record,
+    of_unknown_type,
+    own_acts,
+    unknown_to_all,
+    unplanned,
+    unplanned_until,
+    would_be,
+)
 from notifier.policy.gathering import joined
 from notifier.policy.relations import Bond, bond_of
+from notifier.policy.retention import Retention
+from notifier.policy.waves import wall_in
 from notifier.store.database import Database
 from notifier.store.explaining import Explaining, Known, Open
 from notifier.store.facts import Facts
@@ -65,10 +77,11 @@ class _People:
 class Explainer:
     """Explains in transactions that only read."""
 
-    def __init__(self, database: Database, deciding: Deciding, clock: Clock) -> None:
+    def __init__(self, database: Database, deciding: Deciding, clock: Clock, retention: Retention) -> None:
         self._database = database
         self._deciding = deciding
         self._clock = clock
+        self._retention = retention
 
     def stored(
         self, event: str, *, user: str = "", mark: Mark | None = None, limit: int = PEOPLE
@@ -81,7 +94,8 @@ class Explainer:
             known = Explaining(connection).event(event)
             if known is None:
                 return None
-            return _Reading(connection, self._deciding, known, self._clock()).explain(user, mark, limit)
+            reading = _Reading(connection, self._deciding, known, self._clock(), retention=self._retention)
+            return reading.explain(user, mark, limit)
 
     def dry(self, event: Event, *, user: str = "", mark: Mark | None = None, limit: int = PEOPLE) -> Explanation:
         """What would become of the event if it came now."""
@@ -94,7 +108,14 @@ class _Reading:
     """One explanation, in one transaction."""
 
     def __init__(
-        self, connection: Connection, deciding: Deciding, known: Known, now: datetime, *, dry: bool = False
+        self,
+        connection: Connection,
+        deciding: Deciding,
+        known: Known,
+        now: datetime,
+        *,
+        dry: bool = False,
+        retention: Retention | None = None,
     ) -> None:
         self._connection = connection
         self._deciding = deciding
@@ -105,6 +126,7 @@ class _Reading:
         self._whom = followed(self._event, self._kind)
         self._now = now
         self._dry = dry
+        self._retention = retention
 
     def explain(self, user: str, mark: Mark | None, limit: int) -> Explanation:
         """For `limit` people from the mark on, or for one user alone."""
@@ -113,6 +135,8 @@ class _Reading:
         else:
             people = self._people(mark or self._start, limit)
             lines, next_ = self._lines(people, first=mark is None), people.next
+            # After everybody of whom there is a record still.
+            lines += self._no_record() if next_ is None else ()
         return Explanation(
             self._known,
             lines,
@@ -133,10 +157,20 @@ class _Reading:
             return stored[user]
         if own := [line for line in self._own_acts() if line.user == user]:
             return own
+        if self._known.planned_at and (gone := self._no_record(user)):
+            return gone
         since = self._store.follows_since(user, self._whom) if self._whom and user != self._event.actor.id else None
-        if not self._known.planned_at and (since or user in self._deciding.named(self._event)):
+        if not self._known.planned_at and (since or self._is_meant(user)):
             return list(self._coming([user]))
+        if self._known.audience.everyone and user != self._event.actor.id and self._kind.cadences:
+            return [unknown_to_all(user)]
         return [no_recipient(user, self._event, self._kind, self._in_catalogue, since)]
+
+    def _is_meant(self, user: str) -> bool:
+        """Whether the plan will meet them, other than as a follower."""
+        if self._known.audience.everyone:
+            return user != self._event.actor.id and bool(self._kind.cadences) and self._store.is_known(user)
+        return user in self._deciding.named(self._event)
 
     def _lines(self, people: _People, *, first: bool) -> list[Line]:
         everybody = [*people.told, *people.left]
@@ -148,21 +182,43 @@ class _Reading:
             return [of_unknown_type(self._event)]
         return lines
 
+    def _no_record(self, user: str = "") -> list[Line]:
+        """A line for those whose records were purged, if there were any; of a `user`, who may be one of them."""
+        kept, event = self._retention, self._event
+        if kept is None or not kept.is_past(event.accepted_at, kept.least_deliveries, self._now):
+            return []
+        count = self._known.cursor - self._store.count(event.id)
+        return [no_record(count, kept, user)] if count > 0 else []
+
     def _own_acts(self) -> Sequence[Line]:
         return own_acts(self._event, self._kind) if self._in_catalogue else ()
 
     def _coming(self, users: Sequence[str]) -> Iterator[Line]:
-        for line in self._decided(users) if users else ():
-            yield line if self._dry else unplanned(line)
+        wall = None if self._known.undone_by else self._known.audience.wall
+        if wall and users:
+            yield from self._coming_at(wall, users)
+        elif users:
+            yield from (line if self._dry else unplanned(line) for line in self._decided(users, self._now))
 
-    def _decided(self, users: Sequence[str]) -> Iterator[Line]:
-        """What planning would store for these people, decided by the planner's own code."""
+    def _coming_at(self, wall: datetime, users: Sequence[str]) -> Iterator[Line]:
+        """The lines of those who are told when their own clock comes to that time."""
+        zones = {user: zone for user, (zone, _) in Facts(self._connection).rhythms(users, {}).items()}
+        wave = self._known.audience.wave or self._now
+        moments = {user: max(wall_in(zone, wall), wave) for user, zone in zones.items()}
+        for at in sorted(set(moments.values())):
+            theirs = [user for user in users if moments[user] == at]
+            for line in self._decided(theirs, max(at, self._now)):
+                waits = line.user is not None and at > self._now
+                yield unplanned_until(line, at, wall, zones[line.user or ""]) if waits else unplanned(line)
+
+    def _decided(self, users: Sequence[str], now: datetime) -> Iterator[Line]:
+        """What planning would store for these people then, decided by the planner's own code."""
         question = Question(self._event, self._kind, self._in_catalogue, bool(self._known.undone_by), tuple(users))
-        undoing = Undoing(self._connection, self._now)
+        undoing = Undoing(self._connection, now)
         undone = self._deciding.undone(undoing, [question])
-        cases = self._deciding.cases(undoing, [question], undone, self._now)
-        told = self._deciding.told(Facts(self._connection), [question], cases, self._now)
-        opened = self._store.open({(one.user, one.fold) for one in told if one.joins}, self._now)
+        cases = self._deciding.cases(undoing, [question], undone, now)
+        told = self._deciding.told(Facts(self._connection), [question], cases, now)
+        opened = self._store.open({(one.user, one.fold) for one in told if one.joins}, now)
         for one in told:
             before = opened.get((one.user, one.fold), _NOTHING)
             found = joined(one.plans, before.told, count=before.total, added=1, late_at=one.late_at)
@@ -176,12 +232,20 @@ class _Reading:
                 return _People(told[:limit], next=Mark(TOLD, told[limit - 1]))
             if self._known.planned_at:
                 return _People(told)
-            mark = Mark(FOLLOWERS, self._known.after) if self._known.after else Mark(NAMED, str(self._known.cursor))
+            mark = self._where_it_stands()
         left, next_ = self._left(mark, limit - len(told))
         return _People(told, left, next_)
 
+    def _where_it_stands(self) -> Mark:
+        """Before whom the plan goes on."""
+        if self._known.audience.walks:
+            return Mark(FOLLOWERS)
+        return Mark(FOLLOWERS, self._known.after) if self._known.after else Mark(NAMED, str(self._known.cursor))
+
     def _left(self, mark: Mark, limit: int) -> tuple[list[str], Mark | None]:
         """Those from the mark on whom the plan will meet, in its order."""
+        if self._known.audience.walks:
+            return self._walked(mark.place if mark.step == FOLLOWERS else "", limit)
         named, left = self._deciding.named(self._event), []
         if mark.step == NAMED:
             start = int(mark.place)
@@ -197,6 +261,14 @@ class _Reading:
         if len(found) <= room:
             return left, None
         return left, Mark(FOLLOWERS, found[room - 1] if room else mark.place)
+
+    def _walked(self, after: str, room: int) -> tuple[list[str], Mark | None]:
+        """Those behind `after` who were not told yet, whenever their hour comes."""
+        if not room:
+            return [], Mark(FOLLOWERS, after)
+        crowd = self._deciding.crowd(self._event, self._known.audience)
+        found = Facts(self._connection).walking(self._event).stretch(crowd, after, room)
+        return list(found.users), None if found.last else Mark(FOLLOWERS, found.after)
 
     def _recipients(self) -> int:
         """How many people it would be told to, followers counted only so far."""

@@ -14,6 +14,7 @@ from notifier.policy.catalogue import DELETED, Catalogue
 from notifier.policy.decide import Case, followed
 from notifier.policy.queues import QUEUES
 from notifier.policy.relations import Bond, bond_of
+from notifier.policy.waves import tour_of
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Facts
 from notifier.store.planning import Planned, Planning, Progress, Unplanned
@@ -92,6 +93,8 @@ class Planner:
 
     def _part(self, facts: Facts, unplanned: Unplanned, room: int, now: datetime) -> Part:
         """The next recipients of an event: first those who are named, then followers, in the order of their ids."""
+        if unplanned.audience.walks:
+            return self._walked(facts, unplanned, room, now)
         event = unplanned.event
         kind, known = self._deciding.kind(event.type)
         named = self._deciding.named(event)
@@ -109,6 +112,18 @@ class Planner:
             done = False
         progress = Progress(event.id, unplanned.cursor + len(users), after, now if done else None)
         return Part(event, kind, known, unplanned.undone, tuple(users), progress)
+
+    def _walked(self, facts: Facts, unplanned: Unplanned, room: int, now: datetime) -> Part:
+        """The next recipients of an event whose people are walked through: those whom its wave has come to."""
+        event = unplanned.event
+        kind, known = self._deciding.kind(event.type)
+        tour = tour_of(unplanned.audience, unplanned.after, now, at_once=unplanned.undone)
+        crowd = self._deciding.crowd(event, unplanned.audience)
+        found = facts.walking(event, tour.zones).stretch(crowd, tour.after, room, lock=crowd.everyone)
+        wave, after = (tour.following, "") if found.last else (tour.wave, found.after)
+        done = found.last and wave is None
+        progress = Progress(event.id, unplanned.cursor + len(found.users), after, now if done else None, wave)
+        return Part(event, kind, known, unplanned.undone, found.users, progress)
 
     def _cases(self, undoing: Undoing, parts: Sequence[Part], now: datetime) -> dict[str, Case]:
         undone = self._deciding.undone(undoing, parts)
@@ -140,7 +155,12 @@ def _together(events: Sequence[Unplanned]) -> Sequence[Unplanned]:
     """Those that go into one transaction: what happened until the next deletion, or a deletion by itself.
 
     A deletion waits for the planners of what it takes back, so that it must hold nothing for which they could wait.
-    What comes behind it waits for it: who likes again must be known to have been told.
+    What comes behind it waits for it: who likes again must be known to have been told. An event whose people are walked
+    through locks them as it meets them, in the order of their ids, and so it must have locked nobody before.
     """
-    happened = list(takewhile(lambda one: not one.event.type.endswith(DELETED), events))
+    happened = list(takewhile(_goes_with_others, events))
     return happened or events[:1]
+
+
+def _goes_with_others(one: Unplanned) -> bool:
+    return not one.audience.walks and not one.event.type.endswith(DELETED)

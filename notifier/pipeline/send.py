@@ -20,7 +20,7 @@ from notifier.pipeline.missing import keep_missing
 from notifier.pipeline.record import Recorder, Result
 from notifier.policy.calendar import Slot
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.links import Link, digest_mark, make_token, type_mark
+from notifier.policy.links import PREFERENCES, Link, digest_mark, make_token, type_mark
 from notifier.policy.outcomes import Deferred, Gone
 from notifier.policy.ranking import ranked
 from notifier.policy.retry import Next, after, policy_for
@@ -138,7 +138,8 @@ class Sender:
                 return
             try:
                 with self._wording:
-                    message = channel.render(self._notice(one), self._clock())
+                    notice = replace(self._notice(one), preferences_url=self._preferences_url(one))
+                    message = channel.render(notice, self._clock())
             except Exception as fault:  # whatever a template does with its data, it fails this message alone
                 log.exception("delivery %s cannot be rendered", one.id)
                 self._recorder.put(self._unrendered(one, fault, token))
@@ -194,6 +195,10 @@ class Sender:
     def _link_to_stop(self, one: Claimed, mark: bytes) -> str:
         link = Link(id_octets(one.address_id), mark)
         return f"{self._settings.public_url}/u/{make_token(self._settings.link_secret, 'unsubscribe', link)}"
+
+    def _preferences_url(self, one: Claimed) -> str:
+        token = make_token(self._settings.link_secret, PREFERENCES, Link(id_octets(one.address_id)))
+        return f"{self._settings.public_url}/p/{token}"
 
     def _kind(self, one: Claimed) -> Kind:
         kind = self._catalogue.find(one.own.type)

@@ -72,7 +72,8 @@ class Steering:
     ) -> list[T]:
         def work(connection: Connection) -> list[T]:
             now = self._clock()
-            digests = [one for one in Building(connection).open(user) if which.means(one.channel, one.cadence)]
+            opened = Building(connection).open(user)
+            digests = [one for one in opened if which.means(one.channel, one.cadence, id=one.id)]
             if not digests:
                 return []
             done = act(connection, digests, now)

@@ -17,6 +17,7 @@ _SOON = (None, Reason.GATHERING, Reason.QUIET_HOURS, Reason.CAPPED)
 ASSUMED = (
     "People's preferences, blocks, mutes, addresses and followers are those of today.",
     "An event is decided about when it was accepted; what was taken back later is not sent after that.",
+    "What was announced for a time on everybody's own clock comes to all of them when it was accepted.",
     "Nobody reads anything in between, and no provider refuses anything.",
     "A message counts once for a person and channel, however many devices show it.",
 )
@@ -88,12 +89,14 @@ class Comparison:
         self._missed: deque[Missed] = deque(maxlen=SHOWN)
         self._missed_count = 0
 
-    def concerned(self, past: Past, followers: Callable[[str], Sequence[str]]) -> Concerned:
-        """Whom the event concerns; `followers` gives those of a person, and is asked once at most."""
+    def concerned(self, past: Past, crowd: Callable[[str], Sequence[str]]) -> Concerned:
+        """Whom the event concerns; `crowd` gives the followers of a person or, of "", everyone. It is asked once."""
         event = past.event
         kinds = [replay.catalogue.find(event.type) for replay in (self.before, self.after)]
-        whom = [followed(event, kind) if kind else "" for kind in kinds]
-        more = [user for user in followers(whom[0] or whom[1]) if user != event.actor.id] if any(whom) else []
+        followers_of = [followed(event, kind) if kind else "" for kind in kinds]
+        whom = [bool(kind and kind.cadences) for kind in kinds] if past.everyone else [*map(bool, followers_of)]
+        asked = "" if past.everyone else followers_of[0] or followers_of[1]
+        more = [user for user in crowd(asked) if user != event.actor.id] if any(whom) else []
         named = [recipients_of(event, kind) if kind else [] for kind in kinds]
         before, after = (
             list(dict.fromkeys([*some, *more])) if theirs else some for some, theirs in zip(named, whom, strict=True)

@@ -1,14 +1,16 @@
 """Why somebody is told or not, as lines that a person can read: what decided, with its value, in one sentence."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.policy.decide import Plan, followed, names_at
 from notifier.policy.events import Event
 from notifier.policy.gathering import Joined
+from notifier.policy.retention import Retention
 from notifier.policy.retry import policy_for
+from notifier.policy.waves import wall_in
 from notifier.policy.words import SENTENCES, Cadence, Reason, State
 
 MANY = 100  # others in one message are counted no further
@@ -130,12 +132,37 @@ def unplanned(line: Line) -> Line:
     return Line(line.user, line.channel, State.WAITING, Reason.UNPLANNED, "unplanned", then, None, None, line.address)
 
 
+def unplanned_until(line: Line, at: datetime, wall: datetime, zone: str) -> Line:
+    """The same, of an event that comes to the person at that moment (aware UTC), by `wall` on their zone's clock."""
+    late = at > wall_in(zone, wall)
+    says = (
+        f"The clock in {zone} showed {wall:%F %H:%M} before; it comes with those whose clock shows it next."
+        if late
+        else f"It comes when the clock in {zone} shows {wall:%F %H:%M}."
+    )
+    return replace(unplanned(line), due_at=at, says=says)
+
+
 def taken_back(line: Line, type_: str) -> Line:
     """The line of an event that was taken back before this delivery told of it; the delivery may tell of others."""
     return Line(
         line.user, line.channel, State.CANCELLED, Reason.TAKEN_BACK, "taken_back", type_, None, line.delivery,
         line.address,
     )  # fmt: skip
+
+
+def unknown_to_all(user: str) -> Line:
+    """Why this person hears nothing of what everyone is told."""
+    says = f"It is told to everyone, and {user} was not known here by then."
+    return Line(user, None, None, None, "recipients", "everyone", says=says)
+
+
+def no_record(count: int, kept: Retention, user: str = "") -> Line:
+    """There is no record any more of what became of it for so many people; the `user` may be one of them."""
+    whose = f"Whether {user} was told is not known any more: of" if user else "Of"
+    people = "1 person" if count == 1 else f"{count:,} people"
+    says = f"{whose} {people} the records were purged. {kept.sentence}"
+    return Line(user or None, None, None, None, "retention", f"{count} purged", says=says)
 
 
 def no_recipient(user: str, event: Event, kind: Kind, known: bool, since: datetime | None) -> Line:

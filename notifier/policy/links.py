@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from notifier.policy.words import Cadence
 
+PREFERENCES = "preferences"  # the purpose of links to the page where a person chooses
 _ID = 16
 _TYPE = 4
 _SEAL = 12
+_NO_TYPE = bytes(_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Link:
     """What a token speaks of: an address by the 16 octets of its id, and the four that stand for a type or a digest."""
 
     address: bytes
-    type: bytes
+    type: bytes = _NO_TYPE
 
 
 def type_mark(type_: str) -> bytes:

@@ -14,10 +14,11 @@ from notifier.policy.words import Reason, State
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """An event that was accepted, and when it was taken back, if it was."""
+    """An event that was accepted, when it was taken back, if it was, and whether it was for everyone."""
 
     event: Event
     undone_at: datetime | None = None
+    everyone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

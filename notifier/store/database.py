@@ -19,6 +19,7 @@ from notifier.store.turns import NoTurn, Turns, take_write_lock
 T = TypeVar("T")
 
 BUSY_MS = 5_000
+REBUILD_MS = 60_000  # somebody else is always writing a little
 # PostgreSQL: serialization failure, deadlock. Both are answered by running the transaction again.
 AGAIN = ("40001", "40P01")
 RUNS = 4
@@ -116,6 +117,17 @@ class Database:
         except DatabaseAway:
             self._let_go((os.getpid(), threading.get_ident()))
             raise
+
+    def rebuild(self) -> None:
+        """Write the whole SQLite file anew, without the room of what was deleted, so that it can shrink from then on.
+
+        Takes as much room again while it lasts, and nobody can write meanwhile. Raises `DatabaseAway`.
+        """
+        engine = self._engine(writes=True)
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), self._turn(first=True), _borrowed(engine) as one:
+            one.execute(f"PRAGMA busy_timeout={REBUILD_MS}")
+            one.execute("VACUUM")
+            one.execute("PRAGMA busy_timeout=1")
 
     def close(self) -> None:
         """Let go of this process's connections."""
@@ -216,7 +228,8 @@ def _cause(error: DBAPIError) -> str:
 
 
 def _pragmas_of_a_writer(connection: sqlite3.Connection, _record: object) -> None:
-    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "busy_timeout=1")
+    # Before anything is written: it says how the file is laid out, and changes nothing where there are tables already.
+    _pragmas(connection, "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=1")
 
 
 def _pragmas_of_a_reader(connection: sqlite3.Connection, _record: object) -> None:

@@ -32,6 +32,7 @@ from notifier.store.models import (
     Relation,
     User,
 )
+from notifier.store.rows import audience_of
 from notifier.store.sql import AnyRow, holds, locked_all
 
 SOME = 500  # rows of one transaction that are written
@@ -71,10 +72,8 @@ class Erasing:
                 self._connection.execute(update(Pause).where(said).values(why=""))
         for table in (Address, Preference):
             self._connection.execute(delete(table).where(table.user_id == self._person))
-        blank = {"name": "", "locale": "en", "timezone": "UTC", "quiet_start": "", "quiet_end": "", "caps": ""}
-        self._connection.execute(
-            update(User).where(User.id == self._person).values(**blank, digest_time="", digest_weekday=None)
-        )
+        # Whoever announces something to everyone must not come upon them again.
+        self._connection.execute(delete(User).where(User.id == self._person))
 
     def cancel_some(self) -> int:
         """Cancel what waits for them or is queued."""
@@ -165,11 +164,12 @@ class Erasing:
             )
             .limit(SOME)
         ).all()
-        self._connection.execute(
-            update(NotificationEvent)
-            .where(NotificationEvent.event_id.in_(events), NotificationEvent.user_id == self._person)
-            .values(user_id=self._erasure.name)
-        )
+        # An event that is told at each one's own hour may have come to the new name meanwhile, where it names people.
+        met = and_(NotificationEvent.event_id.in_(events), NotificationEvent.user_id == self._erasure.name)
+        twice = set(self._connection.scalars(select(NotificationEvent.event_id).where(met)))
+        self._rename_told([event for event in events if event not in twice], self._erasure.name)
+        if twice:
+            self._rename_told(sorted(twice), f"{self._erasure.name}_too")
         return len(events)
 
     def rename_some_deliveries(self, notifications: Sequence[str]) -> int:
@@ -253,6 +253,8 @@ class Erasing:
     def _after(self, event: AnyRow) -> str:
         """How far the event's plan has come, without naming them."""
         place: str = event.plan_after
+        if place == self._person and audience_of(event).walks:
+            return ""  # whoever was told is passed over when it is walked anew
         if place == self._person:
             return "" if event.planned_at else self._follower_before(event)
         # What is already undone is passed over, so that to begin with the event again does no harm.
@@ -284,6 +286,13 @@ class Erasing:
         for row in self._connection.execute(select(Notification.id, Notification.fold).where(named, fold)).all():
             new = row.fold.replace(mark, new_mark)
             self._connection.execute(update(Notification).where(Notification.id == row.id).values(fold=new))
+
+    def _rename_told(self, events: Sequence[str], name: str) -> None:
+        self._connection.execute(
+            update(NotificationEvent)
+            .where(NotificationEvent.event_id.in_(events), NotificationEvent.user_id == self._person)
+            .values(user_id=name)
+        )
 
     def _rename(self, table: Any, column: Any, which: ColumnElement[bool]) -> None:
         new = {name: name.removesuffix(self._person) + self._erasure.name for name in self._names()}

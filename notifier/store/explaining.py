@@ -11,10 +11,11 @@ from notifier.policy.events import Event as Happening
 from notifier.policy.explaining import MANY, Course, Line, decided, taken_back
 from notifier.policy.gathering import LONGEST, Told
 from notifier.policy.relations import FOLLOW
+from notifier.policy.waves import NAMED, Audience
 from notifier.policy.words import Reason, State
 from notifier.store.joining import told_of
-from notifier.store.models import DUE_AT, Address, Delivery, Event, Notification, NotificationEvent, Relation
-from notifier.store.rows import happening
+from notifier.store.models import DUE_AT, Address, Delivery, Event, Notification, NotificationEvent, Relation, User
+from notifier.store.rows import audience_of, happening
 from notifier.store.sql import AnyRow
 
 _CARRIER = aliased(Delivery)
@@ -29,6 +30,7 @@ class Known:
     cursor: int
     after: str
     undone_by: str | None
+    audience: Audience = NAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,18 @@ class Explaining:
         row = self._connection.execute(select(Event).where(Event.id == id)).one_or_none()
         if row is None:
             return None
-        return Known(happening(row), row.planned_at, row.plan_cursor, row.plan_after, row.undone_by)
+        return Known(happening(row), row.planned_at, row.plan_cursor, row.plan_after, row.undone_by, audience_of(row))
 
     def told(self, event: str, after: str, most: int) -> list[str]:
         """Up to `most` of the people for whom the event is planned, in the order of their ids, those after `after`."""
         user = NotificationEvent.user_id
         query = select(user).where(NotificationEvent.event_id == event, user > after).order_by(user).limit(most)
         return list(self._connection.scalars(query))
+
+    def count(self, event: str) -> int:
+        """Of how many people there is a record that the event was planned for them."""
+        told = select(func.count()).select_from(NotificationEvent).where(NotificationEvent.event_id == event)
+        return self._connection.scalar(told) or 0
 
     def lines(self, event: str, users: Collection[str], deletion: str) -> dict[str, list[Line]]:
         """What became of the event for each of these people for whom it is planned, by the newest deliveries.
@@ -85,6 +92,10 @@ class Explaining:
                 Relation.user_id == user, Relation.kind == FOLLOW, Relation.other == other
             )
         )
+
+    def is_known(self, user: str) -> bool:
+        """Whether there is a person of that id."""
+        return self._connection.scalar(select(User.id).where(User.id == user)) is not None
 
     def followers_at_least(self, person: str, most: int) -> int:
         """How many follow the person, counted no further than `most`."""

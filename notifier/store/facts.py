@@ -26,12 +26,14 @@ from notifier.policy.decide import (
 from notifier.policy.events import Event
 from notifier.policy.quiet import QuietHours
 from notifier.policy.relations import FOLLOW
+from notifier.policy.waves import Zones
 from notifier.policy.words import DIGESTS, Cadence, Reason, State
 from notifier.store.digests import Digests
 from notifier.store.gone import refused_for_good
 from notifier.store.models import Address, Delivery, Preference, Relation, User
 from notifier.store.sql import AnyRow, among, chunked, locked_all
 from notifier.store.types import id_at
+from notifier.store.walking import Walking
 
 # A message may have been planned so long before it goes out: a night, or a day of retries.
 LONGEST_WAIT = timedelta(hours=25)
@@ -74,6 +76,14 @@ class Facts:
             Relation.other == person, Relation.kind == FOLLOW, Relation.user_id > after
         )
         return list(self._connection.scalars(query.order_by(Relation.user_id).limit(most)))
+
+    def everyone(self, most: int) -> list[str]:
+        """Up to `most` of all people, in the order of their ids."""
+        return list(self._connection.scalars(select(User.id).order_by(User.id).limit(most)))
+
+    def walking(self, event: Event, zones: Zones | None = None) -> Walking:
+        """Who was not told of the event yet; with `zones`, of those who live there."""
+        return Walking(self._connection, event.id, event.actor.id, zones)
 
     def recipients(self, asked: Asked, now: datetime) -> Mapping[tuple[str, str], Recipient]:
         """All that decides about these people, by (person, type's long name)."""

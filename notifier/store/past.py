@@ -45,7 +45,7 @@ class PastEvents:
             .order_by(Event.id)
             .limit(most)
         )
-        return [Past(happening(row), row.undone_at) for row in rows]
+        return [Past(happening(row), row.undone_at, row.everyone) for row in rows]
 
     def _between(self, start: str, until: datetime) -> Sequence[ColumnElement[bool]]:
         found = [Event.id >= start, Event.id < id_at("evt", until)]

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
 from notifier.policy.relations import Bond
+from notifier.policy.waves import NAMED, Audience
 from notifier.store import changes
 from notifier.store.bulk import insert_rows
 from notifier.store.digests import DigestKey, Digests
 from notifier.store.joining import Joining, Told
 from notifier.store.models import Delivery, Event, Notification, NotificationEvent, Relation, Tally
-from notifier.store.rows import happening
+from notifier.store.rows import audience_of, happening
 from notifier.store.sql import insert, locked, spanning
 from notifier.store.types import new_id
 
@@ -27,13 +28,15 @@ FINAL = ("sent", "skipped", "cancelled", "failed", "bounced")
 class Unplanned:
     """An event whose recipients from `cursor` on have not been planned yet; of the followers those after `after`.
 
-    With `undone` it was taken back before all of them were.
+    With `undone` it was taken back before all of them were. Of an audience that is walked `after` is the last one who
+    was looked at for the wave that is under way.
     """
 
     event: Happening
     cursor: int
     after: str = ""
     undone: bool = False
+    audience: Audience = NAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,13 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an event's plan has come; with `planned_at` it is finished."""
+    """How far an event's plan has come; with `planned_at` it is finished. The next to be told are those of `wave`."""
 
     event: str
     cursor: int
     after: str
     planned_at: datetime | None
+    wave: datetime | None = None
 
 
 class Planning:
@@ -64,10 +68,18 @@ class Planning:
         self._again = again
 
     def unplanned(self, event_ids: Sequence[str], most: int) -> list[Unplanned]:
-        """Those of these events that nobody has planned or is planning, oldest first."""
-        query = select(Event).where(Event.id.in_(event_ids), Event.planned_at.is_(None)).order_by(Event.id).limit(most)
+        """Those of these events that nobody has planned or is planning, oldest first.
+
+        Without those whose next wave is still to come; what was taken back waits for no wave.
+        """
+        come = or_(Event.wave_at.is_(None), Event.wave_at <= self._now, Event.undone_by.is_not(None))
+        query = select(Event).where(Event.id.in_(event_ids), Event.planned_at.is_(None), come)
+        query = query.order_by(Event.id).limit(most)
         rows = self._connection.execute(locked(self._connection, query, Event)).all()
-        return [Unplanned(happening(row), row.plan_cursor, row.plan_after, bool(row.undone_by)) for row in rows]
+        return [
+            Unplanned(happening(row), row.plan_cursor, row.plan_after, bool(row.undone_by), audience_of(row))
+            for row in rows
+        ]
 
     def bind(self, bonds: Iterable[tuple[Bond, datetime]]) -> None:
         """Remember each bond as of the moment when it was made or ended; the latest word counts."""
@@ -99,7 +111,9 @@ class Planning:
         return None
 
     def _advance(self, progress: Progress, number: int | None) -> None:
-        # A large plan takes many transactions: its bell is rung again only where nobody goes on with it.
+        # A large plan takes many transactions: its bell is rung again only where nobody goes on with it. Nobody need
+        # go on before the next wave.
+        rests = progress.wave is not None and progress.wave > self._now
         self._connection.execute(
             update(Event)
             .where(Event.id == progress.event)
@@ -107,7 +121,8 @@ class Planning:
                 plan_cursor=progress.cursor,
                 plan_after=progress.after,
                 planned_at=progress.planned_at,
-                due_at=self._again["default"],
+                due_at=progress.wave if rests else self._again["default"],
+                wave_at=progress.wave,
                 change=number if progress.planned_at else None,
             )
         )

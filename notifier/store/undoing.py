@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, tuple_, update
 
 from notifier.policy.catalogue import Kind
 from notifier.policy.events import Event as Happening
@@ -66,9 +66,12 @@ class Undoing:
         return any(self._connection.scalar(query.limit(1)) for query in (earlier, spent))
 
     def mark(self, event_ids: Collection[str], deletion: str) -> None:
-        """Note that the deletion took these events back."""
+        """Note that the deletion took these events back. The plan of one that waits for its next wave goes on now."""
+        due_at = case((Event.wave_at > self._now, self._now), else_=Event.due_at)
         self._connection.execute(
-            update(Event).where(Event.id.in_(event_ids), Event.undone_by.is_(None)).values(undone_by=deletion)
+            update(Event)
+            .where(Event.id.in_(event_ids), Event.undone_by.is_(None))
+            .values(undone_by=deletion, due_at=due_at)
         )
 
     def named(self, deletion: Happening, kind: Kind, place: str, most: int) -> list[Happening]:

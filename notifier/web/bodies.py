@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -20,48 +19,27 @@ from pydantic import (
 
 from notifier.policy.choices import MOST_PER_HOUR, WEEKDAYS, is_time
 from notifier.policy.events import one_line
+from notifier.policy.fields import CONTENT, ID, NAME, URL, has_controls, is_web_address
 
-ID = 255
 KEY = 255
 TYPE = 64
 ITEMS = 1_000
-NAME = 512
-CONTENT = 64 * 1024
-URL = 2_048
 MOST_ITEMS = 200
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # no half of a surrogate pair is a character
-_WEB = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 _NOTIFICATION = re.compile(r"ntf_[0-9a-f]{32}")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
-def id_fault(text: str) -> str:
-    """Why the text cannot be an id; empty where it can."""
-    if not 1 <= len(text) <= ID:
-        return f"must have 1 to {ID} characters"
-    return "must not hold control characters" if _CONTROL.search(text) else ""
-
-
 def _without_controls(text: str) -> str:
-    if not text.isprintable() and _CONTROL.search(text):
+    if has_controls(text):
         raise ValueError("must not hold control characters")
     return text
 
 
 def _web_address(text: str) -> str:
-    if text and not (_without_controls(text) and _WEB.match(text) and _splits(text)):
+    if text and not is_web_address(_without_controls(text)):
         raise ValueError("must be an http or https address, without control characters")
     return text
-
-
-def _splits(text: str) -> bool:
-    if text.isascii() and "[" not in text and "]" not in text:
-        return True  # what else could be wrong with its host, the pattern has seen
-    try:
-        return bool(urlsplit(text).netloc)
-    except ValueError:  # its own words repeat what was given
-        return False
 
 
 def _moment(text: str) -> datetime:
@@ -264,6 +242,32 @@ class PeopleBody(Strict):
     """Many people at once; each is checked by itself."""
 
     users: Annotated[list[SkipValidation[BatchUserBody]], Field(min_length=1)]
+
+
+class ScheduleChangeBody(Strict):
+    """What is to be different about a schedule; what is left out stays.
+
+    One of `cron` (five fields), `interval_seconds` and `at` says when it runs; `at` is a time on the clock of
+    `timezone` (2026-12-24T18:00), a moment with an offset, or `now`. With `local`, it is that of each person's clock.
+    """
+
+    name: Annotated[str, StringConstraints(max_length=ID)] | None = None
+    arguments: dict[str, Any] | None = None
+    cron: Annotated[str, StringConstraints(max_length=ID)] | None = None
+    interval_seconds: int | None = None
+    at: Annotated[str, StringConstraints(max_length=64)] | None = None
+    timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)] | None = None
+    local: bool | None = None
+    enabled: bool | None = None
+
+
+class ScheduleBody(ScheduleChangeBody):
+    """A new schedule."""
+
+    name: Annotated[str, StringConstraints(max_length=ID)]
+    kind: Annotated[str, StringConstraints(max_length=64)]
+    arguments: dict[str, Any] = {}
+    enabled: bool = True
 
 
 class PageQuery(BaseModel):

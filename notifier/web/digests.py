@@ -1,6 +1,5 @@
 """A person's digests: what waits for each and when it comes; sent, skipped or moved at their word."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,23 +8,22 @@ from flask import Blueprint, g
 from notifier.policy.calendar import zone_of
 from notifier.policy.steering import Which, wrong_moment
 from notifier.policy.words import Cadence
-from notifier.store.feed import Feed
 from notifier.store.log import Log
 from notifier.store.people import People
-from notifier.store.waiting import DigestEntry, Waiting
 from notifier.web import shapes
 from notifier.web.access import needs, takes
 from notifier.web.bodies import MoveBody, WhichBody
 from notifier.web.items import Reader, item_shape, reader
+from notifier.web.lines import lines_of
 from notifier.web.parts import parts
-from notifier.web.problems import Fault, invalid
+from notifier.web.problems import Fault, invalid, not_found
 from notifier.web.reading import read, read_or_default
-from notifier.web.shapes import moment
+from notifier.web.shapes import moment, moment_or_null
+from notifier.web.waits import Waits, what_waits
 
 bp = Blueprint("digests", __name__, url_prefix="/v1")
 
 LISTED = 50  # items of one digest; `count` counts all
-LOOKED_AT = 1_000  # items of one digest that are looked through for what was blocked since
 
 
 @bp.get("/users/<user:user_id>/digest")
@@ -34,8 +32,31 @@ def show(user_id: str) -> dict[str, Any]:
     """What waits for the person's digests, one object per channel and cadence, and when each comes."""
     with parts().database.read() as connection:
         whose = reader(user_id, People(connection).profile(user_id), parts().word)
-        waiting, feed = Waiting(connection), Feed(connection, parts().catalogue)
-        return {"data": [_shape(one, waiting, feed, whose) for one in waiting.of(user_id)]}
+        return {"data": [_shape(one, whose) for one in what_waits(connection, user_id, parts().catalogue)]}
+
+
+@bp.get("/digests/<dig:digest_id>")
+@needs("log")
+def one(digest_id: str) -> dict[str, Any]:
+    """One digest: what it tells, line by line in order, with the events behind each; and the messages that told it."""
+    with parts().database.read() as connection:
+        found = lines_of(connection, digest_id, parts().catalogue)
+    if found is None:
+        raise not_found("digest", digest_id)
+    digest = found.digest
+    return {
+        "id": digest.id,
+        "user": digest.user,
+        "channel": digest.channel,
+        "cadence": digest.cadence,
+        "period": digest.period,
+        "state": digest.state,
+        "at": moment(digest.at),
+        "ended_at": moment_or_null(digest.ended_at),
+        "count": found.count,
+        "lines": [shapes.delivery(entry) for entry in found.lines],
+        "messages": [shapes.delivery(entry) for entry in found.messages],
+    }
 
 
 @bp.post("/users/<user:user_id>/digest/send")
@@ -76,11 +97,8 @@ def _which(body: WhichBody) -> Which:
     return Which(body.channel or "", Cadence(body.cadence) if body.cadence else None)
 
 
-def _shape(digest: DigestEntry, waiting: Waiting, feed: Feed, whose: Reader) -> dict[str, Any]:
-    looked_at = digest.items[:LOOKED_AT]
-    notifications = list(dict.fromkeys(waiting.notifications(looked_at).values()))
-    found = {item.id: item for item in feed.items(notifications) if item.stands and not item.read_at}
-    items = [found[id_] for id_ in notifications if id_ in found]
+def _shape(waits: Waits, whose: Reader) -> dict[str, Any]:
+    digest = waits.digest
     return {
         "id": digest.id,
         "channel": digest.channel,
@@ -89,8 +107,8 @@ def _shape(digest: DigestEntry, waiting: Waiting, feed: Feed, whose: Reader) -> 
         "local_at": _local(digest.at, whose),
         "timezone": whose.person.timezone,
         # What was blocked or muted since is told no more, and not counted.
-        "count": len(items) + len(digest.items) - len(looked_at),
-        "items": [item_shape(replace(item, feed_at=item.feed_at or item.changed_at), whose) for item in items[:LISTED]],
+        "count": waits.count,
+        "items": [item_shape(item, whose) for item in waits.items[:LISTED]],
     }
 
 

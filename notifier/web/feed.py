@@ -9,12 +9,13 @@ from flask import Blueprint, Response, current_app, g, request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import Connection
 
+from notifier.policy.fields import URL
 from notifier.store.feed import Feed, FeedItem, Place
 from notifier.store.marking import Marked, Marking, Which
 from notifier.store.people import People
 from notifier.web import pages
 from notifier.web.access import of_person, takes
-from notifier.web.bodies import URL, MarkBody, PageQuery
+from notifier.web.bodies import MarkBody, PageQuery
 from notifier.web.items import item_shape, reader
 from notifier.web.parts import parts
 from notifier.web.problems import Problem

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
+from notifier.policy.fields import ID
 from notifier.web.access import guarded_by
-from notifier.web.bodies import ID
 from notifier.web.paths import PREFIXES
 
 bp = Blueprint("openapi", __name__)

@@ -11,10 +11,11 @@ from typing import Any
 import pydantic_core
 
 from notifier.policy.catalogue import CREATED, FOLLOWERS, Catalogue, Kind
+from notifier.policy.fields import id_fault
 from notifier.store.apps import Access
 from notifier.store.intake import NewEvent
 from notifier.store.types import new_id
-from notifier.web.bodies import KEY, TYPE, id_fault
+from notifier.web.bodies import KEY, TYPE
 from notifier.web.problems import Fault, Problem, invalid, pointer
 from notifier.web.reading import canonical, malformed
 

@@ -45,7 +45,7 @@ class Subject:
 def unsubscribe_page(token: str) -> str | tuple[str, int]:
     """Ask what to stop. Mail scanners open every link, so that opening one must change nothing."""
     subject = _subject(token)
-    return _page(subject) if subject else _unknown_link()
+    return _page(subject) if subject else unknown_link()
 
 
 @bp.post("/u/<string:token>")
@@ -54,7 +54,7 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
     """Stop at once. A mail program posts `List-Unsubscribe=One-Click`; the page posts what was chosen."""
     subject = _subject(token)
     if subject is None:
-        return _unknown_link()
+        return unknown_link()
     if "undo" in request.form:
         return _undo(subject, token, request.form["undo"])
     stop = request.form.get("stop", "")
@@ -74,7 +74,8 @@ def _page(subject: Subject, done: str = "", undo: str = "") -> str:
     return render_template("unsubscribe_digest.html", cadence=about, rarer=DIGESTS[about], **shown)
 
 
-def _unknown_link() -> tuple[str, int]:
+def unknown_link() -> tuple[str, int]:
+    """The page of a link that is not ours, in the language of the browser."""
     # Nobody is known here; the browser says what its owner reads.
     languages = parts().languages
     asked = request.accept_languages.best_match([tag.replace("_", "-") for tag in languages.tags], "en")
@@ -141,7 +142,7 @@ def _undo(subject: Subject, token: str, given: str) -> str | tuple[str, int]:
     """Put the choices back that stood before, the person's own and the catalogue's alike."""
     before = unsealed(parts().link_secret, _undo_purpose(token), given)
     if before is None:
-        return _unknown_link()
+        return unknown_link()
     _choose(subject, lambda _: json.loads(before), "link")
     return _page(subject, "undo")
 

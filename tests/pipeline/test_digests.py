@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from notifier.pipeline.again import Again
 from notifier.pipeline.steering import Steering
 from notifier.policy.choices import TIME, WEEKDAY, Author
-from notifier.policy.outcomes import Deferred
+from notifier.policy.outcomes import Deferred, Refused
 from notifier.policy.steering import Which
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.building import frozen_items
@@ -419,3 +420,21 @@ def test_what_an_admin_tries_now_leaves_its_digest(line: Line):
     assert (letter.notice.digest, letter.notice.events[0].actor.id) == (None, "ana")
     line.clock.now = SUNDAY
     assert [told(letter) for letter in line.deliver()] == [["ben"]]
+
+
+def test_a_failed_digest_that_is_retried_comes_as_that_digest_again(line: Line):
+    like(line, "ana", post="post-1")
+    like(line, "ben", post="post-2")
+    line.clock.now = SUNDAY
+    well, line.post.answer = line.post.answer, lambda _: Refused("554", "no")
+    line.deliver()
+    assert states(line) == {(State.FAILED, Reason.REFUSED)}
+    line.post.answer = well
+    again = Again(line.database, line.sweeper, line.clock)
+    (carrier,) = [row.id for row in line.deliveries() if row.carried_by is None]
+    assert again.one(carrier, who="an admin")
+    (letter,) = line.deliver()
+    assert sorted(told(letter)) == ["ana", "ben"]
+    assert letter.notice.digest is not None
+    assert again.one(carrier, who="an admin") is None
+    assert line.books().balanced

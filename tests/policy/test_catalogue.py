@@ -18,6 +18,7 @@ from tests.policy.people import BUILT_IN
         ("follow", "default", "instant", "instant", 60),
         ("like", "default", "daily", "instant", 120),
         ("share", "default", "daily", "instant", 120),
+        ("announcement", "bulk", "instant", "instant", 0),
     ],
 )
 def test_the_defaults_are_those_that_were_promised(name, queue, email, push, gather):

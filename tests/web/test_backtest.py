@@ -8,7 +8,9 @@ import pytest
 from notifier.app.parts import now
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import PlanSettings
+from notifier.policy.announcements import Announcement
 from notifier.policy.changing import Change
+from notifier.store.apps import BUILT_IN
 from tests.web.api import Api, like, pointers, problem_of
 
 SETTINGS = PlanSettings(("feed",), ("push",), 1)
@@ -105,3 +107,14 @@ def test_a_body_that_says_something_else_is_refused_with_where(api: Api, body: A
 
 def test_it_is_for_keys_of_the_scope_log(api: Api):
     problem_of(api.call("POST", "/v1/policy/backtest", {}, key=api.make_app("events").key), 403, "forbidden")
+
+
+def test_what_was_announced_to_everyone_counts_for_those_of_today(api: Api):
+    user = f"u{datetime.now().timestamp()}"  # noqa: DTZ005 (any number that no other test has)
+    api.call("PUT", f"/v1/users/{user}", {"email": f"{user}@app.example"})
+    event = api.parts.announcer.announce(Announcement("News", everyone=True), f"news {user}")
+    list(api.parts.steps.planner.plan([event]))
+    found = tried(api, days=1, app=BUILT_IN, types={"announcement": {"email": "off"}})
+    assert found["recipients"] >= 1
+    assert found["channels"]["email"]["before"] >= 1
+    assert found["channels"]["email"]["after"] == 0

@@ -1,10 +1,12 @@
 """Explaining over the API: its shape, its pages, a dry run that stores nothing, and queries that lie."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from notifier.policy.announcements import Announcement
 from notifier.policy.catalogue import CHANNELS
 from tests.web.api import Api, like, pointers, problem_of
 
@@ -164,3 +166,31 @@ def test_both_are_for_keys_of_the_scope_log(api: Api):
 def test_a_person_without_anything_has_a_line_on_every_channel(api: Api):
     event = planned(api, like(of="nobody knows"))
     assert sorted(line["channel"] for line in explained(api, event)["lines"]) == sorted(CHANNELS)
+
+
+def test_an_announcement_that_is_still_to_come_says_when(api: Api, bob: str):
+    in_a_week = (datetime.now(UTC) + timedelta(days=7)).replace(tzinfo=None, microsecond=0)
+    news = Announcement("News", everyone=True)
+    event = api.parts.announcer.announce(news, f"news for {bob}", in_a_week)
+    list(api.parts.steps.planner.plan([event]))
+    shown = api.call("GET", f"/v1/events/{event}").get_json()
+    assert (shown["state"], shown["deliveries"]) == ("accepted", {})
+    body = explained(api, event, f"user={bob}")
+    assert body["event"]["state"] == "accepted"
+    due_at = in_a_week.replace(tzinfo=ZoneInfo("Europe/Lisbon")).astimezone(UTC)
+    for line in body["lines"]:
+        assert (line["state"], line["reason"]) == ("waiting", "unplanned")
+        assert line["due_at"] == f"{due_at:%FT%T}.000Z"
+        assert line["sentence"] == f"It comes when the clock in Europe/Lisbon shows {in_a_week:%F %H:%M}."
+    assert explained(api, event, "limit=1")["next_cursor"]
+
+
+def test_an_app_that_says_everyone_in_its_data_tells_those_whom_it_names(api: Api, bob: str):
+    data = like()["data"] | {"to": [bob], "everyone": True, "wall_at": "2026-12-24T18:00:00"}
+    event = planned(api, {"type": "announcement", "data": data})
+    body = explained(api, event)
+    assert body["event"]["state"] == "planned"
+    assert {line["user"] for line in body["lines"]} == {bob}
+    assert pointers(api.post({"type": "announcement", "data": like()["data"] | {"everyone": True}})) == {
+        "/data/to": "missing"
+    }

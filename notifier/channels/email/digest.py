@@ -58,6 +58,8 @@ def _context(notice: Notice, digest: Digest, wording: Wording, *, brand: str, ad
         "note": digest_note(language, cadence, wanted_at, zone, address=address, brand=brand),
         "unsubscribe": language.gettext("Unsubscribe from this digest"),
         "unsubscribe_url": linked(notice.unsubscribe_url),
+        "settings": language.gettext("Settings"),
+        "preferences_url": linked(notice.preferences_url),
     }
 
 

@@ -69,6 +69,8 @@ def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str,
         "note": _note(notice, language, brand=brand, address=address),
         "unsubscribe": language.gettext("Unsubscribe"),
         "unsubscribe_url": linked(notice.unsubscribe_url),
+        "settings": language.gettext("Settings"),
+        "preferences_url": linked(notice.preferences_url),
     }
 
 

@@ -6,8 +6,9 @@ from notifier.store.models.base import Base
 from notifier.store.models.deliveries import DUE_AT, UNFINISHED, WAITS, Attempt, Delivery, Pause
 from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, OPEN, SKIPPED, Digest
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
-from notifier.store.models.figures import Counter, Fallback, Tally
+from notifier.store.models.figures import Counter, Fallback, Figure, Tally
 from notifier.store.models.people import Address, Preference, PreferenceChange, Relation, User
+from notifier.store.models.schedules import Lease, Schedule, ScheduleRun
 
 __all__ = [
     "BUILT",
@@ -33,6 +34,8 @@ __all__ = [
     "Digest",
     "Event",
     "Fallback",
+    "Figure",
+    "Lease",
     "LoginLink",
     "Notification",
     "NotificationEvent",
@@ -40,6 +43,8 @@ __all__ = [
     "Preference",
     "PreferenceChange",
     "Relation",
+    "Schedule",
+    "ScheduleRun",
     "Tally",
     "User",
 ]

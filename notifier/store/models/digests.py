@@ -13,6 +13,7 @@ OPEN, DUE, BUILT, EMPTY, SKIPPED = "open", "due", "built", "empty", "skipped"
 # Spelled out for the indexes: no database can tell from a parameter that one of them serves.
 IS_OPEN = text("state = 'open'")
 IS_UNBUILT = text("state IN ('open', 'due')")
+HAS_ENDED = text("ended_at IS NOT NULL")
 
 
 class Digest(Base):
@@ -42,6 +43,8 @@ class Digest(Base):
         ),
         # The tick asks every minute who is due, among a million people who are not.
         Index("digests_due", "due_at", postgresql_where=IS_UNBUILT, sqlite_where=IS_UNBUILT),
+        # The pages show what ended last, among a million that are open.
+        Index("digests_ended", "ended_at", "id", postgresql_where=HAS_ENDED, sqlite_where=HAS_ENDED),
     )
 
     id: Mapped[str] = mapped_column(Key("dig"), primary_key=True)

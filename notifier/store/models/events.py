@@ -16,7 +16,12 @@ class Event(Base):
 
     `due_at` is when its plan is overdue; `plan_cursor` counts the recipients already planned, and `plan_after` is the
     last of the followers, or of what was taken back. `undone_by` is the deletion that took it back, `change` the number
-    of the transaction that finished its plan.
+    of the transaction that finished its plan. What was `blanked_at` some moment has a body of ids alone since then.
+
+    `everyone` and `wall_at` address it beyond its body, and only `Announcing` writes them: an app's event, whatever
+    stands in it, is for those whom it names. `wall_at` is a time that clocks show ("2026-12-24T18:00:00"; empty: at
+    once), and each person hears of it when their own clock comes to it; `wave_at` is the moment up to which the zones
+    are told that have come to it. Until the last has, the event is unplanned, and `due_at` the next of these moments.
     """
 
     __tablename__ = "events"
@@ -62,8 +67,12 @@ class Event(Base):
     plan_cursor: Mapped[int] = mapped_column(default=0)
     plan_after: Mapped[str] = mapped_column(String(320), default="", server_default="")
     planned_at: Mapped[datetime | None]
+    everyone: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    wall_at: Mapped[str] = mapped_column(String(19), default="", server_default="")
+    wave_at: Mapped[datetime | None]
     undone_by: Mapped[str | None] = mapped_column(Key("evt"))
     change: Mapped[int | None] = mapped_column(BigInteger)
+    blanked_at: Mapped[datetime | None]
 
 
 class Notification(Base):

@@ -53,6 +53,16 @@ def test_both_parts_say_who_what_and_where() -> None:
     ]
 
 
+@pytest.mark.parametrize("unsubscribe", ["https://app.example/u/x", ""])
+def test_every_mail_leads_to_the_persons_settings(unsubscribe: str) -> None:
+    made = page(preferences_url="https://app.example/p/y", unsubscribe_url=unsubscribe)
+    assert "Settings: https://app.example/p/y\n" in f"{made.text}\n"
+    assert Read(made.html).all("a")[-1]["href"] == "https://app.example/p/y"
+    assert "Settings" not in page().text
+    german = page(person=Person("bob", "Bob", "de"), preferences_url="https://app.example/p/y")
+    assert "Einstellungen: https://app.example/p/y" in german.text
+
+
 def test_the_text_stands_alone() -> None:
     made = page(events=(an_event(content="1 < 2 & 3 > 2"),))
     assert "1 < 2 & 3 > 2" in made.text

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).parent
 ONE_HOUR = 3600
+Days = Annotated[int, Field(ge=0, le=36_500)]  # how long something is kept; 0: for ever
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*")
 _SECRET = ("SECRET", "PASSWORD", "KEY", "DATABASE_URL", "BROKER_URL")
 
@@ -53,6 +54,15 @@ class Settings(BaseSettings):
     RETRY_SCALE: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1
     LEASE_SECONDS: Annotated[float, Field(ge=1, le=ONE_HOUR)] = 60
     MAX_UNPLANNED: Annotated[int, Field(ge=1)] = 100_000
+
+    RETENTION_DELIVERIES_DAYS: Days = 30
+    RETENTION_FAILED_DAYS: Days = 90
+    RETENTION_SKIPPED_DAYS: Days = 14
+    RETENTION_ATTEMPTS_DAYS: Days = 30
+    RETENTION_BODIES_DAYS: Days = 30
+    RETENTION_FEED_DAYS: Days = 90
+    RETENTION_EVENTS_DAYS: Days = 90
+    RETENTION_AUDIT_DAYS: Days = 365
 
     ALLOWED_ORIGINS: Annotated[tuple[str, ...], NoDecode] = ()
     FEED_STREAMS: Annotated[int, Field(ge=0, le=500)] = 50

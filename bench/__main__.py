@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from bench import email, explain, fanout, figures, ingest, latency, memory, push
+from bench import digest, due, email, explain, fanout, figures, ingest, latency, memory, push, retention
 from bench.figures import Measured
 
 # Name → what measures it, given a number of rounds; and the rounds it takes by default.
@@ -12,9 +12,12 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Measured], int]] = {
     "email": (email.measure, 5),
     "push": (push.measure, 5),
     "fanout": (fanout.measure, 3),
+    "due": (due.measure, 3),
     "memory": (memory.measure, 1),
     "latency": (latency.measure, 1),
     "explain": (explain.measure, 3),
+    "digest": (digest.measure, 5),
+    "purge": (retention.measure, 1),
 }
 
 

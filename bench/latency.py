@@ -61,9 +61,9 @@ def measure(rounds: int) -> Measured:
             idle, behind = [], []
             for number in range(rounds):
                 url = postgres.empty() if postgres and kind == "postgresql" else ""
-                with _service(folder / f"{kind}{number}", url) as service:
-                    idle.append(_phase(service))
-                    behind.append(_behind(service))
+                with service(folder / f"{kind}{number}", url) as running_service:
+                    idle.append(phase(running_service))
+                    behind.append(_behind(running_service))
             figures += _figures(kind, idle, behind)
     return Measured(tuple(figures), (f"latency on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
 
@@ -77,7 +77,7 @@ def _figures(kind: str, idle: list[list[float]], behind: list[list[float]]) -> I
 
 
 @contextmanager
-def _service(folder: Path, url: str) -> Iterator[Service]:
+def service(folder: Path, url: str) -> Iterator[Service]:
     folder.mkdir()
     ready, data = folder / "ready.json", folder / "data"
     with smtp_sink() as port:
@@ -128,13 +128,13 @@ def _behind(service: Service) -> list[float]:
     """The same while a post to all followers is planned and sent."""
     service.post({"type": "post", "data": {"actor": {"id": "ana"}, "object": {"id": "p-1", "type": "post"}}})
     wait_until(lambda: _waiting(service) > 1_000)
-    taken = _phase(service)
+    taken = phase(service)
     if not _waiting(service):
         raise SystemExit("All bulk mails were sent before the urgent ones were measured; nothing was overtaken.")
     return taken
 
 
-def _phase(service: Service) -> list[float]:
+def phase(service: Service) -> list[float]:
     """Milliseconds from POST to the relay's yes, event by event."""
     posted: dict[str, datetime] = {}
     for number in range(WARM + URGENT):

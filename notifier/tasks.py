@@ -18,10 +18,11 @@ from celery.signals import celeryd_init, worker_shutting_down
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
+from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.send import Sender
 from notifier.pipeline.sweep import Sweeper
-from notifier.pipeline.tickets import PLAN, SEND, Ticket, plan_tickets, send_tickets
+from notifier.pipeline.tickets import BUILD, PLAN, SEND, Ticket, build_tickets, plan_tickets, send_tickets
 from notifier.policy.queues import QUEUES
 from notifier.store.database import DatabaseAway
 
@@ -39,6 +40,7 @@ class Steps:
     planner: Planner
     sender: Sender
     sweeper: Sweeper
+    builder: DigestBuilder
     bell: "Bell"
 
 
@@ -73,6 +75,10 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
     def plan(event_ids: list[str]) -> None:
         _run(lambda: plan_and_ring(steps(), event_ids))
 
+    @celery.task(name=BUILD)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def build(digest_ids: list[str]) -> None:
+        _run(lambda: build_and_ring(steps(), digest_ids))
+
     @celery.task(name=SEND)  # type: ignore[untyped-decorator]  # Celery ships no types
     def send(delivery_ids: list[str]) -> None:
         _run(lambda: steps().sender.send(delivery_ids))
@@ -93,6 +99,16 @@ def plan_and_ring(steps: Steps, event_ids: list[str]) -> None:
     """Plan these events, and ring for each part of a large plan as soon as it is stored."""
     for ready in steps.planner.plan(event_ids):
         ring_or_hasten(steps, send_tickets(ready))
+
+
+def build_and_ring(steps: Steps, digest_ids: list[str]) -> None:
+    """Build these digests, and ring for their messages."""
+    ring_or_hasten(steps, send_tickets(steps.builder.build(digest_ids)))
+
+
+def take_digests(steps: Steps) -> int:
+    """Take the digests whose hour has come, and ring for them; gives how many they were."""
+    return steps.builder.take(lambda ids: [one for ticket in steps.bell.ring(build_tickets(ids)) for one in ticket.ids])
 
 
 def sweep(steps: Steps) -> int:

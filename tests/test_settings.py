@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from notifier.app.checks import WrongSetting, bring_up_to_date, check, open_home
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
 from notifier.channels.push import new_private_key
+from notifier.policy.retention import Retention
 from notifier.store.database import Database
 from tests.stack import ROOT
 
@@ -94,6 +96,10 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch):
         ("MAX_UNPLANNED", "0", "greater than or equal to 1"),
         ("WEB_THREADS", "0", "greater than or equal to 1"),
         ("WORKER_THREADS", "1000", "less than or equal to 256"),
+        ("RETENTION_DELIVERIES_DAYS", "-1", "greater than or equal to 0"),
+        ("RETENTION_FAILED_DAYS", "soon", "must be a valid integer."),
+        ("RETENTION_FEED_DAYS", "0.5", "must be a valid integer"),
+        ("RETENTION_EVENTS_DAYS", "99999", "less than or equal to 36500"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     ],
 )
@@ -272,3 +278,11 @@ def test_notifier_up_stops_with_the_sentence_and_no_traceback(tmp_path: Path, en
     assert right in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "hunter2" not in ended.stderr
+
+
+def test_things_are_kept_as_long_as_the_settings_say(tmp_path: Path):
+    assert parts_with(tmp_path / "a").retention == Retention()
+    names = [name for name in Settings.model_fields if name.startswith("RETENTION_")]
+    days = {name: number for number, name in enumerate(names, 10)}
+    found = parts_with(tmp_path / "b", **days).retention
+    assert {f"RETENTION_{name.upper()}_DAYS": number for name, number in asdict(found).items()} == days

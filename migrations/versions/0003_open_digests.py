@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column('user_id', sa.String(255), nullable=False),
         sa.Column('channel', sa.String(16), nullable=False),
         sa.Column('cadence', sa.String(16), nullable=False),
-        sa.Column('period', sa.String(16), nullable=False),
+        sa.Column('period', sa.String(32), nullable=False),
         sa.Column('state', sa.String(16), nullable=False),
         sa.Column('due_at', Utc(), nullable=True),
         sa.Column('wanted_at', Utc(), nullable=False),

@@ -14,6 +14,7 @@ from notifier.channels.email.probe import relay_fault
 from notifier.channels.push import check_vapid
 from notifier.cli.tools import Finding, Level
 from notifier.cli.upstream import connection_to
+from notifier.pipeline.scheduled import heard
 from notifier.store.database import DatabaseAway
 from notifier.store.fallbacks import Fallbacks, Lack
 from notifier.store.lag import backlogs, database_clock, newest_event_at, overdue_since
@@ -49,6 +50,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     database = _database(patient)
     answers = database.level == Level.OK
     yield database
+    yield _asked("space", _space, patient, answers=answers)
     yield _broker(patient)
     yield _asked("workers", _workers, patient, answers=answers)
     yield _asked("scheduler", _scheduler, patient, answers=answers)
@@ -71,6 +73,17 @@ def _database(patient: Patient) -> Finding:
     except DatabaseAway as error:
         return Finding("database", Level.BAD, f"{kind} does not answer: {error}.", "Is DATABASE_URL right?")
     return Finding("database", Level.OK, f"{kind} answers and has the newest schema.")
+
+
+def _space(patient: Patient) -> Finding:
+    found = patient.parts.purger.space()
+    if found is None:
+        return Finding("space", Level.OK, "PostgreSQL's autovacuum lets new rows take the place of what is purged.")
+    says = f"The file has {found.octets / 1e6:,.1f} MB, {found.free / 1e6:,.1f} MB of them empty"
+    if found.shrinks:
+        return Finding("space", Level.OK, f"{says}; what is purged comes back.")
+    do = "Run once, with room for another such file, while nobody minds waiting: notifier purge --vacuum"
+    return Finding("space", Level.WARN, f"{says}; it was made before there was a purge, and cannot shrink.", do)
 
 
 def _broker(patient: Patient) -> Finding:
@@ -100,7 +113,19 @@ def _scheduler(patient: Patient) -> Finding:
     if since and moment - since > SWEPT:
         says = f"Something has been due since {since:%F %T} UTC and was not taken up."
         return Finding("scheduler", Level.BAD, says, START if patient.running is None else "Look at the log of `up`.")
+    if patient.running or patient.is_elsewhere:
+        return _leader(patient, moment)
     return _role(patient, "scheduler", "scheduler", "Nothing is overdue.")
+
+
+def _leader(patient: Patient, moment: datetime) -> Finding:
+    """Whether a scheduler is heard of, on whatever machine."""
+    held = patient.parts.scheduling.heartbeat()
+    state = heard(held, moment)
+    if held and state == "ok":
+        return Finding("scheduler", Level.OK, f"{held.holder} leads. Nothing is overdue.")
+    do = "Look at the log of `up`." if patient.running else "Start one: notifier scheduler"
+    return Finding("scheduler", Level.BAD, f"No scheduler leads: {state}.", do)
 
 
 def _role(patient: Patient, name: str, kind: str, fine: str) -> Finding:

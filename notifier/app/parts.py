@@ -14,6 +14,8 @@ from celery import Celery
 from flask import Flask
 from kombu.exceptions import OperationalError
 
+from notifier import tasks
+from notifier.app.acts import BUILT_IN, built_in, kinds_of
 from notifier.app.home import CATALOGUE, Home
 from notifier.catchers.faults import Faults
 from notifier.catchers.mailbox import Mailbox
@@ -35,12 +37,22 @@ from notifier.pipeline.again import Again
 from notifier.pipeline.announce import Announcer
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
+from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.kinds import Kinds
 from notifier.pipeline.plan import Planner
+from notifier.pipeline.purge import Purger
 from notifier.pipeline.record import Recorder
+from notifier.pipeline.rollup import Roller
+from notifier.pipeline.runs import Runner
+from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.send import Sender, SendSettings
+from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
 from notifier.policy.catalogue import Catalogue, read_catalogue
+from notifier.policy.retention import Retention
+from notifier.scheduler.lead import Lead
+from notifier.scheduler.ticks import Ticks
 from notifier.store.database import Database
 from notifier.store.intake import Intake
 from notifier.store.people import People
@@ -147,7 +159,7 @@ class Parts:
 
     @cached_property
     def steps(self) -> Steps:
-        return Steps(self._planner, self._sender, self._sweeper, Bell(self.celery))
+        return Steps(self._planner, self._sender, self._sweeper, self.builder, Bell(self.celery))
 
     @cached_property
     def server(self) -> Flask:
@@ -156,10 +168,38 @@ class Parts:
             return make_server(self._web_parts)
         return make_server(self._web_parts, self._dev_pages, exempt=receive_push)
 
+    @cached_property
+    def kinds(self) -> Kinds:
+        """What schedules can do."""
+        return kinds_of(lambda: self.steps, lambda: self.announcer, lambda: self.purger, lambda: self.roller)
+
+    @property
+    def scheduling(self) -> Scheduling:
+        """Schedules as people make and change them."""
+        return Scheduling(self.database, self.kinds, frozenset(BUILT_IN), self.clock)
+
+    @property
+    def ticks(self) -> Ticks:
+        """What a scheduler does."""
+        runner = Runner(self.database, self.kinds, self.worker_name, self.clock)
+        lead = Lead(self.database, runner, self.worker_name, self.clock)
+        made = built_in(self.kinds, self.clock())
+        return Ticks(lambda: tasks.sweep(self.steps), runner, lead, made, self.clock)
+
     @property
     def again(self) -> Again:
         """Tries deliveries again at an operator's word."""
         return Again(self.database, self._sweeper, self.clock)
+
+    @property
+    def builder(self) -> DigestBuilder:
+        """Makes digests."""
+        return DigestBuilder(self.database, self.catalogue, CHANNELS, self._plan_settings.replacing, self.clock)
+
+    @property
+    def steering(self) -> Steering:
+        """Sends, skips and moves digests at somebody's word."""
+        return Steering(self.database, self.builder, self.clock)
 
     @property
     def announcer(self) -> Announcer:
@@ -169,12 +209,37 @@ class Parts:
     @property
     def explainer(self) -> Explainer:
         """Tells why somebody is told or not."""
-        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock)
+        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock, self.retention)
 
     @property
     def backtest(self) -> Backtest:
         """Tries a changed rule on what happened."""
         return Backtest(self.database, self.catalogue, self._plan_settings, self.clock)
+
+    @property
+    def retention(self) -> Retention:
+        """How long things are kept."""
+        settings = self.settings
+        return Retention(
+            deliveries=settings.RETENTION_DELIVERIES_DAYS,
+            failed=settings.RETENTION_FAILED_DAYS,
+            skipped=settings.RETENTION_SKIPPED_DAYS,
+            attempts=settings.RETENTION_ATTEMPTS_DAYS,
+            bodies=settings.RETENTION_BODIES_DAYS,
+            feed=settings.RETENTION_FEED_DAYS,
+            events=settings.RETENTION_EVENTS_DAYS,
+            audit=settings.RETENTION_AUDIT_DAYS,
+        )
+
+    @property
+    def roller(self) -> Roller:
+        """Counts the figures of each day."""
+        return Roller(self.database)
+
+    @property
+    def purger(self) -> Purger:
+        """Deletes what was kept for long enough."""
+        return Purger(self.database, self.retention, self.roller, STANDING, self.clock)
 
     def broker_answers(self) -> bool:
         """Whether the broker can be reached now; waits no longer than a socket may be silent."""
@@ -241,10 +306,13 @@ class Parts:
             database=self.database,
             intake=Intake(self.database),
             catalogue=self.catalogue,
+            retention=self.retention,
             languages=self.languages,
             again=self.again,
             explainer=self.explainer,
             backtest=self.backtest,
+            steering=self.steering,
+            scheduling=self.scheduling,
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
@@ -257,6 +325,7 @@ class Parts:
             secret_key=self.secret_key,
             public_url=self.around.public_url,
             secure_cookies=self.around.public_url.startswith("https://"),
+            standing=STANDING,
             allowed_origins=self.settings.ALLOWED_ORIGINS,
             max_unplanned=self.settings.MAX_UNPLANNED,
             max_requests=self.settings.WEB_THREADS,

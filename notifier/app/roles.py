@@ -15,7 +15,6 @@ from celery.signals import worker_ready
 from flask import Flask
 from sqlalchemy.orm import configure_mappers
 
-from notifier import scheduler, tasks
 from notifier.app.parts import Parts
 from notifier.app.patience import PatientWorker
 from notifier.app.stopping import when_stopped
@@ -146,8 +145,8 @@ def _go_first(parts: Parts, *, writes_are_urgent: bool) -> None:
 
 
 def run_scheduler(parts: Parts) -> None:
-    """Sweep once a second until SIGTERM."""
-    scheduler.run(lambda: tasks.sweep(parts.steps))
+    """Sweep once a second, and run schedules, until SIGTERM."""
+    parts.ticks.run()
 
 
 def build_for_all(parts: Parts) -> None:

@@ -19,7 +19,10 @@ from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.purge import Purger
+from notifier.pipeline.scheduling import Scheduling
 from notifier.policy.catalogue import Catalogue, CatalogueFault
+from notifier.policy.retention import Retention
 from notifier.store.database import Database
 from notifier.supervisor import lock
 from notifier.supervisor.lock import AlreadyRunning
@@ -89,6 +92,18 @@ class Tools:
     @property
     def backtest(self) -> Backtest:
         return self._begun.backtest
+
+    @property
+    def scheduling(self) -> Scheduling:
+        return self._begun.scheduling
+
+    @property
+    def purger(self) -> Purger:
+        return self._begun.purger
+
+    @property
+    def retention(self) -> Retention:
+        return self._parts.retention
 
     def masked(self, channel: str, address: Address) -> str:
         """The address as a log may show it."""

@@ -107,6 +107,8 @@ def _keep_default_app(apps: Apps, home: Home) -> None:
     kept = home.default_app
     if kept is None or all(sender.id != kept.app for sender in apps.all()):
         home.keep_default_app(apps.create("default", now()))
+    else:
+        apps.widen(kept.app)  # it may be older than one of the scopes
 
 
 def is_loopback(host: str) -> bool:

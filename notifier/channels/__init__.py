@@ -60,6 +60,7 @@ class Notice:
     expires_at: datetime | None = None  # no use after this moment
     urgent: bool = False
     unsubscribe_url: str = ""  # RFC 8058 one-click; empty on mail that cannot be turned off
+    preferences_url: str = ""  # the page where this person chooses what comes, and when
     earlier_events: int = 0  # before `events`, too many to be handed over
     earlier_actors: int = 0  # people who acted in those alone
     last_code: str = ""  # the provider's code of the try before; empty on the first

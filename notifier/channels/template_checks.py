@@ -10,9 +10,10 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 
-from notifier.channels import Address, Notice, Person, TemplateFault
-from notifier.channels.wording import FALLBACK, SUMMARY, Writer
+from notifier.channels import Address, Digest, Notice, Person, TemplateFault
+from notifier.channels.wording import DIGEST, FALLBACK, SUMMARY, Writer
 from notifier.policy.events import Actor, Event, Thing
+from notifier.policy.words import Cadence
 
 BLOCKS = ("sentence", "subject", "excerpt", "action", "url", "avatar")
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,7 +38,7 @@ def check_templates(writer: Writer, folder: Path, types: Iterable[str]) -> None:
 
     `types` are the short names of the catalogue. Files whose names begin with _ are parts for others to include.
     """
-    known = [*types, FALLBACK, SUMMARY]
+    known = [*types, FALLBACK, SUMMARY, DIGEST]
     for path in sorted(folder.glob("*.jinja")):
         if path.name.startswith("_"):
             continue
@@ -87,8 +88,9 @@ def _samples(type_: str) -> Iterator[Notice]:
 
 
 def _notice(type_: str, person: str, *events: Event) -> Notice:
-    items = (_notice("like", person, *events),) * 5 if type_ == SUMMARY else ()
-    return Notice("", "", type_, "", events, Person(person, person.title()), Address("", ""), SINCE, items=items)
+    items = (_notice("like", person, *events),) * 5 if type_ in (SUMMARY, DIGEST) else ()
+    notice = Notice("", "", type_, "", events, Person(person, person.title()), Address("", ""), SINCE, items=items)
+    return replace(notice, digest=Digest(Cadence.DAILY, SINCE)) if type_ == DIGEST else notice
 
 
 def _event(type_: str) -> Event:

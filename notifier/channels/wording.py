@@ -1,5 +1,7 @@
 """The words of a notice, the same on every channel: one template per type, read block by block.
 
+What tells of several things has a template as well: `summary.jinja`, and `digest.jinja`.
+
 A template is `<type>.jinja` (`comment.created` → `comment.jinja`; without one: `fallback.jinja`), in the operator's
 folder or here in `templates/`. Its blocks are `sentence` (one line that stands alone), `subject` (of a mail; the same
 for all mails of one thread), `excerpt` (the content that the event is about, may be empty), `action` (what the button
@@ -20,12 +22,15 @@ from notifier.languages import Language, Languages, Spoken, tidy_block, tidy_lin
 from notifier.languages.people import people
 from notifier.languages.reading import text_of
 from notifier.languages.templates import messages_in, said_in, speaking
+from notifier.languages.text import isolated
 from notifier.languages.things import kind_name, thing_name
 from notifier.policy.events import Actor, Event, Thing
 
 TEMPLATES = Path(__file__).parent / "templates"
-FALLBACK, SUMMARY = "fallback", "summary"
+FALLBACK, SUMMARY, DIGEST = "fallback", "summary", "digest"
+FIRST = 3  # of a summary or digest are said in its own words
 EXCERPT = 600  # characters; a message is an invitation to look, not the post
+TOP = 90  # characters of one thing in a digest's subject and on a screen, so that what follows is seen as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Wording:
     image: str
     avatar: str
     language: Language
+    first: tuple["Wording", ...] = ()  # of a summary or digest: the words of its first items
 
     @property
     def lang(self) -> str:
@@ -68,10 +74,11 @@ class Writer:
 
     def word(self, notice: Notice) -> Wording:
         """Word the notice; its address is not looked at. Raises `TemplateFault` where the template fails."""
-        words = self._words_of(SUMMARY if notice.items else notice.type)
+        words = self._words_of(_template_of(notice))
         language = self._language(notice, words)
+        first = tuple(self.word(item) for item in notice.items[:FIRST])
         try:
-            blocks = _blocks(words.template, self.context(notice, language))
+            blocks = _blocks(words.template, self.context(notice, language, first))
         except TemplateError as error:
             raise TemplateFault(f"{words.template.name}: {error}") from error
         event = _shown(notice)
@@ -82,9 +89,10 @@ class Writer:
             excerpt=shortened(tidy_block(blocks.get("excerpt", "")), EXCERPT),
             action=tidy_line(blocks.get("action", "")) or language.gettext("Open"),
             url=tidy_line(blocks.get("url", "")) or _url(event),
-            image="" if notice.items else (event.target.image if event.target else "") or event.object.image,
+            image=_image(notice, first),
             avatar=tidy_line(blocks["avatar"]) if "avatar" in blocks else event.actor.avatar,
             language=language,
+            first=first,
         )
 
     def load(self) -> None:
@@ -129,8 +137,8 @@ class Writer:
             self.languages.missing.add(language.tag, text_of(key))
         return self.languages.english if lacking else language
 
-    def context(self, notice: Notice, language: Language) -> dict[str, object]:
-        """What a template is given."""
+    def context(self, notice: Notice, language: Language, first: Sequence[Wording] = ()) -> dict[str, object]:
+        """What a template is given; `first` are the words of the first items of a summary or digest."""
         event, person = _shown(notice), notice.person
         return {
             **self.environment.globals,
@@ -143,12 +151,10 @@ class Writer:
             "person": person,
             "kind": partial(kind_name, language, notice.type),
             "called": partial(_called, language, person.id),
-            "titled": partial(_titled, language),
-            "sentences": self._sentences(notice.items),
+            "titled": partial(titled, language),
+            "sentences": [_said(one, language, TOP if notice.digest else None) for one in first],
+            "first": first[0] if first else None,
         }
-
-    def _sentences(self, items: Sequence[Notice]) -> list[str]:
-        return [self.word(item).sentence for item in items[:3]]
 
 
 def who(notice: Notice, language: Language) -> Spoken:
@@ -170,6 +176,27 @@ def shortened(text: str, limit: int) -> str:
     return (cut[:space] if space > 0 else cut).rstrip() + "…"
 
 
+def _template_of(notice: Notice) -> str:
+    if notice.digest:
+        return DIGEST
+    return SUMMARY if notice.items else notice.type
+
+
+def _said(one: Wording, language: Language, limit: int | None) -> Spoken:
+    """The sentence of an item as a part of what the language says; the item may be in English all the same."""
+    sentence = tidy_line(shortened(one.sentence, limit)) if limit else one.sentence
+    is_alike = one.language.direction == language.direction
+    return Spoken(sentence if is_alike else isolated(sentence, language.direction))
+
+
+def _image(notice: Notice, first: Sequence[Wording]) -> str:
+    """The picture of what it is about: a digest shows that of the first thing, a summary none."""
+    if first:
+        return first[0].image if notice.digest else ""
+    event = notice.events[-1]
+    return (event.target.image if event.target else "") or event.object.image
+
+
 def _blocks(template: Template, context: dict[str, object]) -> dict[str, str]:
     # Shared: it has Jinja's own globals already, and merging them anew takes longer than the words.
     ready = template.new_context(context, shared=True)
@@ -180,7 +207,8 @@ def _called(language: Language, person: str, thing: Thing) -> Spoken:
     return thing_name(language, thing.type, is_own=thing.owner == person)
 
 
-def _titled(language: Language, thing: Thing | None) -> str:
+def titled(language: Language, thing: Thing | None) -> str:
+    """How a sentence ends that tells of a thing with a name: ": Sunset"."""
     return language.gettext(": %(title)s", title=thing.name) if thing and thing.name else ""
 
 

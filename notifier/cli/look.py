@@ -15,6 +15,7 @@ from notifier.pipeline import explained
 from notifier.pipeline.explain import Explanation
 from notifier.policy.explaining import Line, sentence
 from notifier.store.log import AttemptEntry, Books, Log
+from notifier.store.types import moment_of
 
 PAGE = 200  # people
 MANY = 1_000  # people, unless one is asked for
@@ -62,7 +63,8 @@ def _explained(tools: Tools, event_id: str, user: str) -> Explanation:
     """The whole explanation, or its first pages where it is long. Raises `click.ClickException`."""
     found = tools.explainer.stored(event_id, user=user, limit=PAGE)
     if found is None:
-        raise click.ClickException(f"There is no event {event_id} in {tools.data_dir}.")
+        gone = tools.retention.gone_event(moment_of(event_id), datetime.now(UTC))
+        raise click.ClickException(f"There is no event {event_id} in {tools.data_dir}. {gone}".rstrip())
     for _ in range(PAGE, MANY, PAGE):
         more = tools.explainer.stored(event_id, mark=found.next, limit=PAGE) if found.next else None
         if more is None:
@@ -80,6 +82,8 @@ def _headline(found: Explanation) -> str:
 
 def _line(line: Line, address: str | None) -> str:
     if line.channel is None:
+        if line.rule == "retention":
+            return f"  {sentence(line)}"
         who = f"{line.user}: not a recipient. " if line.user else f"{line.reason}: "
         return f"  {who}{sentence(line)}"
     because = f"{line.reason}: {sentence(line)}" if line.reason else ""

@@ -80,7 +80,7 @@ def retry(
 
 def _one(tools: Tools, delivery: str) -> None:
     entry = _entry(tools, delivery)
-    stands = tools.again.one(delivery, who=_who())
+    stands = tools.again.one(delivery, who=who())
     if stands is None:
         raise click.ClickException(_why_not(tools, entry))
     said = "It waits no longer" if stands == delivery else f"It is sent again as {stands}"
@@ -95,7 +95,7 @@ def _all(tools: Tools, wanted: Filter, *, yes: bool) -> None:
     if count > ASKS and not yes:
         click.confirm(f"{_deliveries(count)} failed and match. Send them again?", abort=True)
     with progress("Retrying", count) as told:
-        total = tools.again.all(wanted, who=_who(), told=told)
+        total = tools.again.all(wanted, who=who(), told=told)
     click.echo(f"{_deliveries(total)} to be sent again, within seconds." + _not_running(tools))
 
 
@@ -136,7 +136,7 @@ def _long(types: tuple[str, ...], catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(kind.name for _, kind in kinds if kind)
 
 
-def _who() -> str:
+def who() -> str:
     """Who is on record as the one who asked."""
     return f"{getpass.getuser()} (command line)"
 

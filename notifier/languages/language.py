@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -74,19 +74,46 @@ class Language:
         """The names as one phrase: "Ana, Ben, and Cleo"."""
         from babel.lists import format_list  # its locale data takes 4 MB, and few need it
 
-        return Spoken(format_list([isolated(name, self.direction) for name in names], locale=self.tag))
+        return Spoken(format_list([isolated(name, self.direction) for name in names], locale=self.locale))
 
     def day(self, moment: datetime, zone: ZoneInfo) -> str:
         """The day of this moment (aware) at the person's place: "Saturday, November 21, 2026"."""
         from babel.dates import format_date  # see above
 
-        return format_date(moment.astimezone(zone).date(), "full", locale=self.tag)
+        return format_date(moment.astimezone(zone).date(), "full", locale=self.locale)
+
+    def weekday(self, moment: datetime, zone: ZoneInfo) -> str:
+        """The day of the week of this moment (aware) at the person's place: "Saturday"."""
+        from babel.dates import format_date  # see above
+
+        return format_date(moment.astimezone(zone).date(), "EEEE", locale=self.locale)
+
+    def week(self, moment: datetime, zone: ZoneInfo) -> str:
+        """The seven days until this moment (aware) at the person's place: "Nov 14 – 21, 2026"."""
+        from babel.dates import format_interval  # see above
+
+        last = moment.astimezone(zone).date()
+        return format_interval(last - timedelta(days=7), last, "yMMMd", locale=self.locale)
 
     def time(self, moment: datetime, zone: ZoneInfo) -> str:
         """The time of day of this moment (aware) at the person's place: "8:00 AM"."""
         from babel.dates import format_time  # see above
 
-        return format_time(moment.astimezone(zone).timetz(), "short", tzinfo=zone, locale=self.tag)
+        return format_time(moment.astimezone(zone).timetz(), "short", tzinfo=zone, locale=self.locale)
+
+    def hour(self, moment: datetime, zone: ZoneInfo) -> str:
+        """Day and time of this moment (aware) at the person's place: "Saturday, November 21, 2026, 3:00 PM"."""
+        from babel.dates import get_datetime_format  # see above
+
+        both = str(get_datetime_format("full", locale=self.locale))
+        return both.replace("{1}", self.day(moment, zone)).replace("{0}", self.time(moment, zone))
+
+    @cached_property
+    def locale(self) -> str:
+        """The locale whose forms Babel knows; an operator's own language may be none of them."""
+        from babel.localedata import exists  # see above
+
+        return next(tag for tag in (self.tag, self.tag.partition("_")[0], SOURCE) if exists(tag))
 
     def _text(self, message: str, key: str) -> str:
         if self.tag == SOURCE:

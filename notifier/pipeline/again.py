@@ -6,7 +6,7 @@ from notifier.pipeline import Clock
 from notifier.pipeline.sweep import Sweeper
 from notifier.store.admins import Admins
 from notifier.store.database import Database
-from notifier.store.log import Filter
+from notifier.store.log import Filter, Log
 from notifier.store.operate import Operate
 
 BATCH = 500  # deliveries in one transaction
@@ -24,12 +24,13 @@ class Again:
         """Try this one again; gives the id that now stands for it, None where it neither waits nor can be retried."""
         now = self._clock()
         with self._database.write() as connection:
+            before = Log(connection).retried_as(delivery)
             operate, stands = Operate(connection), delivery
             if not operate.hurry(delivery, now):
-                made = operate.retry(Filter(), 1, now, only=delivery)
-                if not made:
+                operate.retry(Filter(), BATCH, now, only=delivery)
+                stands = Log(connection).retried_as(delivery) or ""
+                if not stands or stands == before:
                     return None
-                stands = made[0].id
             Admins(connection).note(who, "delivery.retry", delivery, now)
         self._sweeper.hasten([stands], [])
         return stands

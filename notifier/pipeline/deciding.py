@@ -149,7 +149,7 @@ def _told(case: Case, recipient: Recipient, now: datetime) -> Told:
     joins = bool(case.gather) and silence_of(case, recipient) is None
     late_at = None
     if joins and kind.milestones:
-        late_at = next_digest_at(now, Cadence.DAILY, recipient.timezone, recipient.rhythm.digest_time)
+        late_at = next_digest_at(now, Cadence.DAILY, recipient.hour)
     plans = tuple(decide(case, recipient, now))
     return Told(event, recipient.id, fold_key(event, kind), plans, joins=joins, late_at=late_at, undone=case.taken_back)
 

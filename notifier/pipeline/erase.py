@@ -48,6 +48,7 @@ class Eraser:
         self._let_senders_finish(erasure)
         while notifications := self._looked(erasure, Erasing.some_notifications):
             self._rename(erasure, notifications)
+        self._until_nothing(erasure, Erasing.rename_some_digests)
         self._until_nothing(erasure, Erasing.forget_some_relations)
         self._in_one(erasure, lambda erasing: erasing.end(who))
         return erasure.name

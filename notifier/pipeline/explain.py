@@ -13,6 +13,7 @@ from notifier.policy.events import Event
 from notifier.policy.explaining import (
     Line,
     no_recipient,
+    no_record,
     of_unknown_type,
     own_acts,
     unknown_to_all,
@@ -22,6 +23,7 @@ from notifier.policy.explaining import (
 )
 from notifier.policy.gathering import joined
 from notifier.policy.relations import Bond, bond_of
+from notifier.policy.retention import Retention
 from notifier.policy.waves import wall_in
 from notifier.store.database import Database
 from notifier.store.explaining import Explaining, Known, Open
@@ -75,10 +77,11 @@ class _People:
 class Explainer:
     """Explains in transactions that only read."""
 
-    def __init__(self, database: Database, deciding: Deciding, clock: Clock) -> None:
+    def __init__(self, database: Database, deciding: Deciding, clock: Clock, retention: Retention) -> None:
         self._database = database
         self._deciding = deciding
         self._clock = clock
+        self._retention = retention
 
     def stored(
         self, event: str, *, user: str = "", mark: Mark | None = None, limit: int = PEOPLE
@@ -91,7 +94,8 @@ class Explainer:
             known = Explaining(connection).event(event)
             if known is None:
                 return None
-            return _Reading(connection, self._deciding, known, self._clock()).explain(user, mark, limit)
+            reading = _Reading(connection, self._deciding, known, self._clock(), retention=self._retention)
+            return reading.explain(user, mark, limit)
 
     def dry(self, event: Event, *, user: str = "", mark: Mark | None = None, limit: int = PEOPLE) -> Explanation:
         """What would become of the event if it came now."""
@@ -104,7 +108,14 @@ class _Reading:
     """One explanation, in one transaction."""
 
     def __init__(
-        self, connection: Connection, deciding: Deciding, known: Known, now: datetime, *, dry: bool = False
+        self,
+        connection: Connection,
+        deciding: Deciding,
+        known: Known,
+        now: datetime,
+        *,
+        dry: bool = False,
+        retention: Retention | None = None,
     ) -> None:
         self._connection = connection
         self._deciding = deciding
@@ -115,6 +126,7 @@ class _Reading:
         self._whom = followed(self._event, self._kind)
         self._now = now
         self._dry = dry
+        self._retention = retention
 
     def explain(self, user: str, mark: Mark | None, limit: int) -> Explanation:
         """For `limit` people from the mark on, or for one user alone."""
@@ -123,6 +135,8 @@ class _Reading:
         else:
             people = self._people(mark or self._start, limit)
             lines, next_ = self._lines(people, first=mark is None), people.next
+            # After everybody of whom there is a record still.
+            lines += self._no_record() if next_ is None else ()
         return Explanation(
             self._known,
             lines,
@@ -143,6 +157,8 @@ class _Reading:
             return stored[user]
         if own := [line for line in self._own_acts() if line.user == user]:
             return own
+        if self._known.planned_at and (gone := self._no_record(user)):
+            return gone
         since = self._store.follows_since(user, self._whom) if self._whom and user != self._event.actor.id else None
         if not self._known.planned_at and (since or self._is_meant(user)):
             return list(self._coming([user]))
@@ -165,6 +181,14 @@ class _Reading:
         if first and not lines and not self._in_catalogue:
             return [of_unknown_type(self._event)]
         return lines
+
+    def _no_record(self, user: str = "") -> list[Line]:
+        """A line for those whose records were purged, if there were any; of a `user`, who may be one of them."""
+        kept, event = self._retention, self._event
+        if kept is None or not kept.is_past(event.accepted_at, kept.least_deliveries, self._now):
+            return []
+        count = self._known.cursor - self._store.count(event.id)
+        return [no_record(count, kept, user)] if count > 0 else []
 
     def _own_acts(self) -> Sequence[Line]:
         return own_acts(self._event, self._kind) if self._in_catalogue else ()

@@ -1,14 +1,16 @@
 """The second look, just before sending: what may have changed since the plan, and what is told all the same."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.decide import Recipient, Verdict, held, silenced, unwanted
+from notifier.policy.decide import Reach, Recipient, Verdict, held, silenced, unwanted
+from notifier.policy.events import Event
 from notifier.policy.retry import Next
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.claims import Claimed, Item
+from notifier.store.freezing import Frozen
 from notifier.store.told import Gathered
 
 Relations = frozenset[tuple[str, str]]
@@ -35,6 +37,12 @@ class Looked:
     leaving: tuple[tuple[str, Next], ...] = ()
 
 
+def events_of(told: Iterable[Gathered], catalogue: Catalogue) -> list[tuple[Event, Kind]]:
+    """All that these tell of, whose types are known."""
+    events = [event for each in told for event in each.events]
+    return [(event, kind) for event in events if (kind := catalogue.find(event.type))]
+
+
 def look(one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -> Looked:
     """Look again at a delivery and at all that it carries; each part is decided about by itself."""
     own, next_ = _part(one.own, one, relations, catalogue, seen)
@@ -47,6 +55,20 @@ def look(one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -
     return Looked(left, next_ or _later(left, catalogue, seen), leaving)
 
 
+def told_no_more(one: Frozen, relations: Relations, catalogue: Catalogue, channels: Collection[str]) -> Next | None:
+    """Why a part of a digest that is being built is not told, if so; it is looked at once more when it is sent."""
+    if one.undone or not one.newest:
+        return _ended(Reason.TAKEN_BACK, "taken_back")
+    if one.read:
+        return _ended(Reason.READ, "read")
+    kind = catalogue.find(one.type)
+    if kind is None or one.channel not in kind.cadences or one.channel not in channels:
+        return _unknown(one.type)
+    _, verdict = _told(one.told, one.first_round, kind, relations) if one.told else (None, None)
+    verdict = verdict or _silenced(one.cadence, one.channel, one.reach, kind)
+    return _said(verdict) if verdict else None
+
+
 def _part(item: Item, one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -> tuple[Item, Next | None]:
     """The item with what it still tells; or why it is told no more."""
     if item.undone:
@@ -55,9 +77,9 @@ def _part(item: Item, one: Claimed, relations: Relations, catalogue: Catalogue, 
         return item, _ended(Reason.READ, "read")
     kind = catalogue.find(item.type)
     if kind is None or one.channel not in kind.cadences or one.channel not in seen.perishable:
-        return item, Next(State.SKIPPED, Reason.UNKNOWN_TYPE, charged=False, rule="catalogue", value=item.type)
-    told, verdict = _told(item, kind, relations)
-    verdict = verdict or _silenced(item, one, kind)
+        return item, _unknown(item.type)
+    told, verdict = _told(item.told, item.first_round, kind, relations)
+    verdict = verdict or _silenced(item.cadence, one.channel, one.reach, kind)
     if verdict:
         return item, _said(verdict)
     if seen.perishable[one.channel] and item.wanted_at + kind.ttl <= seen.now:
@@ -65,11 +87,10 @@ def _part(item: Item, one: Claimed, relations: Relations, catalogue: Catalogue, 
     return (item if told is item.told else replace(item, told=told)), None
 
 
-def _told(item: Item, kind: Kind, relations: Relations) -> tuple[Gathered, Verdict | None]:
+def _told(told: Gathered, first_round: int, kind: Kind, relations: Relations) -> tuple[Gathered, Verdict | None]:
     """What is left to tell; where none of it is news, why."""
-    told = item.told
     verdicts = [unwanted(event, kind, relations) for event in told.events] if relations else [None] * len(told.events)
-    news = [verdict for verdict, round_ in zip(verdicts, told.rounds, strict=True) if round_ >= item.first_round]
+    news = [verdict for verdict, round_ in zip(verdicts, told.rounds, strict=True) if round_ >= first_round]
     if not any(verdict is None for verdict in news):
         return told, news[-1] if news else Verdict(State.CANCELLED, Reason.TAKEN_BACK, None, "taken_back")
     if not any(verdicts):
@@ -79,17 +100,17 @@ def _told(item: Item, kind: Kind, relations: Relations) -> tuple[Gathered, Verdi
     return replace(told, events=events, rounds=rounds), None
 
 
-def _silenced(item: Item, one: Claimed, kind: Kind) -> Verdict | None:
-    chosen = bool(item.cadence) and not kind.mandatory
-    cadence = Cadence(item.cadence) if chosen else kind.cadences[one.channel]
-    return silenced(cadence, one.reach, chosen=chosen)
+def _silenced(choice: str, channel: str, reach: Reach, kind: Kind) -> Verdict | None:
+    chosen = bool(choice) and not kind.mandatory
+    return silenced(Cadence(choice) if chosen else kind.cadences[channel], reach, chosen=chosen)
 
 
 def _later(one: Claimed, catalogue: Catalogue, seen: Seen) -> Next | None:
     """Until when the whole message waits, if so."""
     kind = catalogue.find(one.own.type)
-    is_digest = one.queue == "digest" and one.value != Cadence.HOURLY
-    if kind and one.rhythm.quiet and not is_digest:
+    # Whoever chooses the time of day themselves gets the digest then, also at night.
+    is_timed = one.digest is not None and one.digest.cadence != Cadence.HOURLY
+    if kind and one.rhythm.quiet and not is_timed:
         hold = held(kind, Recipient(one.user, one.timezone, rhythm=one.rhythm), seen.now)
         if hold:
             return replace(_said(hold), wanted_at=hold.due_at)
@@ -103,3 +124,7 @@ def _said(verdict: Verdict) -> Next:
 
 def _ended(reason: Reason, rule: str) -> Next:
     return Next(State.CANCELLED, reason, charged=False, rule=rule)
+
+
+def _unknown(type_: str) -> Next:
+    return Next(State.SKIPPED, Reason.UNKNOWN_TYPE, charged=False, rule="catalogue", value=type_)

@@ -12,15 +12,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from notifier.channels import Address, Answer, Channel, Message, Notice, Person, TemplateFault
+from notifier.channels import Address, Answer, Channel, Digest, Message, Notice, Person, TemplateFault
 from notifier.languages import Missing
 from notifier.pipeline import Clock
-from notifier.pipeline.look import Looked, Relations, Seen, look
+from notifier.pipeline.look import Looked, Relations, Seen, events_of, look
 from notifier.pipeline.missing import keep_missing
 from notifier.pipeline.record import Recorder, Result
+from notifier.policy.calendar import Slot
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.links import Link, make_token, type_mark
+from notifier.policy.links import PREFERENCES, Link, digest_mark, make_token, type_mark
 from notifier.policy.outcomes import Deferred, Gone
+from notifier.policy.ranking import ranked
 from notifier.policy.retry import Next, after, policy_for
 from notifier.policy.words import Reason, State
 from notifier.store.claims import Claimed, Claims, Item
@@ -104,13 +106,7 @@ class Sender:
         claimed = Claims(connection, self._replacing).claim(ids, token, now=now, lease=self._settings.lease)
         if not claimed:
             return Chunk((), {}, {})
-        events = [
-            (event, kind)
-            for one in claimed
-            for item in one.items
-            if (kind := self._catalogue.find(item.type))
-            for event in item.told.events
-        ]
+        events = events_of((item.told for one in claimed for item in one.items), self._catalogue)
         relations = Facts(connection).relations({one.user for one in claimed}, events)
         return Chunk(claimed, relations, Outbox(connection).pauses(now))
 
@@ -142,7 +138,8 @@ class Sender:
                 return
             try:
                 with self._wording:
-                    message = channel.render(self._notice(one), self._clock())
+                    notice = replace(self._notice(one), preferences_url=self._preferences_url(one))
+                    message = channel.render(notice, self._clock())
             except Exception as fault:  # whatever a template does with its data, it fails this message alone
                 log.exception("delivery %s cannot be rendered", one.id)
                 self._recorder.put(self._unrendered(one, fault, token))
@@ -152,10 +149,24 @@ class Sender:
     def _notice(self, one: Claimed) -> Notice:
         """One notice of all that the message tells; where that is of several things, a summary."""
         notices = [self._alone(one, items) for items in _folded(one.items)]
+        if one.digest:
+            return self._digest(one, notices, one.digest)
         if len(notices) == 1:
             return notices[0]
         # What it is about first; the place of a summary on the screen is its own.
         return replace(notices[0], notification_id=one.own.notification, group="", items=tuple(notices))
+
+    def _digest(self, one: Claimed, notices: Sequence[Notice], slot: Slot) -> Notice:
+        """A digest of these: what concerns the person most comes first."""
+        items = ranked(notices, _type_of, _newest_in, self._catalogue)
+        return replace(
+            items[0],
+            notification_id=one.own.notification,
+            group="",
+            items=tuple(items),
+            digest=Digest(slot.cadence, slot.at),
+            unsubscribe_url=self._link_to_stop(one, digest_mark(slot.cadence)),
+        )
 
     def _alone(self, one: Claimed, items: Sequence[Item]) -> Notice:
         newest = items[-1]
@@ -179,10 +190,15 @@ class Sender:
 
     def _unsubscribe_url(self, one: Claimed, type_: str) -> str:
         kind = self._catalogue.find(type_)
-        if kind is None or kind.mandatory:
-            return ""
-        link = Link(id_octets(one.address_id), type_mark(type_))
+        return "" if kind is None or kind.mandatory else self._link_to_stop(one, type_mark(type_))
+
+    def _link_to_stop(self, one: Claimed, mark: bytes) -> str:
+        link = Link(id_octets(one.address_id), mark)
         return f"{self._settings.public_url}/u/{make_token(self._settings.link_secret, 'unsubscribe', link)}"
+
+    def _preferences_url(self, one: Claimed) -> str:
+        token = make_token(self._settings.link_secret, PREFERENCES, Link(id_octets(one.address_id)))
+        return f"{self._settings.public_url}/p/{token}"
 
     def _kind(self, one: Claimed) -> Kind:
         kind = self._catalogue.find(one.own.type)
@@ -247,3 +263,11 @@ def _folded(items: Sequence[Item]) -> list[list[Item]]:
 
 def _newest(item: Item) -> str:
     return item.told.events[-1].id
+
+
+def _type_of(notice: Notice) -> str:
+    return notice.type
+
+
+def _newest_in(notice: Notice) -> str:
+    return notice.events[-1].id

@@ -1,6 +1,6 @@
 """The sweep: find whatever is overdue, whoever died over it, and say what must be rung for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from notifier.pipeline import Clock
 from notifier.pipeline.tickets import chunks
-from notifier.policy.bundles import Held, bundled, only_capped, without
+from notifier.policy.bundles import Held, bundled, only_capped, undecided, without
 from notifier.policy.catalogue import DELETED, Catalogue
-from notifier.policy.decide import Recipient, Verdict, capped, digested
+from notifier.policy.decide import Recipient, Verdict, cadence_of, capped, digested
 from notifier.policy.queues import QUEUES
 from notifier.policy.retry import Next, policy_for
-from notifier.policy.words import Cadence, Reason, State
+from notifier.policy.words import DIGESTS, Cadence, Reason, State
 from notifier.store.bundling import Bundling
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Facts
@@ -115,28 +115,39 @@ class Sweeper:
         facts, bundling = Facts(connection), Bundling(connection)
         facts.lock(users)
         due = bundling.due(users, now)
-        folded = self._over_cap(facts, due, now)
-        for (user, channel), until in folded.items():
-            bundling.fold([one for one in due if (one.user, one.channel) == (user, channel)], until)
-        bundles = bundled(without(due, folded))
+        put_off = self._put_off(facts, due, now)
+        bundling.fold(put_off, now)
+        bundles = bundled(without(due, {one.id for one, _ in put_off}))
         bundling.carry(bundles)
         return [bundle.carrier for bundle in bundles]
 
-    def _over_cap(self, facts: Facts, due: Sequence[Held], now: datetime) -> dict[tuple[str, str], Verdict]:
-        """For whom on which channel there is still no room under the cap, and the digest into which it folds."""
-        leads = only_capped(due)
-        users = {user for user, _ in leads}
+    def _put_off(self, facts: Facts, due: Sequence[Held], now: datetime) -> list[tuple[Held, Verdict]]:
+        """What waits for a digest all the same, and for which."""
+        leads, anew = only_capped(due), undecided(due)
+        users = {user for user, _ in leads} | {one.user for one in anew}
         if not users:
-            return {}
-        rhythms, messages = facts.rhythms(users, self._catalogue.caps), facts.messages(users, now)
+            return []
+        kinds = {one.type: kind for one in due if (kind := self._catalogue.find(one.type))}
+        people = facts.waiting(users, kinds, self._catalogue.caps, now)
+        over = self._over_cap(leads, people, now)
+        capped_ = [(one, over[one.user, one.channel]) for one in due if (one.user, one.channel) in over]
+        return capped_ + [(one, until) for one in anew if (until := self._until_digest(one, people, now))]
+
+    def _over_cap(
+        self, leads: Mapping[tuple[str, str], Held], people: Mapping[tuple[str, str], Recipient], now: datetime
+    ) -> dict[tuple[str, str], Verdict]:
+        """For whom on which channel there is still no room under the cap, and the digest into which it folds."""
         found = {}
         for (user, channel), lead in leads.items():
-            zone, rhythm = rhythms[user]
-            recipient = Recipient(user, zone, rhythm=rhythm, messages=messages.get(user, {}))
-            kind = self._catalogue.find(lead.type)
-            if kind and (over := capped(kind, recipient, channel, now)):
-                found[user, channel] = digested(kind, recipient, Cadence.DAILY, now, rule="cap", value=over.value)
+            kind, person = self._catalogue.find(lead.type), people.get((user, lead.type))
+            if kind and person and (over := capped(kind, person, channel, now)):
+                found[user, channel] = digested(person, channel, Cadence.DAILY, now, rule="cap", value=over.value)
         return found
+
+    def _until_digest(self, one: Held, people: Mapping[tuple[str, str], Recipient], now: datetime) -> Verdict | None:
+        kind, person = self._catalogue.find(one.type), people.get((one.user, one.type))
+        cadence = cadence_of(kind, person, one.channel) if kind and person else None
+        return digested(person, one.channel, cadence, now) if person and cadence in DIGESTS else None
 
 
 def _types_by_queue(catalogue: Catalogue) -> dict[str, list[str]]:

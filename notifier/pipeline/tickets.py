@@ -6,9 +6,11 @@ from itertools import groupby, islice
 from operator import attrgetter
 
 from notifier.policy.queues import QUEUES
+from notifier.store.building import DIGEST
 from notifier.store.planning import Planned
 
-PLAN, SEND = "plan", "send"
+PLAN, BUILD, SEND = "plan", "build", "send"
+BUILDS = 20  # digests in one transaction
 PLANS = 4  # events to plan in the place of one delivery to send
 
 
@@ -33,6 +35,12 @@ def plan_tickets(events: Iterable[str], queue: str) -> Iterator[Ticket]:
     """Events to plan, some times as many as deliveries to send: nobody outside is asked, one transaction plans many."""
     for chunk in chunks(events, PLANS * QUEUES[queue].chunk):
         yield Ticket(PLAN, queue, chunk)
+
+
+def build_tickets(digests: Iterable[str]) -> Iterator[Ticket]:
+    """Digests to build, as many as one short transaction takes."""
+    for chunk in chunks(digests, BUILDS):
+        yield Ticket(BUILD, DIGEST, chunk)
 
 
 def chunks(ids: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:

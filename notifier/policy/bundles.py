@@ -19,6 +19,7 @@ class Held:
     type: str
     queue: str
     reason: Reason
+    digest: str = ""  # the built one that it belongs to
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,10 @@ class Bundle:
 
 
 def bundled(due: Sequence[Held]) -> list[Bundle]:
-    """Bundle what goes to the same address of the same person."""
-    target = attrgetter("user", "channel", "address")
+    """Bundle what goes to the same address of the same person; each digest is a message of its own."""
+    target = attrgetter("user", "channel", "address", "digest")
     # Without an address there is nobody to write to, and no key to compare with.
-    ordered = sorted(due, key=lambda one: (one.user, one.channel, one.address or "", one.id))
+    ordered = sorted(due, key=lambda one: (one.user, one.channel, one.address or "", one.digest, one.id))
     groups = (tuple(group) for _, group in groupby(ordered, key=target))
     return [Bundle(group[0], group[1:]) for group in groups]
 
@@ -52,6 +53,11 @@ def only_capped(due: Sequence[Held]) -> dict[tuple[str, str], Held]:
     return {whom: one for whom, one in oldest.items() if whom not in others}
 
 
-def without(due: Sequence[Held], folded: Collection[tuple[str, str]]) -> list[Held]:
-    """What is left of it when all that is due for these (person, channel) was put off."""
-    return [one for one in due if (one.user, one.channel) not in folded]
+def undecided(due: Sequence[Held]) -> list[Held]:
+    """What left its digest because its person changed how often they want to hear of its type."""
+    return [one for one in due if one.reason == Reason.DIGEST and not one.digest]
+
+
+def without(due: Sequence[Held], put_off: Collection[str]) -> list[Held]:
+    """What is left of it when those of these ids were put off."""
+    return [one for one in due if one.id not in put_off]

@@ -67,6 +67,11 @@ class Catalogue:
         name = ALIASES.get(type_, type_)
         return self.kinds.get(name) or self.kinds.get(name + CREATED) or self._deletion(name)
 
+    def rank(self, type_: str) -> int:
+        """The place of the type, by its long or short name: 0 concerns people most. One that is not here is last."""
+        kind, names = self.find(type_), list(self.kinds)
+        return names.index(kind.name) if kind and kind.name in self.kinds else len(names)
+
     @property
     def heard(self) -> list[Kind]:
         """The kinds that people can hear of."""

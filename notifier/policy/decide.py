@@ -1,15 +1,15 @@
 """Who hears of an event, on what channel, when, and why not: pure functions, read from the top."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from hashlib import sha256
 
-from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY, next_digest_at
+from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY, Hour, Slot, next_slot
 from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.policy.events import Event, Thing
 from notifier.policy.quiet import QuietHours
-from notifier.policy.words import Cadence, Reason, State
+from notifier.policy.words import DIGESTS, Cadence, Reason, State
 
 HOUR = timedelta(hours=1)
 APP = 12  # characters of an app's id, the random ones
@@ -42,6 +42,17 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
+class Digests:
+    """A person's digests by (channel, cadence): those that are open, and the periods that are used up."""
+
+    open: Mapping[tuple[str, Cadence], Slot] = field(default_factory=dict)
+    used: Mapping[tuple[str, Cadence], frozenset[str]] = field(default_factory=dict)
+
+
+NO_DIGESTS = Digests()
+
+
+@dataclass(frozen=True, slots=True)
 class Recipient:
     """A person who may be told, with all that decides about it.
 
@@ -56,6 +67,12 @@ class Recipient:
     rhythm: Rhythm = Rhythm()
     relations: frozenset[tuple[str, str]] = frozenset()
     messages: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
+    digests: Digests = NO_DIGESTS
+
+    @property
+    def hour(self) -> Hour:
+        """When their digests come."""
+        return Hour(self.timezone, self.rhythm.digest_time, self.rhythm.digest_weekday)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,7 @@ class Case:
 class Plan:
     """One decision for one address on one channel, not yet stored. `due_at` is set where it waits.
 
-    `rule` and `value` say what decided: ("quiet_hours", "22:00–07:00 Europe/Berlin").
+    `rule` and `value` say what decided: ("quiet_hours", "22:00–07:00 Europe/Berlin"). What waits for a digest names it.
     """
 
     channel: str
@@ -89,6 +106,7 @@ class Plan:
     due_at: datetime | None = None
     rule: str = ""
     value: str = ""
+    digest: Slot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +119,7 @@ class Verdict:
     rule: str = ""
     value: str = ""
     queue: str = ""  # where it is another one than the kind's
+    digest: Slot | None = None
 
 
 def recipients_of(event: Event, kind: Kind) -> list[str]:
@@ -209,7 +228,7 @@ def capped(kind: Kind, recipient: Recipient, channel: str, now: datetime) -> Ver
     if cap is None or "caps" in kind.passes:
         return None
     if cap == 0:
-        return digested(kind, recipient, Cadence.DAILY, now, rule="cap", value="0 an hour")
+        return digested(recipient, channel, Cadence.DAILY, now, rule="cap", value="0 an hour")
     recent = [moment for moment in recipient.messages.get(channel, ()) if moment > now - HOUR]
     if len(recent) < cap:
         return None
@@ -217,15 +236,29 @@ def capped(kind: Kind, recipient: Recipient, channel: str, now: datetime) -> Ver
 
 
 def digested(
-    kind: Kind, recipient: Recipient, cadence: Cadence, now: datetime, *, rule: str = "digest", value: str = ""
+    recipient: Recipient, channel: str, cadence: Cadence, now: datetime, *, rule: str = "digest", value: str = ""
 ) -> Verdict:
-    """Until the person's next digest of that cadence."""
-    rhythm = recipient.rhythm
-    due_at = next_digest_at(now, cadence, recipient.timezone, rhythm.digest_time, rhythm.digest_weekday)
-    if cadence == Cadence.HOURLY and (until := held(kind, recipient, due_at)):
-        due_at = until.due_at or due_at
-    value = value or _digest_words(cadence, rhythm, recipient.timezone)
-    return Verdict(State.WAITING, Reason.DIGEST, due_at, rule, value, "digest")
+    """Until the person's next digest of that cadence on the channel: the one that is open, or else the next."""
+    digests, key = recipient.digests, (channel, cadence)
+    slot = digests.open.get(key) or fresh_slot(recipient, cadence, now, digests.used.get(key, ()))
+    value = value or digest_words(cadence, recipient.hour)
+    return Verdict(State.WAITING, Reason.DIGEST, slot.at, rule, value, "digest", slot)
+
+
+def fresh_slot(recipient: Recipient, cadence: Cadence, now: datetime, used: Collection[str]) -> Slot:
+    """The person's next digest of that cadence that is not `used` up; an hourly one waits until no hour is quiet."""
+    slot, quiet = next_slot(now, cadence, recipient.hour, used), recipient.rhythm.quiet
+    # Whoever chooses the time of day themselves gets the digest then, also at night.
+    until = quiet.until(slot.at, recipient.timezone) if quiet and cadence == Cadence.HOURLY else None
+    return replace(slot, at=until) if until else slot
+
+
+def digest_words(cadence: Cadence, hour: Hour) -> str:
+    """What decides when a digest comes: "daily 08:00 Europe/Berlin"."""
+    if cadence == Cadence.HOURLY:
+        return "hourly"
+    day = f" {WEEKDAYS[hour.weekday]}" if cadence == Cadence.WEEKLY else ""
+    return f"{cadence}{day} {hour.at:%H:%M} {hour.zone}"
 
 
 def _channel_plans(
@@ -245,9 +278,8 @@ def _channel_plans(
         return
     when = _when(case, recipient, channel, cadence, now) or Verdict(State.QUEUED, None, None, rule, cadence)
     for address in reach.addresses:
-        yield Plan(
-            channel, when.state, when.queue or kind.queue, when.reason, address, when.due_at, when.rule, when.value
-        )
+        queue = when.queue or kind.queue
+        yield Plan(channel, when.state, queue, when.reason, address, when.due_at, when.rule, when.value, when.digest)
 
 
 def _heard(case: Case, recipient: Recipient, channel: str, reach: Reach) -> Verdict | None:
@@ -260,8 +292,8 @@ def _heard(case: Case, recipient: Recipient, channel: str, reach: Reach) -> Verd
 def _when(case: Case, recipient: Recipient, channel: str, cadence: Cadence, now: datetime) -> Verdict | None:
     """What it waits for; None where it goes out now."""
     kind = case.kind
-    if cadence in (Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY):
-        return digested(kind, recipient, cadence, now)
+    if cadence in DIGESTS:
+        return digested(recipient, channel, cadence, now)
     hold = held(kind, recipient, now) or capped(kind, recipient, channel, now)
     if hold or not case.gather:
         return hold
@@ -271,13 +303,6 @@ def _when(case: Case, recipient: Recipient, channel: str, cadence: Cadence, now:
 
 def _never(reason: Reason, rule: str, value: str) -> Verdict:
     return Verdict(State.SKIPPED, reason, None, rule, value)
-
-
-def _digest_words(cadence: Cadence, rhythm: Rhythm, zone: str) -> str:
-    if cadence == Cadence.HOURLY:
-        return "hourly"
-    day = f" {WEEKDAYS[rhythm.digest_weekday]}" if cadence == Cadence.WEEKLY else ""
-    return f"{cadence}{day} {rhythm.digest_time:%H:%M} {zone}"
 
 
 def names_at(event: Event, path: str) -> tuple[str, ...]:

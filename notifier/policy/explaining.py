@@ -8,6 +8,7 @@ from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.policy.decide import Plan, followed, names_at
 from notifier.policy.events import Event
 from notifier.policy.gathering import Joined
+from notifier.policy.retention import Retention
 from notifier.policy.retry import policy_for
 from notifier.policy.waves import wall_in
 from notifier.policy.words import SENTENCES, Cadence, Reason, State
@@ -154,6 +155,14 @@ def unknown_to_all(user: str) -> Line:
     """Why this person hears nothing of what everyone is told."""
     says = f"It is told to everyone, and {user} was not known here by then."
     return Line(user, None, None, None, "recipients", "everyone", says=says)
+
+
+def no_record(count: int, kept: Retention, user: str = "") -> Line:
+    """There is no record any more of what became of it for so many people; the `user` may be one of them."""
+    whose = f"Whether {user} was told is not known any more: of" if user else "Of"
+    people = "1 person" if count == 1 else f"{count:,} people"
+    says = f"{whose} {people} the records were purged. {kept.sentence}"
+    return Line(user or None, None, None, None, "retention", f"{count} purged", says=says)
 
 
 def no_recipient(user: str, event: Event, kind: Kind, known: bool, since: datetime | None) -> Line:

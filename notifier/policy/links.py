@@ -1,4 +1,4 @@
-"""Signed links for people: bound to one purpose, one person and one type, without naming any of them."""
+"""Signed links for people: bound to one purpose, one person and one type or digest, without naming any of them."""
 
 import base64
 import binascii
@@ -6,22 +6,31 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+from notifier.policy.words import Cadence
+
+PREFERENCES = "preferences"  # the purpose of links to the page where a person chooses
 _ID = 16
 _TYPE = 4
 _SEAL = 12
+_NO_TYPE = bytes(_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a token speaks of: an address by the 16 octets of its id, and the four that stand for a type."""
+    """What a token speaks of: an address by the 16 octets of its id, and the four that stand for a type or a digest."""
 
     address: bytes
-    type: bytes
+    type: bytes = _NO_TYPE
 
 
 def type_mark(type_: str) -> bytes:
     """Four octets that stand for a type's long name."""
     return hashlib.sha256(type_.encode()).digest()[:_TYPE]
+
+
+def digest_mark(cadence: Cadence) -> bytes:
+    """Four octets that stand for a person's digests of this cadence. No type has a slash in its name."""
+    return type_mark(f"digest/{cadence}")
 
 
 def make_token(secret: bytes, purpose: str, link: Link) -> str:

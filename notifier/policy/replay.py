@@ -112,8 +112,7 @@ class Replay:
     def _joined(self, person: Person, case: Case, plans: list[Plan], fold: Fold) -> Joined:
         now, late_at = case.event.accepted_at, None
         if case.kind.milestones:
-            rhythm = person.recipient.rhythm
-            late_at = next_digest_at(now, Cadence.DAILY, person.recipient.timezone, rhythm.digest_time)
+            late_at = next_digest_at(now, Cadence.DAILY, person.recipient.hour)
         fold.forget()
         told = [message.told for message in fold.messages.values()]
         return joined(plans, told, count=fold.total, added=1, late_at=late_at)

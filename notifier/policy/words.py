@@ -83,6 +83,9 @@ class Cadence(StrEnum):
     WEEKLY = "weekly"
 
 
+# The cadences of what waits for a digest.
+DIGESTS = frozenset((Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY))
+
 SENTENCES: dict[Reason, str] = {
     Reason.OWN_ACTION: "People are not told of their own acts.",
     Reason.BLOCKED: "The person has blocked the one who acted.",

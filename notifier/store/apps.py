@@ -16,8 +16,9 @@ from notifier.store.types import new_id
 SIGNING, API_KEY = "signing", "key"
 # Under which the service itself announces something: made on first use, and without credentials.
 BUILT_IN, BUILT_IN_NAME = "app_00000000000070008000000000000000", "notifier"
-# What an API key may do: post events, keep people's profiles and choices, read the log, retry and cancel.
-SCOPES = ("events", "people", "log", "operate")
+# What an API key may do: post events, keep people's profiles and choices, read the log, retry and cancel, and decide
+# what runs when.
+SCOPES = ("events", "people", "log", "operate", "schedules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,11 @@ class Apps:
             .values(expires_at=now + overlap)
         )
         return self._issue(app, SIGNING, now)
+
+    def widen(self, app: str, scopes: Sequence[str] = SCOPES) -> None:
+        """Let the app's API keys do what these scopes say."""
+        its = (AppSecret.app_id == app, AppSecret.kind == API_KEY)
+        self._connection.execute(update(AppSecret).where(*its).values(scopes=" ".join(scopes)))
 
     def revoke(self, app: str, now: datetime) -> bool:
         """End the app's access; False where there is no such live app."""

@@ -1,10 +1,11 @@
-"""Inserts many rows by the driver's own means: to prepare one by SQLAlchemy takes longer than to store it."""
+"""Many rows by the driver's own means: to prepare one by SQLAlchemy takes longer than to store or to delete it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, String, Table
 
@@ -12,6 +13,7 @@ from notifier.store.models import Base
 from notifier.store.types import Key, Utc, id_octets
 
 Convert = Callable[[Any], Any]
+Column = Any  # of a model, which holds ids
 
 
 def insert_rows(connection: Connection, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -34,6 +36,55 @@ def insert_rows(connection: Connection, model: type[Base], rows: Sequence[Mappin
     else:
         marks = ", ".join("?" * len(names))
         cursor.executemany(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})", values)  # noqa: S608 (our own names)
+
+
+def delete_by(connection: Connection, column: Column, ids: Sequence[str]) -> int:
+    """Delete the rows that have one of these ids in this column; how many it were."""
+    if not ids:
+        return 0
+    within, given = _within(connection, column, ids)
+    return int(_run(connection, f"DELETE FROM {_table(column)} WHERE {within}", given).rowcount)  # noqa: S608 (our own names)
+
+
+def count_by(connection: Connection, column: Column, ids: Sequence[str]) -> int:
+    """How many rows have one of these ids in this column."""
+    if not ids:
+        return 0
+    within, given = _within(connection, column, ids)
+    [(count,)] = _run(connection, f"SELECT count(*) FROM {_table(column)} WHERE {within}", given).fetchall()  # noqa: S608 (our own names)
+    return int(count)
+
+
+def ids_by(
+    connection: Connection, wanted: Column, column: Column, ids: Sequence[str], but: Sequence[str] = ()
+) -> set[str]:
+    """The ids in `wanted` of rows that have one of these in `column`; none of rows whose own id is one of `but`."""
+    if not ids:
+        return set()
+    where, given = _within(connection, column, ids)
+    if but:
+        these, more = _within(connection, column.class_.id, but)
+        where, given = f"{where} AND NOT {these}", [*given, *more]
+    query = f"SELECT DISTINCT {wanted.key} FROM {_table(column)} WHERE {where}"  # noqa: S608 (our own names)
+    found = (value for (value,) in _run(connection, query, given).fetchall())
+    return {f"{wanted.type.prefix}_{one.hex if isinstance(one, UUID) else one.hex()}" for one in found}
+
+
+def _run(connection: Connection, statement: str, given: Sequence[Any]) -> Any:
+    cursor: Any = connection.connection.cursor()
+    cursor.execute(statement, given)
+    return cursor
+
+
+def _table(column: Column) -> str:
+    return str(column.class_.__tablename__)
+
+
+def _within(connection: Connection, column: Column, ids: Sequence[str]) -> tuple[str, list[Any]]:
+    """That the column holds one of these ids, in the driver's own words, and what it is given for that."""
+    if connection.dialect.name == "postgresql":
+        return f"({column.key} = ANY(%s))", [[UUID(one[4:]) for one in ids]]
+    return f"({column.key} IN ({', '.join('?' * len(ids))}))", [id_octets(one) for one in ids]
 
 
 def _copy(cursor: Any, table: str, names: Sequence[str], values: Sequence[Sequence[Any]]) -> None:

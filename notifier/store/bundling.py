@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.orm import aliased
@@ -9,6 +10,7 @@ from sqlalchemy.orm import aliased
 from notifier.policy.bundles import Bundle, Held
 from notifier.policy.decide import Verdict
 from notifier.policy.words import HELD, Reason, State
+from notifier.store.digests import Digests
 from notifier.store.models import Delivery
 from notifier.store.sql import AnyRow, chunked, locked_all
 
@@ -30,6 +32,7 @@ class Bundling:
                 Delivery.type,
                 Delivery.queue,
                 Delivery.reason,
+                Delivery.digest_id,
             )
             .where(
                 Delivery.user_id.in_(sorted(users)),
@@ -42,7 +45,16 @@ class Bundling:
         )
         rows: Iterable[AnyRow] = self._connection.execute(locked_all(self._connection, query))
         return [
-            Held(row.id, row.user_id, row.channel, row.address_id, row.type, row.queue, Reason(row.reason))
+            Held(
+                row.id,
+                row.user_id,
+                row.channel,
+                row.address_id,
+                row.type,
+                row.queue,
+                Reason(row.reason),
+                row.digest_id or "",
+            )
             for row in rows
         ]
 
@@ -64,18 +76,29 @@ class Bundling:
                 .values(carried_by=further)
             )
 
-    def fold(self, held: Sequence[Held], until: Verdict) -> None:
-        """Let these wait for the digest that the verdict names."""
-        for some in chunked(one.id for one in held):
+    def fold(self, put_off: Sequence[tuple[Held, Verdict]], now: datetime) -> None:
+        """Let these wait for the digests that their verdicts name."""
+        wanted = [(one.user, one.channel, until.digest) for one, until in put_off if until.digest]
+        digests = Digests(self._connection).open(wanted, now) if wanted else {}
+        rows = [
+            {
+                "one": one.id,
+                "its_reason": until.reason,
+                "its_rule": until.rule,
+                "its_value": until.value,
+                "its_queue": until.queue,
+                "its_digest": digests[one.user, one.channel, until.digest.cadence],
+                "its_hour": until.due_at,
+            }
+            for one, until in put_off
+            if until.digest
+        ]
+        if rows:
+            columns = {
+                "reason": "its_reason", "rule": "its_rule", "value": "its_value", "queue": "its_queue",
+                "digest_id": "its_digest", "wanted_at": "its_hour",
+            }  # fmt: skip
+            changed: dict[str, Any] = {column: bindparam(name) for column, name in columns.items()}
             self._connection.execute(
-                update(Delivery)
-                .where(Delivery.id.in_(some))
-                .values(
-                    reason=until.reason,
-                    rule=until.rule,
-                    value=until.value,
-                    queue=until.queue,
-                    due_at=until.due_at,
-                    wanted_at=until.due_at,
-                )
+                update(Delivery).where(Delivery.id == bindparam("one")).values(changed | {"due_at": None}), rows
             )

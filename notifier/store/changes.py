@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from notifier.policy.words import Reason, State
-from notifier.store.models import Counter, Delivery, Event
+from notifier.store.models import App, Counter, Delivery, Event
 from notifier.store.sql import AnyRow, insert
 from notifier.store.told import newest_events
 
@@ -79,6 +79,10 @@ class Changes:
         planned: Iterable[Planned | Ended] = map(_planned, events)
         ended: Iterable[Planned | Ended] = (_ended(row, told.get(row.notification_id, ())) for row in deliveries)
         return list(islice(merge(planned, ended, key=attrgetter("position")), limit))
+
+    def purged_to(self) -> int:
+        """The largest number of a change of this app that was purged; 0 where none was."""
+        return self._connection.scalar(select(App.purged_change).where(App.id == self._app)) or 0
 
     def _events(self, position: Position, limit: int) -> Select[*tuple[object, ...]]:
         query = select(Event.change, Event.id, Event.type, Event.key, Event.planned_at)

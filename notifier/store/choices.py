@@ -24,8 +24,9 @@ from notifier.policy.choices import (
 )
 from notifier.policy.words import Reason
 from notifier.store.history import Changed, History
-from notifier.store.holding import look_again
+from notifier.store.holding import leave_digests, look_again
 from notifier.store.models import Preference, User
+from notifier.store.retiming import retime
 from notifier.store.sql import AnyRow, insert
 
 Chosen = dict[What, str]
@@ -67,6 +68,8 @@ class Choices:
         self._forget([(user, what) for user, what, _, after in types if after is None])
         self._set_rhythms({one[0] for one in changed if not is_about_a_type(one[1])}, chosen)
         self._look_again([(user, what) for user, what, _, _ in changed], now)
+        timed = {user for user, what, _, _ in changed if what in (TIME, WEEKDAY, QUIET_HOURS)}
+        retime(self._connection, timed, now)
         recorded = [Changed(user, name_of(what), before or "", after or "") for user, what, before, after in changed]
         History(self._connection).record(recorded, author, now)
         return chosen
@@ -122,11 +125,12 @@ class Choices:
         )
 
     def _look_again(self, changed: Sequence[tuple[str, What]], now: datetime) -> None:
-        """What their quiet hours or caps held does not wait for an hour that they have just changed."""
+        """What their quiet hours, caps or digests held does not wait for an hour that they have just changed."""
         look_again(self._connection, {user for user, what in changed if what == QUIET_HOURS}, Reason.QUIET_HOURS, now)
         for channel in CAPPED:
             users = {user for user, what in changed if what == (CAP, channel)}
             look_again(self._connection, users, Reason.CAPPED, now, channel=channel)
+        leave_digests(self._connection, [(user, *what) for user, what in changed if is_about_a_type(what)], now)
 
 
 def _rhythm(row: AnyRow) -> Chosen:

@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select, update
 
+from notifier.policy.calendar import Slot
 from notifier.policy.decide import Reach, Rhythm
-from notifier.policy.words import State
+from notifier.policy.words import Cadence, State
 from notifier.store.facts import rhythm_of
-from notifier.store.models import Address, Delivery, Notification, Preference, User
-from notifier.store.people import refused_for_good
+from notifier.store.gone import refused_for_good
+from notifier.store.models import Address, Delivery, Digest, Notification, Preference, User
 from notifier.store.sql import AnyRow, chunked, locked_all
 from notifier.store.told import Gathered, Telling
 
@@ -33,15 +34,16 @@ _TAKEN = (
     Delivery.first_round,
     Delivery.last_round,
     Delivery.carried_by,
+    Delivery.digest_id,
     Delivery.tries,
     Delivery.last_code,
 )
 # The round that was told at the first claim, or else the one that is open now.
-_ROUND_TOLD = func.coalesce(
+ROUND_TOLD = func.coalesce(
     Delivery.last_round,
     select(Notification.round).where(Notification.id == Delivery.notification_id).scalar_subquery(),
 )
-_TO_LOCK = (
+_TO_CLAIM = (
     select(
         Delivery.id,
         Delivery.carried_by,
@@ -68,7 +70,7 @@ _TAKE = (
         reason=None,
         claim_token=bindparam("token"),
         due_at=bindparam("until"),
-        last_round=_ROUND_TOLD,
+        last_round=ROUND_TOLD,
     )
     .returning(*_TAKEN)
 )
@@ -123,7 +125,8 @@ class Item:
 class Claimed:
     """A delivery that this process alone may send now, with all that was known when it was claimed.
 
-    Its message tells of its `own` notification, and of those whose deliveries are `carried` by it.
+    Its message tells of its `own` notification, and of those whose deliveries are `carried` by it. It is that of a
+    `digest`, or of none.
     """
 
     id: str
@@ -144,6 +147,7 @@ class Claimed:
     rhythm: Rhythm  # without caps
     own: Item
     carried: tuple[Item, ...] = ()
+    digest: Slot | None = None
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -181,12 +185,16 @@ class Claims:
         along: dict[str, list[Item]] = {}
         for row in carried:
             along.setdefault(row.carried_by, []).append(items[row.id])
-        claimed = [_claimed(row, facts[row.id], items[row.id], along.get(row.id, ())) for row in rows]
+        digests = self._digests({row.digest_id for row in rows if row.digest_id})
+        claimed = [
+            _claimed(row, facts[row.id], items[row.id], along.get(row.id, ()), digests.get(row.digest_id))
+            for row in rows
+        ]
         return sorted(claimed, key=attrgetter("id"))
 
     def _lock(self, ids: Sequence[str]) -> list[AnyRow]:
         """Lock the notifications that would be told of: what joins meanwhile waits, and belongs to the next round."""
-        query = locked_all(self._connection, _TO_LOCK, Notification)
+        query = locked_all(self._connection, _TO_CLAIM, Notification)
         return list(self._connection.execute(query, {"ids": ids}))
 
     def _take(self, ids: Sequence[str], token: str, until: datetime) -> list[AnyRow]:
@@ -194,7 +202,7 @@ class Claims:
 
     def _take_along(self, carriers: Sequence[str]) -> list[AnyRow]:
         taking = update(Delivery).where(Delivery.carried_by.in_(carriers), Delivery.state == State.WAITING)
-        return list(self._connection.execute(taking.values(last_round=_ROUND_TOLD).returning(*_TAKEN)))
+        return list(self._connection.execute(taking.values(last_round=ROUND_TOLD).returning(*_TAKEN)))
 
     def _close(self, rows: Sequence[AnyRow], notifications: Mapping[str, AnyRow]) -> None:
         """Close the rounds that are told here for the first time."""
@@ -211,8 +219,18 @@ class Claims:
             rows += self._connection.execute(_FACTS.where(Delivery.carried_by.in_(_IDS)), {"ids": carriers})
         return {row.id: row for row in rows}
 
+    def _digests(self, ids: Collection[str]) -> dict[str, Slot]:
+        """Which digests these are."""
+        if not ids:
+            return {}
+        rows = self._connection.execute(
+            select(Digest.id, Digest.cadence, Digest.period, Digest.wanted_at).where(Digest.id.in_(sorted(ids)))
+        )
+        return {row.id: Slot(Cadence(row.cadence), row.period, row.wanted_at, row.id) for row in rows}
 
-def _reach(delivery: AnyRow, fact: AnyRow) -> Reach:
+
+def reach_by(delivery: AnyRow, fact: AnyRow) -> Reach:
+    """How its person is reached by the delivery's own address, of which `fact` has the columns."""
     if fact.value is not None and fact.gone_at is None:
         return Reach((delivery.address_id,))
     return Reach(suppressed=refused_for_good(fact.gone_why))
@@ -233,7 +251,7 @@ def _item(delivery: AnyRow, notification: AnyRow, fact: AnyRow, told: Gathered) 
     )
 
 
-def _claimed(delivery: AnyRow, fact: AnyRow, own: Item, carried: Sequence[Item]) -> Claimed:
+def _claimed(delivery: AnyRow, fact: AnyRow, own: Item, carried: Sequence[Item], digest: Slot | None) -> Claimed:
     return Claimed(
         id=delivery.id,
         user=delivery.user_id,
@@ -246,11 +264,12 @@ def _claimed(delivery: AnyRow, fact: AnyRow, own: Item, carried: Sequence[Item])
         address_id=delivery.address_id or "",
         address=fact.value or "",
         key_id=fact.key_id or "",
-        reach=_reach(delivery, fact),
+        reach=reach_by(delivery, fact),
         name=fact.name or "",
         locale=fact.locale or "en",
         timezone=fact.timezone or "UTC",
         rhythm=rhythm_of(fact),
         own=own,
         carried=tuple(sorted(carried, key=attrgetter("id"))),
+        digest=digest,
     )

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from notifier.store.turns import NoTurn, Turns, take_write_lock
 T = TypeVar("T")
 
 BUSY_MS = 5_000
+REBUILD_MS = 60_000  # somebody else is always writing a little
 # PostgreSQL: serialization failure, deadlock. Both are answered by running the transaction again.
 AGAIN = ("40001", "40P01")
 RUNS = 4
@@ -43,6 +45,8 @@ class Database:
         self._engines: dict[tuple[int, bool], Engine] = {}
         self.turns = Turns(Path(self.url.database or "")) if self.on_sqlite else None
         self._lock = threading.Lock()
+        # By process and thread, see `any_due`.
+        self._asking: dict[tuple[int, int], Any] = {}
 
     @property
     def on_sqlite(self) -> bool:
@@ -97,11 +101,57 @@ class Database:
                 take_write_lock(connection.cursor().execute, sqlite3.OperationalError)
             yield connection
 
+    def any_due(self, query: str, now: datetime) -> bool:
+        """Whether the query, in which `{now}` stands for the moment (aware UTC), finds a row.
+
+        Asked by the driver's own means on a connection that is kept: for what is asked all the time and mostly in vain,
+        a transaction costs fifty times as much. Raises `DatabaseAway`.
+        """
+        try:
+            with _away(), _driver_away(self._engine(writes=False).dialect.loaded_dbapi):
+                cursor = self._kept().cursor()
+                moment = now.astimezone(UTC)
+                given = moment.replace(tzinfo=None).isoformat(" ", "microseconds") if self.on_sqlite else moment
+                cursor.execute(query.format(now="?" if self.on_sqlite else "%s"), (given,))
+                return cursor.fetchone() is not None
+        except DatabaseAway:
+            self._let_go((os.getpid(), threading.get_ident()))
+            raise
+
+    def rebuild(self) -> None:
+        """Write the whole SQLite file anew, without the room of what was deleted, so that it can shrink from then on.
+
+        Takes as much room again while it lasts, and nobody can write meanwhile. Raises `DatabaseAway`.
+        """
+        engine = self._engine(writes=True)
+        with _away(), _driver_away(engine.dialect.loaded_dbapi), self._turn(first=True), _borrowed(engine) as one:
+            one.execute(f"PRAGMA busy_timeout={REBUILD_MS}")
+            one.execute("VACUUM")
+            one.execute("PRAGMA busy_timeout=1")
+
     def close(self) -> None:
         """Let go of this process's connections."""
         here = os.getpid()
+        self._let_go(*[key for key in self._asking if key[0] == here])
         for key in [key for key in self._engines if key[0] == here]:
             self._engines.pop(key).dispose()
+
+    def _kept(self) -> Any:
+        """A driver's connection of this thread for what is asked often, outside of any transaction."""
+        key = (os.getpid(), threading.get_ident())
+        if key not in self._asking:
+            connection = self._engine(writes=False).raw_connection()
+            driver: Any = connection.driver_connection
+            connection.detach()  # it is not the pool's any more
+            if not self.on_sqlite:
+                driver.autocommit = True
+            self._asking[key] = driver
+        return self._asking[key]
+
+    def _let_go(self, *keys: tuple[int, int]) -> None:
+        for key in keys:
+            if kept := self._asking.pop(key, None):
+                kept.close()
 
     def _turn(self, *, first: bool = False) -> AbstractContextManager[None]:
         return self.turns.turn(first=first) if self.turns else nullcontext()
@@ -178,7 +228,8 @@ def _cause(error: DBAPIError) -> str:
 
 
 def _pragmas_of_a_writer(connection: sqlite3.Connection, _record: object) -> None:
-    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "busy_timeout=1")
+    # Before anything is written: it says how the file is laid out, and changes nothing where there are tables already.
+    _pragmas(connection, "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=1")
 
 
 def _pragmas_of_a_reader(connection: sqlite3.Connection, _record: object) -> None:

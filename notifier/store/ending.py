@@ -6,10 +6,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, select, update
 from sqlalchemy.orm import aliased
 
+from notifier.policy.retry import Next
 from notifier.policy.words import Reason, State
 from notifier.store import changes
 from notifier.store.models import Delivery
-from notifier.store.sql import locked_all
+from notifier.store.sql import chunked, locked_all
 
 
 def cancel(
@@ -54,3 +55,25 @@ def release(connection: Connection, carriers: Sequence[str], now: datetime) -> N
         .where(Delivery.carried_by.in_(carriers), Delivery.state == State.WAITING)
         .values(carried_by=None, due_at=now)
     )
+
+
+def end(connection: Connection, ended: Sequence[tuple[str, Next]]) -> None:
+    """End deliveries that wait, each as it was decided. Comes last in its transaction: until the commit others wait."""
+    alike: dict[Next, list[str]] = {}
+    for delivery, next_ in ended:
+        alike.setdefault(next_, []).append(delivery)
+    number = changes.number(connection) if ended else None
+    for next_, ids in alike.items():
+        for some in chunked(sorted(ids)):
+            connection.execute(
+                update(Delivery)
+                .where(Delivery.id.in_(some), Delivery.state == State.WAITING)
+                .values(
+                    state=next_.state,
+                    reason=next_.reason,
+                    rule=next_.rule,
+                    value=next_.value,
+                    due_at=None,
+                    change=number,
+                )
+            )

@@ -15,10 +15,14 @@ from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins
 from notifier.store.ending import cancel
 from notifier.store.models import (
+    DUE,
+    EMPTY,
+    OPEN,
     Address,
     Attempt,
     Audit,
     Delivery,
+    Digest,
     Event,
     Notification,
     NotificationEvent,
@@ -187,6 +191,17 @@ class Erasing:
             .where(Notification.id.in_(notifications))
             .values(user_id=self._erasure.name, fold="", ended_at=ended, feed_at=None)
         )
+
+    def rename_some_digests(self) -> int:
+        """Give their digests the new name; what is open has nothing to tell any more."""
+        some = select(Digest.id).where(Digest.user_id == self._person).limit(SOME)
+        ended = {
+            "user_id": self._erasure.name,
+            "state": case((Digest.state.in_([OPEN, DUE]), EMPTY), else_=Digest.state),
+            "due_at": None,
+            "ended_at": func.coalesce(Digest.ended_at, self._now),
+        }
+        return self._connection.execute(update(Digest).where(Digest.id.in_(some)).values(ended)).rowcount
 
     def end(self, who: str) -> None:
         """Forget that there was such a person, and note that somebody was erased."""

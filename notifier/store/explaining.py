@@ -14,7 +14,7 @@ from notifier.policy.relations import FOLLOW
 from notifier.policy.waves import NAMED, Audience
 from notifier.policy.words import Reason, State
 from notifier.store.joining import told_of
-from notifier.store.models import Address, Delivery, Event, Notification, NotificationEvent, Relation, User
+from notifier.store.models import DUE_AT, Address, Delivery, Event, Notification, NotificationEvent, Relation, User
 from notifier.store.rows import audience_of, happening
 from notifier.store.sql import AnyRow
 
@@ -63,6 +63,11 @@ class Explaining:
         user = NotificationEvent.user_id
         query = select(user).where(NotificationEvent.event_id == event, user > after).order_by(user).limit(most)
         return list(self._connection.scalars(query))
+
+    def count(self, event: str) -> int:
+        """Of how many people there is a record that the event was planned for them."""
+        told = select(func.count()).select_from(NotificationEvent).where(NotificationEvent.event_id == event)
+        return self._connection.scalar(told) or 0
 
     def lines(self, event: str, users: Collection[str], deletion: str) -> dict[str, list[Line]]:
         """What became of the event for each of these people for whom it is planned, by the newest deliveries.
@@ -150,7 +155,7 @@ class Explaining:
                 Delivery.last_code,
                 Delivery.sent_at,
                 Delivery.address_id,
-                Delivery.due_at,
+                DUE_AT.label("due_at"),
                 Delivery.carried_by,
                 _CARRIER.state.label("carrier_state"),
                 _CARRIER.due_at.label("carrier_due_at"),

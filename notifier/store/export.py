@@ -16,6 +16,7 @@ from notifier.store.models import (
     Address,
     Attempt,
     Delivery,
+    Digest,
     Event,
     Notification,
     NotificationEvent,
@@ -33,6 +34,7 @@ _ADDRESS = ("id", "channel", "value", "created_at", "last_sent_at", "gone_at", "
 _CHANGE = ("id", "at", "by", "through", "what", "before", "after")
 _NOTIFICATION = ("id", "type", "opened_at", "seen_at", "read_at", "undone_at")
 _DELIVERY = ("id", "notification_id", "type", "channel", "state", "reason", "created_at", "sent_at")
+_DIGEST = ("id", "channel", "cadence", "period", "state", "wanted_at", "ended_at")
 _ATTEMPT = ("id", "started_at", "outcome", "code", "text")
 
 Entry = dict[str, Any]
@@ -58,6 +60,7 @@ def _lists(database: Database, person: str) -> Iterator[tuple[str, Iterable[Entr
     yield "relations", _relations(database, person)
     yield "changes", _rows(database, PreferenceChange, PreferenceChange.user_id == person, _CHANGE)
     yield "notifications", _notifications(database, person)
+    yield "digests", _rows(database, Digest, Digest.user_id == person, _DIGEST)
     yield "deliveries", _deliveries(database, person)
     yield "events", _events(database, person)
 

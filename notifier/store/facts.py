@@ -12,14 +12,25 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY
 from notifier.policy.catalogue import Kind
-from notifier.policy.decide import BLOCK, HOUR, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE, Reach, Recipient, Rhythm
+from notifier.policy.decide import (
+    BLOCK,
+    HOUR,
+    MUTE_ACTOR,
+    MUTE_OBJECT,
+    MUTE_TYPE,
+    NO_DIGESTS,
+    Reach,
+    Recipient,
+    Rhythm,
+)
 from notifier.policy.events import Event
 from notifier.policy.quiet import QuietHours
 from notifier.policy.relations import FOLLOW
 from notifier.policy.waves import Zones
-from notifier.policy.words import Cadence, Reason, State
+from notifier.policy.words import DIGESTS, Cadence, Reason, State
+from notifier.store.digests import Digests
+from notifier.store.gone import refused_for_good
 from notifier.store.models import Address, Delivery, Preference, Relation, User
-from notifier.store.people import refused_for_good
 from notifier.store.sql import AnyRow, among, chunked, locked_all
 from notifier.store.types import id_at
 from notifier.store.walking import Walking
@@ -27,6 +38,7 @@ from notifier.store.walking import Walking
 # A message may have been planned so long before it goes out: a night, or a day of retries.
 LONGEST_WAIT = timedelta(hours=25)
 EVENTS = 2_000  # in one statement
+UNWANTING = (BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE)
 _COUNTED = (State.QUEUED, State.SENDING, State.SENT, State.BOUNCED)
 _COMING = (Reason.GATHERING, Reason.RETRY, Reason.PAUSED)
 
@@ -82,6 +94,7 @@ class Facts:
         reach = self._reach(users, asked.standing)
         relations = self._relations(users, asked.events)
         messages = self.messages(_instant(users, kinds.values(), choices) if asked.messages else (), now)
+        digests = Digests(self._connection).of(_digested(users, kinds.values(), choices, rhythms), now)
         nowhere = {channel: Reach(stands=True) for channel in asked.standing}
         usual = ("UTC", _rhythm("", None, "", "", "", _frozen(asked.caps)))
         found = {}
@@ -90,9 +103,36 @@ class Facts:
             reached, related = reach.get(user, nowhere), relations.get(user, frozenset())
             for name in kinds:
                 found[user, name] = Recipient(
-                    user, zone, choices.get((user, name), {}), reached, rhythm, related, messages.get(user, {})
+                    id=user,
+                    timezone=zone,
+                    cadences=choices.get((user, name), {}),
+                    reach=reached,
+                    rhythm=rhythm,
+                    relations=related,
+                    messages=messages.get(user, {}),
+                    digests=digests.get(user, NO_DIGESTS),
                 )
         return found
+
+    def waiting(
+        self, users: Collection[str], kinds: Mapping[str, Kind], caps: Mapping[str, int], now: datetime
+    ) -> dict[tuple[str, str], Recipient]:
+        """What decides about messages of these people that are planned already, by (person, type's long name)."""
+        ids = sorted(set(users))
+        rhythms, choices = self.rhythms(ids, caps), self._choices(ids, kinds)
+        messages, digests = self.messages(ids, now), Digests(self._connection).of(ids, now)
+        return {
+            (user, name): Recipient(
+                id=user,
+                timezone=rhythms[user][0],
+                cadences=choices.get((user, name), {}),
+                rhythm=rhythms[user][1],
+                messages=messages.get(user, {}),
+                digests=digests.get(user, NO_DIGESTS),
+            )
+            for user in ids
+            for name in kinds
+        }
 
     def messages(self, users: Collection[str], now: datetime) -> dict[str, dict[str, list[datetime]]]:
         """When these people got or will get messages, by person and channel, since an hour ago; oldest first."""
@@ -137,6 +177,11 @@ class Facts:
             for user, relations in self._relations(sorted(users), some).items():
                 found[user] = found.get(user, frozenset()) | relations
         return found
+
+    def picky(self, users: Collection[str]) -> set[str]:
+        """Those of these people who block or mute anything. Most do not, and need not pay for it."""
+        which = among(self._connection, Relation.user_id, sorted(users)), Relation.kind.in_(UNWANTING)
+        return set(self._connection.scalars(select(Relation.user_id).where(*which).distinct()))
 
     def _rhythms(self, users: Sequence[str], caps: Mapping[str, int]) -> dict[str, tuple[str, Rhythm]]:
         rows = self._connection.execute(
@@ -227,6 +272,21 @@ def _instant(
         return list(users)
     names = [kind.name for kind in limited]
     return [user for user in users if any(Cadence.INSTANT in choices.get((user, name), {}).values() for name in names)]
+
+
+def _digested(
+    users: Iterable[str],
+    kinds: Iterable[Kind],
+    choices: Mapping[tuple[str, str], Mapping[str, Cadence]],
+    rhythms: Mapping[str, tuple[str, Rhythm]],
+) -> list[str]:
+    """Those for whom something may wait for a digest."""
+    told = list(kinds)
+    if any(cadence in DIGESTS for kind in told for cadence in kind.cadences.values()):
+        return list(users)
+    chosen = {user for (user, _), channels in choices.items() if not DIGESTS.isdisjoint(channels.values())}
+    capped = {user for user, (_, rhythm) in rhythms.items() if 0 in rhythm.caps.values()}
+    return [user for user in users if user in chosen or user in capped]
 
 
 def _reach_of(addresses: Sequence[AnyRow]) -> Reach:

@@ -1,12 +1,12 @@
 """What is held for people is looked at again as soon as they change what holds it, and not hours later."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from notifier.policy.words import Reason, State
-from notifier.store.models import Delivery
+from notifier.store.models import OPEN, WAITS, Delivery, Digest
 from notifier.store.sql import among
 
 
@@ -29,3 +29,27 @@ def look_again(
     if channel:
         held.append(Delivery.channel == channel)
     connection.execute(update(Delivery).where(*held).values(due_at=now, wanted_at=now))
+
+
+def leave_digests(connection: Connection, changed: Sequence[tuple[str, str, str]], now: datetime) -> None:
+    """What waits for an open digest leaves it where its person changed how often they hear of its type.
+
+    As (person, type's long name, channel). The next sweep decides anew: it waits for another digest, or goes out.
+    """
+    rows = [{"user": user, "of_type": type_, "on_channel": channel} for user, type_, channel in changed]
+    if not rows:
+        return
+    opened = select(Digest.id).where(Digest.id == Delivery.digest_id, Digest.state == OPEN)
+    connection.execute(
+        update(Delivery)
+        .where(
+            Delivery.user_id == bindparam("user"),
+            Delivery.channel == bindparam("on_channel"),
+            WAITS,
+            Delivery.type == bindparam("of_type"),
+            Delivery.rule == Reason.DIGEST,
+            opened.exists(),
+        )
+        .values(digest_id=None, due_at=now),
+        rows,
+    )

@@ -13,7 +13,7 @@ from notifier.policy import gathering
 from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
 from notifier.policy.words import Reason, State
-from notifier.store.models import Delivery, Notification, NotificationEvent
+from notifier.store.models import DUE_AT, Delivery, Notification, NotificationEvent
 from notifier.store.sql import AnyRow, among, insert, locked_all
 from notifier.store.types import new_id
 
@@ -176,7 +176,7 @@ def told_of(connection: Connection, notifications: Sequence[str]) -> dict[str, l
             Delivery.state,
             Delivery.reason,
             Delivery.rule,
-            Delivery.due_at,
+            DUE_AT.label("due_at"),
             Delivery.last_round,
         )
         .where(Delivery.notification_id.in_(notifications))

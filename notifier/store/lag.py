@@ -1,12 +1,14 @@
 """How far the service is behind: what nobody took although its time had come."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
 from notifier.policy.words import State
-from notifier.store.models import UNFINISHED, Delivery, Event
+from notifier.store.models import IS_UNBUILT, UNFINISHED, Delivery, Digest, Event
+
+TICK = timedelta(minutes=1)  # digests are looked for once a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ def overdue_since(connection: Connection, now: datetime) -> datetime | None:
     moments = (
         connection.scalar(select(func.min(Delivery.due_at)).where(UNFINISHED, Delivery.due_at <= now)),
         connection.scalar(select(func.min(Event.due_at)).where(Event.planned_at.is_(None), Event.due_at <= now)),
+        connection.scalar(select(func.min(Digest.due_at)).where(IS_UNBUILT, Digest.due_at <= now - TICK)),
     )
     return min((moment for moment in moments if moment), default=None)
 

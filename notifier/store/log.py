@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, true
 
 from notifier.policy.words import Reason, State
-from notifier.store.models import Address, Attempt, Delivery, Event, NotificationEvent, Tally
+from notifier.store import counters
+from notifier.store.counters import Name
+from notifier.store.models import Address, Attempt, Delivery, Digest, Event, Figure, NotificationEvent, Tally
 from notifier.store.sql import AnyRow
 from notifier.store.told import newest_events
 from notifier.store.types import id_at
@@ -28,6 +30,7 @@ class Filter:
     app: str = ""
     event: str = ""
     delivery: str = ""
+    digest: str = ""
     since: datetime | None = None
     until: datetime | None = None
     before: str = ""
@@ -55,6 +58,7 @@ class Entry:
     address: str
     retry_of: str | None
     carried_by: str | None  # the delivery in whose message it is told
+    digest: str | None  # that it waits for, or was told in
     events: tuple[str, ...] = ()  # the newest `SHOWN` of its notification, oldest first
     event_count: int = 0
 
@@ -175,6 +179,12 @@ class Log:
         entries = self._with_events(self._connection.execute(_entries().where(Delivery.id == id)).all())
         return entries[0] if entries else None
 
+    def several(self, ids: Sequence[str]) -> list[Entry]:
+        """These deliveries, in this order; those that are not there are left out."""
+        query = _entries().where(Delivery.id.in_(ids))
+        found = {entry.id: entry for entry in self._with_events(self._connection.execute(query).all())}
+        return [found[id_] for id_ in ids if id_ in found]
+
     def attempts(self, delivery: str) -> list[AttemptEntry]:
         """The delivery's tries, oldest first."""
         rows = self._connection.execute(
@@ -194,13 +204,17 @@ class Log:
         return (self._connection.scalar(select(func.count()).select_from(waiting)) or 0) > count
 
     def books(self) -> Books:
-        """Count everything. Slow on a large database, and exact."""
-        accepted, planned = self._connection.execute(
-            select(func.count(), func.count(Event.planned_at)).select_from(Event)
+        """Count every row, and add what was counted of those that were purged: exact, also while a purge runs."""
+        accepted, planned, expected = self._connection.execute(
+            select(
+                func.count(), func.count(Event.planned_at), func.coalesce(func.sum(Event.plan_cursor), 0)
+            ).select_from(Event)
         ).one()
-        expected = self._connection.scalar(select(func.coalesce(func.sum(Event.plan_cursor), 0))) or 0
         told = self._connection.scalar(select(func.count()).select_from(NotificationEvent)) or 0
-        return Books(accepted, planned, abs(int(expected) - told), self._channels())
+        gone = counters.values(self._connection)
+        missing = int(expected) + gone[Name.PURGED_RECIPIENTS] - told - gone[Name.PURGED_TOLD]
+        events = gone[Name.PURGED_EVENTS]
+        return Books(accepted + events, planned + events, abs(missing), self._channels())
 
     def _channels(self) -> dict[str, ChannelBooks]:
         tallies = self._connection.execute(select(Tally.channel, func.sum(Tally.planned)).group_by(Tally.channel))
@@ -208,9 +222,14 @@ class Log:
         counts = self._connection.execute(
             select(Delivery.channel, Delivery.state, func.count()).group_by(Delivery.channel, Delivery.state)
         )
-        for channel, state, count in counts:
+        gone = self._connection.execute(
+            select(Figure.channel, Figure.state, func.sum(Figure.purged))
+            .where(Figure.purged > 0)
+            .group_by(Figure.channel, Figure.state)
+        )
+        for channel, state, count in (*counts, *gone):
             column = columns.setdefault(channel, {})
-            column[COLUMNS[state]] = column.get(COLUMNS[state], 0) + count
+            column[COLUMNS[State(state)]] = column.get(COLUMNS[State(state)], 0) + int(count)
         return {channel: ChannelBooks(**column) for channel, column in sorted(columns.items())}
 
     def _with_events(self, rows: Sequence[AnyRow]) -> list[Entry]:
@@ -253,6 +272,10 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         narrowed.append(Delivery.app_id == wanted.app)
     if wanted.event:
         narrowed.append(Delivery.notification_id.in_(_notifications_of(wanted.event)))
+    if wanted.digest:
+        # All of them are its person's, and a person's are found by an index.
+        narrowed.append(Delivery.user_id == select(Digest.user_id).where(Digest.id == wanted.digest).scalar_subquery())
+        narrowed.append(Delivery.digest_id == wanted.digest)
     if wanted.delivery:
         narrowed.append(Delivery.id == wanted.delivery)
     # Ids sort by time, so that a time range is a range of the primary key.
@@ -276,7 +299,8 @@ def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
         queue=row.queue,
         state=State(row.state),
         reason=Reason(row.reason) if row.reason else None,
-        due_at=row.due_at,
+        # What waits for a digest has no timer of its own.
+        due_at=row.due_at or (row.wanted_at if row.digest_id else None),
         tries=row.tries,
         last_code=row.last_code,
         created_at=row.created_at,
@@ -285,6 +309,7 @@ def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
         address=row.address or "",
         retry_of=row.retry_of,
         carried_by=row.carried_by,
+        digest=row.digest_id,
         events=events,
         event_count=event_count,
     )

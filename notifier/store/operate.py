@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from notifier.policy.queues import QUEUES
@@ -34,18 +34,19 @@ class Operate:
         hurried = self._connection.execute(
             update(Delivery)
             .where(*waits, ~on_its_way.exists())
-            .values(state=State.QUEUED, reason=None, carried_by=None, due_at=now)
+            .values(state=State.QUEUED, reason=None, carried_by=None, digest_id=None, due_at=now)
         )
         return hurried.rowcount == 1 or self._connection.scalar(select(Delivery.id).where(*waits)) is not None
 
     def retry(self, wanted: Filter, limit: int, now: datetime, *, only: str = "") -> list[Planned]:
-        """Send failed deliveries of the filter again, those that were not retried yet; `only` names a single one.
+        """Send failed deliveries of the filter again, those that were not retried yet; `only` names one message.
 
-        A final state is never overwritten: each gets a new delivery that names the old one.
+        A final state is never overwritten: each gets a new delivery that names the old one. What went out in a digest
+        comes as that digest again: the next sweep makes one message of it. Gives those that are ready to go out.
         """
         query = select(Delivery).where(*_retriable(wanted)).order_by(Delivery.id).limit(limit)
         if only:
-            query = query.where(Delivery.id == only)
+            query = query.where(or_(Delivery.id == only, Delivery.carried_by == only))
         failed = self._connection.execute(locked(self._connection, query, Delivery)).all()
         if not failed:
             return []
@@ -75,8 +76,10 @@ class Operate:
         return {name: getattr(row, name) for name in kept} | {
             "id": new_id("dlv"),
             "retry_of": row.id,
-            "state": State.QUEUED,
-            "due_at": now + QUEUES[row.queue].again,
+            "state": State.WAITING if row.digest_id else State.QUEUED,
+            "reason": Reason.DIGEST if row.digest_id else None,
+            "digest_id": row.digest_id,
+            "due_at": now if row.digest_id else now + QUEUES[row.queue].again,
             "wanted_at": now,
             "tries": 0,
             "last_code": "",

@@ -9,14 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from notifier.policy.words import Reason
+from notifier.store.gone import CROWDED_OUT, MOST_DEVICES, REMOVED
 from notifier.store.holding import look_again
 from notifier.store.models import Address, User
+from notifier.store.retiming import retime
 from notifier.store.sql import AnyRow, insert
 from notifier.store.types import new_id
-
-MOST_DEVICES = 20
-# Why an address is gone that its person, not its provider, gave up.
-REMOVED, CROWDED_OUT = "removed", f"more than {MOST_DEVICES} devices"
 
 
 class TakenError(Exception):
@@ -76,7 +74,8 @@ class People:
             made.on_conflict_do_update(index_elements=["id"], set_={"updated_at": now}),
             [{"id": user, "created_at": now, "updated_at": now} for user in sorted(changes)],
         )
-        self._look_again({user: one["timezone"] for user, one in changes.items() if "timezone" in one}, now)
+        moved = self._moved({user: one["timezone"] for user, one in changes.items() if "timezone" in one})
+        look_again(self._connection, moved, Reason.QUIET_HOURS, now)
         alike: dict[tuple[str, ...], list[dict[str, str]]] = {}
         for user, changed in changes.items():
             row = {"user": user} | {f"new_{name}": value for name, value in changed.items()}
@@ -85,12 +84,14 @@ class People:
             if names:
                 new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
                 self._connection.execute(update(User).where(User.id == bindparam("user")).values(new), rows)
+        retime(self._connection, moved, now, moved=True)
 
-    def _look_again(self, zones: Mapping[str, str], now: datetime) -> None:
-        """Whoever moves to another zone has other quiet hours at once. They must be locked."""
+    def _moved(self, zones: Mapping[str, str]) -> set[str]:
+        """Those who move to another zone: they have other quiet hours and digest hours at once."""
+        if not zones:
+            return set()
         rows = self._connection.execute(select(User.id, User.timezone).where(User.id.in_(sorted(zones))))
-        moved = {row.id for row in rows if row.timezone != zones[row.id]}
-        look_again(self._connection, moved, Reason.QUIET_HOURS, now)
+        return {row.id for row in rows if row.timezone != zones[row.id]}
 
     def set_mailbox(self, user: str, email: str, now: datetime) -> None:
         """The person's one mail address. The same address again does not revive one that is gone for good."""
@@ -190,11 +191,6 @@ class People:
         self._connection.execute(
             update(Address).where(Address.id.in_(others[MOST_DEVICES - 1 :])).values(gone_at=now, gone_why=CROWDED_OUT)
         )
-
-
-def refused_for_good(gone_why: str | None) -> bool:
-    """Whether an address that is gone for this reason was given up by its provider."""
-    return (gone_why or REMOVED) not in (REMOVED, CROWDED_OUT)
 
 
 def _one_each(user: str) -> str:

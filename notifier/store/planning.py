@@ -14,6 +14,7 @@ from notifier.policy.relations import Bond
 from notifier.policy.waves import NAMED, Audience
 from notifier.store import changes
 from notifier.store.bulk import insert_rows
+from notifier.store.digests import DigestKey, Digests
 from notifier.store.joining import Joining, Told
 from notifier.store.models import Delivery, Event, Notification, NotificationEvent, Relation, Tally
 from notifier.store.rows import audience_of, happening
@@ -93,7 +94,9 @@ class Planning:
         alone = self._alone([one for one in told if not one.joins])
         joining = Joining(self._connection, self._now)
         made = alone + joining.join([one for one in told if one.joins])
-        rows = [self._delivery(one, plan, notification, round_) for one, plan, notification, round_ in made]
+        wanted = ((one.user, plan.channel, plan.digest) for one, plan, _, _ in made if plan.digest)
+        digests = Digests(self._connection).open(wanted, self._now)
+        rows = [self._delivery(one, plan, notification, round_, digests) for one, plan, notification, round_ in made]
         tally(self._connection, (row["channel"] for row in rows), self._now)
         # From here to the commit other outcomes wait: only what bears the number comes now.
         number = self._number(rows, progress)
@@ -177,8 +180,10 @@ class Planning:
             "undone_at": self._now if one.undone else None,
         }
 
-    def _delivery(self, one: Told, plan: Plan, notification: str, round_: int) -> dict[str, Any]:
-        queued = plan.state == "queued"
+    def _delivery(
+        self, one: Told, plan: Plan, notification: str, round_: int, digests: Mapping[DigestKey, str]
+    ) -> dict[str, Any]:
+        queued, digest = plan.state == "queued", plan.digest
         return {
             "id": new_id("dlv"),
             "notification_id": notification,
@@ -192,7 +197,8 @@ class Planning:
             "reason": plan.reason,
             "rule": plan.rule,
             "value": plan.value,
-            "due_at": self._again[plan.queue] if queued else plan.due_at,
+            "digest_id": digests[one.user, plan.channel, digest.cadence] if digest else None,
+            "due_at": self._again[plan.queue] if queued else None if digest else plan.due_at,
             "wanted_at": plan.due_at or self._now,
             "first_round": round_,
             "tries": 0,

@@ -70,6 +70,12 @@ def holds(connection: Connection, column: Any, octets: bytes) -> ColumnElement[b
     return func.instr(column, sought) > 0
 
 
+def octets(connection: Connection, id: Any, count: int) -> ColumnElement[Any]:
+    """The first octets of a column of ids."""
+    whole = func.uuid_send(id) if connection.dialect.name == "postgresql" else id
+    return func.substr(whole, 1, count, type_=LargeBinary())
+
+
 def spanning(connection: Connection, column: Any, texts: Sequence[str]) -> ColumnElement[bool]:
     """Whether a text column lies between the first and the last of these sorted texts, in the database's own order."""
     if connection.dialect.name != "postgresql":

@@ -8,7 +8,7 @@ from itertools import groupby
 from sqlalchemy import Connection, func, select
 
 from notifier.policy.words import Reason, State
-from notifier.store.models import Delivery, Event, NotificationEvent
+from notifier.store.models import DUE_AT, Delivery, Event, NotificationEvent
 
 IDS = 500  # in one statement; SQLite allows 32,766 parameters
 
@@ -48,7 +48,7 @@ def _notifications(connection: Connection, events: Sequence[str]) -> list[str]:
 
 def _standing(connection: Connection, notifications: Sequence[str]) -> list[Standing]:
     rows = connection.execute(
-        select(Delivery.state, Delivery.reason, func.count(), func.min(Delivery.due_at), func.max(Delivery.due_at))
+        select(Delivery.state, Delivery.reason, func.count(), func.min(DUE_AT), func.max(DUE_AT))
         .where(Delivery.notification_id.in_(notifications))
         .group_by(Delivery.state, Delivery.reason)
     )

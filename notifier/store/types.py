@@ -1,7 +1,7 @@
 """Column types that look the same on both databases: time-ordered keys with a prefix, and aware UTC times."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uuid_utils
@@ -9,6 +9,8 @@ from sqlalchemy import BINARY, DateTime, Dialect, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 PREFIX = 4  # "evt_"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = 253_402_300_799_999  # ms: what comes later is no datetime
 
 
 def new_id(prefix: str) -> str:
@@ -19,6 +21,16 @@ def new_id(prefix: str) -> str:
 def id_at(prefix: str, moment: datetime) -> str:
     """The smallest id that can have been made at that moment: a time range is an id range."""
     return f"{prefix}_{max(int(moment.timestamp() * 1000), 0):012x}" + "0" * 20
+
+
+def id_after(id: str) -> str:
+    """The smallest id that comes after this one."""
+    return f"{id[:PREFIX]}{int(id[PREFIX:], 16) + 1:032x}"
+
+
+def moment_of(id: str) -> datetime:
+    """When an id was made, to the millisecond, aware UTC; the end of time for one that nobody can have made."""
+    return EPOCH + timedelta(milliseconds=min(int(id[PREFIX : PREFIX + 12], 16), LATEST))
 
 
 def id_octets(id: str) -> bytes:

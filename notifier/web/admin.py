@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from notifier.policy.retention import said
 from notifier.policy.words import SENTENCES, State
 from notifier.store.admins import Account, Admins, Role
-from notifier.store.log import Log
+from notifier.store.log import Entry, Log
 from notifier.web.access import guarded_by
 from notifier.web.deliveries import LogQuery, cancel_one, cursor_of, filter_of, log_query, retry_one
+from notifier.web.kept import no_delivery
 from notifier.web.parts import parts
 from notifier.web.problems import Problem
 from notifier.web.shapes import masked_address
@@ -114,6 +116,7 @@ def deliveries() -> str | tuple[str, int]:
         older=_older(cursor_of(found[PAGE - 1])) if len(found) > PAGE else None,
         states=State,
         problem=None,
+        retention=parts().retention,
     )
 
 
@@ -125,7 +128,7 @@ def delivery(delivery_id: str) -> str:
         log = Log(connection)
         entry = log.delivery(delivery_id)
         if entry is None:
-            abort(404, f"There is no delivery {delivery_id}.")
+            abort(404, no_delivery(delivery_id).detail)
         retried_as = log.retried_as(entry.id)
         return render_template(
             "delivery.html",
@@ -135,6 +138,7 @@ def delivery(delivery_id: str) -> str:
             may_retry=entry.state == State.WAITING or (entry.state == State.FAILED and not retried_as),
             may_cancel=entry.state in (State.WAITING, State.QUEUED),
             may_operate=g.admin.role.includes(Role.OPERATOR),
+            kept=_kept(entry),
         )
 
 
@@ -174,6 +178,16 @@ def _older(cursor: str) -> str:
     """The address of the next page, with the filters of this one: of all that was given, only those that we know."""
     kept = {name: values for name, values in request.args.lists() if name in LogQuery.model_fields}
     return url_for("admin.deliveries", **kept | {"cursor": [cursor]})  # type: ignore[arg-type]  # a value may be several
+
+
+def _kept(entry: Entry) -> str:
+    """How long this delivery and its attempts are kept."""
+    retention = parts().retention
+    days = retention.of(entry.state, stands=entry.channel in parts().standing)
+    if days is None:
+        return "Kept until it has come to its end, and then for as long as the log says."
+    whole = f"Kept for {said(days)} from when it was to go out"
+    return f"{whole}, its attempts for {said(retention.of_attempts(days))}." if entry.tries else f"{whole}."
 
 
 def _row(entry: Any) -> Row:

@@ -244,6 +244,32 @@ class PeopleBody(Strict):
     users: Annotated[list[SkipValidation[BatchUserBody]], Field(min_length=1)]
 
 
+class ScheduleChangeBody(Strict):
+    """What is to be different about a schedule; what is left out stays.
+
+    One of `cron` (five fields), `interval_seconds` and `at` says when it runs; `at` is a time on the clock of
+    `timezone` (2026-12-24T18:00), a moment with an offset, or `now`. With `local`, it is that of each person's clock.
+    """
+
+    name: Annotated[str, StringConstraints(max_length=ID)] | None = None
+    arguments: dict[str, Any] | None = None
+    cron: Annotated[str, StringConstraints(max_length=ID)] | None = None
+    interval_seconds: int | None = None
+    at: Annotated[str, StringConstraints(max_length=64)] | None = None
+    timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)] | None = None
+    local: bool | None = None
+    enabled: bool | None = None
+
+
+class ScheduleBody(ScheduleChangeBody):
+    """A new schedule."""
+
+    name: Annotated[str, StringConstraints(max_length=ID)]
+    kind: Annotated[str, StringConstraints(max_length=64)]
+    arguments: dict[str, Any] = {}
+    enabled: bool = True
+
+
 class PageQuery(BaseModel):
     """Which page of a list."""
 
@@ -264,6 +290,19 @@ class MarkBody(Strict):
         if (self.ids is None) == (self.before is None):
             raise ValueError("must give either ids or before")
         return self
+
+
+class WhichBody(Strict):
+    """Which of a person's digests are meant; what is left out means every one."""
+
+    channel: Literal["email", "push"] | None = None
+    cadence: Literal["hourly", "daily", "weekly"] | None = None
+
+
+class MoveBody(WhichBody):
+    """When these digests are to come, this once."""
+
+    at: Moment
 
 
 class TokenBody(Strict):

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, g, jsonify, request
 from pydantic import BaseModel, ConfigDict, Field
 
+from notifier.policy.retention import said
 from notifier.store.changes import BEGINNING, Changes, Ended, Planned, Position, Subject
 from notifier.store.types import id_octets
 from notifier.web.access import needs, takes
 from notifier.web.parts import parts
-from notifier.web.problems import Fault, invalid
+from notifier.web.problems import Fault, Problem, invalid
 from notifier.web.reading import checked_value
 from notifier.web.shapes import moment, moment_or_null
 
@@ -39,16 +40,28 @@ def page() -> Response:
     """Outcomes of the app's own events, the oldest first: events planned, deliveries that came to their end.
 
     `next_cursor` is always given. Ask again with it as `after`: nothing is skipped, and when `data` is empty, nothing
-    has happened since.
+    has happened since. An outcome is there as long as its event or delivery is kept. Where some after the cursor may be
+    purged, the answer is `410`: ask without `after` to begin with the oldest that is left.
     """
     query = checked_value(ChangesQuery, request.args.to_dict())
     after = _position(query.after) if query.after else BEGINNING
     with parts().database.read() as connection:
-        found = Changes(connection, g.app_id).after(after, query.limit)
+        changes = Changes(connection, g.app_id)
+        if query.after and max(after.number, 0) < changes.purged_to():
+            raise Problem(410, "gone", _gone())
+        found = changes.after(after, query.limit)
     cursor = _cursor(found[-1].position if found else after)
     response = jsonify({"data": [_shape(change) for change in found], "next_cursor": cursor})
     response.headers["Link"] = f'</v1/changes?{urlencode({"after": cursor, "limit": query.limit})}>; rel="next"'
     return response
+
+
+def _gone() -> str:
+    days = said(parts().retention.least_deliveries)
+    return (
+        f"Some outcomes after this cursor may have been purged: they are kept for {days} at least. Ask without `after` "
+        "to begin with the oldest that is left, and ask GET /v1/events/{id} about an event that you miss."
+    )
 
 
 def _shape(change: Planned | Ended) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from notifier.store.types import id_octets
 from notifier.web import shapes
 from notifier.web.access import needs, takes
 from notifier.web.bodies import Moment, RetryBody, Word
+from notifier.web.kept import no_delivery
 from notifier.web.parts import parts
-from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found
+from notifier.web.paths import is_id
+from notifier.web.problems import Fault, Problem, faults_of, invalid
 from notifier.web.reading import read
 
 bp = Blueprint("deliveries", __name__, url_prefix="/v1")
@@ -37,6 +39,7 @@ class LogQuery(BaseModel):
     user: Word = ""
     app: str = ""
     event: str = ""
+    digest: str = ""
     since: Moment | None = None
     until: Moment | None = None
     q: Word = ""
@@ -145,7 +148,7 @@ def log_query(given: dict[str, list[str]]) -> LogQuery:
 
 
 def filter_of(query: LogQuery) -> Filter:
-    """The filter of a query. `q` finds an event, a delivery or a person by its exact id."""
+    """The filter of a query. `q` finds an event, a delivery, a digest or a person by its exact id."""
     catalogue = parts().catalogue
     kinds = [(name, catalogue.find(name)) for name in query.type]
     wanted = Filter(
@@ -156,6 +159,7 @@ def filter_of(query: LogQuery) -> Filter:
         user=query.user,
         app=query.app,
         event=query.event,
+        digest=query.digest,
         since=query.since,
         until=query.until,
         before=_before(query.cursor),
@@ -163,10 +167,12 @@ def filter_of(query: LogQuery) -> Filter:
     text = query.q.strip()
     if not text:
         return wanted
-    if _is_id(text, "evt_"):
+    if is_id(text, "evt"):
         return replace(wanted, event=text)
-    if _is_id(text, "dlv_"):
+    if is_id(text, "dlv"):
         return replace(wanted, delivery=text)
+    if is_id(text, "dig"):
+        return replace(wanted, digest=text)
     return replace(wanted, user=text)
 
 
@@ -187,9 +193,13 @@ def _checked(query: LogQuery) -> LogQuery:
         if channel not in CHANNELS
     ]
     faults += [
-        Fault(f"/{name}", "invalid", f"This must be an id that begins with {prefix}.")
-        for name, prefix, value in (("app", "app_", query.app), ("event", "evt_", query.event))
-        if value and not _is_id(value, prefix)
+        Fault(f"/{name}", "invalid", f"This must be an id that begins with {prefix}_.")
+        for name, prefix, value in (
+            ("app", "app", query.app),
+            ("event", "evt", query.event),
+            ("digest", "dig", query.digest),
+        )
+        if value and not is_id(value, prefix)
     ]
     if query.cursor and not _before(query.cursor):
         faults.append(Fault("/cursor", "invalid", "This must be the next_cursor of an answer."))
@@ -206,13 +216,9 @@ def _before(cursor: str) -> str:
     return f"dlv_{octets.hex()}" if len(octets) == 16 else ""
 
 
-def _is_id(text: str, prefix: str) -> bool:
-    return text.startswith(prefix) and len(text) == 36 and all(mark in "0123456789abcdef" for mark in text[4:])
-
-
 def _known(entry: Entry | None, delivery_id: str) -> Entry:
     if entry is None:
-        raise not_found("delivery", delivery_id)
+        raise no_delivery(delivery_id)
     return entry
 
 

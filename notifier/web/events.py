@@ -14,9 +14,10 @@ from notifier.web.access import Doorkeeper, guarded_by, needs, takes
 from notifier.web.bodies import EventBody
 from notifier.web.cloudevents import is_cloudevent, read_cloudevent
 from notifier.web.gauge import refuse_when_full
+from notifier.web.kept import no_event
 from notifier.web.parts import parts
 from notifier.web.posted import Posted, checked_key, key_reused, new_event
-from notifier.web.problems import Problem, not_found
+from notifier.web.problems import Problem
 from notifier.web.reading import check_media_type, checked, read_json, read_octets
 from notifier.web.shapes import moment
 
@@ -60,7 +61,7 @@ def show(event_id: str) -> dict[str, Any]:
     with parts().database.read() as connection:
         entry = Log(connection).event(event_id)
     if entry is None:
-        raise not_found("event", event_id)
+        raise no_event(event_id)
     return _shape(entry)
 
 

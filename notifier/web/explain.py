@@ -15,9 +15,10 @@ from notifier.store.intake import NewEvent
 from notifier.web.access import needs, takes
 from notifier.web.bodies import EventBody, Word
 from notifier.web.events import plain
+from notifier.web.kept import no_event
 from notifier.web.parts import parts
 from notifier.web.posted import new_event
-from notifier.web.problems import Fault, faults_of, invalid, not_found
+from notifier.web.problems import Fault, faults_of, invalid
 from notifier.web.reading import read_octets
 
 bp = Blueprint("explain", __name__, url_prefix="/v1/events")
@@ -44,7 +45,7 @@ def explain(event_id: str) -> Response:
     query, mark = _asked()
     found = parts().explainer.stored(event_id, user=query.user, mark=mark, limit=query.limit)
     if found is None:
-        raise not_found("event", event_id)
+        raise no_event(event_id)
     return _answer(found)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint
 
+from notifier.pipeline.scheduled import heard
 from notifier.store.database import DatabaseAway
 from notifier.store.schema import behind
 from notifier.web.access import guarded_by
@@ -22,9 +23,11 @@ def livez() -> dict[str, str]:
 @bp.get("/readyz")
 @guarded_by("public")
 def readyz() -> tuple[dict[str, Any], int]:
-    """The database answers with the newest schema, and the broker answers. Events are taken in without a broker."""
+    """The database answers with the newest schema; events are taken in without a broker and without a scheduler."""
     checks = {"database": _database(), "broker": "ok" if parts().broker_answers() else "away"}
     ready = checks["database"] == "ok"
+    if ready:
+        checks["scheduler"] = _scheduler()
     return {"status": "ok" if ready else "not ready", "checks": checks}, 200 if ready else 503
 
 
@@ -34,3 +37,10 @@ def _database() -> str:
             return "behind: run notifier migrate" if behind(connection) else "ok"
     except DatabaseAway:
         return "away"
+
+
+def _scheduler() -> str:
+    try:
+        return heard(parts().scheduling.heartbeat(), parts().clock())
+    except DatabaseAway:
+        return "unknown"

@@ -35,7 +35,7 @@ def reader(user: str, profile: Profile | None, word: Callable[[Notice], Wording]
 
 def item_shape(item: FeedItem, reader: Reader) -> dict[str, Any]:
     """An item that stands in the feed. `count` counts people, as the text does; `event_count` what they did."""
-    wording, events = _worded(item, reader), item.told.events
+    wording, events = worded(item, reader), item.told.events
     actors = list({event.actor.id: event.actor for event in reversed(events)}.values())
     return {
         "id": item.id,
@@ -54,7 +54,8 @@ def item_shape(item: FeedItem, reader: Reader) -> dict[str, Any]:
     }
 
 
-def _worded(item: FeedItem, reader: Reader) -> Wording:
+def worded(item: FeedItem, reader: Reader) -> Wording:
+    """The item's words, in its reader's language."""
     notice = Notice(
         delivery_id="",
         notification_id=item.id,

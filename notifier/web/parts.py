@@ -13,7 +13,10 @@ from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.scheduling import Scheduling
+from notifier.pipeline.steering import Steering
 from notifier.policy.catalogue import Catalogue
+from notifier.policy.retention import Retention
 from notifier.store.database import Database
 from notifier.store.intake import Intake
 
@@ -35,10 +38,13 @@ class WebParts:
     database: Database
     intake: Intake
     catalogue: Catalogue
+    retention: Retention
     languages: Languages
     again: Again
     explainer: Explainer
     backtest: Backtest
+    steering: Steering
+    scheduling: Scheduling
     word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
     nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon
@@ -51,6 +57,7 @@ class WebParts:
     secret_key: str
     public_url: str
     secure_cookies: bool
+    standing: tuple[str, ...]  # channels whose deliveries stand in a feed
     allowed_origins: tuple[str, ...]  # of pages that may call us from a browser
     max_unplanned: int
     max_requests: int  # at once, in this process

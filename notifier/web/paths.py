@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter, Map, ValidationError
 from notifier.policy.fields import id_fault
 
 USERS = "/v1/users/"
-PREFIXES = ("evt", "dlv", "sub", "app", "ntf")
+PREFIXES = ("evt", "dlv", "dig", "sub", "app", "ntf", "sch")
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -65,6 +65,11 @@ def add_converters(url_map: Map) -> None:
     url_map.converters["mute"] = Mute
     for prefix in PREFIXES:
         url_map.converters[prefix] = _id(prefix)
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Whether the text is an id with this prefix."""
+    return re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", text) is not None
 
 
 def _id(prefix: str) -> type[BaseConverter]:

@@ -42,6 +42,7 @@ TITLES = {
     "unauthorized": "The request is not signed by a known app",
     "forbidden": "The key may not do this",
     "not-found": "There is nothing here",
+    "gone": "This is not kept any more",
     "too-large": "The body is too large",
     "unsupported-media-type": "The body's type is not known here",
     "invalid": "The body does not say what is needed",

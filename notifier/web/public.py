@@ -1,7 +1,7 @@
 """Links that people click in a mail: no login, no cookie, and GET changes nothing (RFC 8058)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template, request
@@ -13,9 +13,9 @@ from notifier.languages.templates import said_in
 from notifier.languages.things import kind_name
 from notifier.policy.catalogue import Kind
 from notifier.policy.choices import Author
-from notifier.policy.links import read_token, sealed, type_mark, unsealed
+from notifier.policy.links import digest_mark, read_token, sealed, type_mark, unsealed
 from notifier.policy.words import Cadence
-from notifier.store.choices import Choices
+from notifier.store.choices import Choices, Chosen
 from notifier.store.people import People
 from notifier.web.access import guarded_by
 from notifier.web.parts import parts
@@ -24,14 +24,18 @@ bp = Blueprint("public", __name__)
 
 PURPOSE = "unsubscribe"
 CHANNEL = "email"  # the only one whose messages carry these links
+# Each digest, and the rarer one that can come instead.
+DIGESTS = {Cadence.HOURLY: Cadence.DAILY, Cadence.DAILY: Cadence.WEEKLY, Cadence.WEEKLY: None}
+
+Cadences = Mapping[str, str | None]  # by a type's long name; None is the default
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom and what an unsubscribe link is about."""
+    """Whom an unsubscribe link is about, and what: mails of a type, or the digest of a cadence."""
 
     user: str
-    kind: Kind
+    about: Kind | Cadence
     address: str
     language: Language
 
@@ -41,7 +45,7 @@ class Subject:
 def unsubscribe_page(token: str) -> str | tuple[str, int]:
     """Ask what to stop. Mail scanners open every link, so that opening one must change nothing."""
     subject = _subject(token)
-    return _page(subject) if subject else _unknown_link()
+    return _page(subject) if subject else unknown_link()
 
 
 @bp.post("/u/<string:token>")
@@ -50,11 +54,11 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
     """Stop at once. A mail program posts `List-Unsubscribe=One-Click`; the page posts what was chosen."""
     subject = _subject(token)
     if subject is None:
-        return _unknown_link()
+        return unknown_link()
     if "undo" in request.form:
         return _undo(subject, token, request.form["undo"])
     stop = request.form.get("stop", "")
-    done = stop if stop in ("all", "daily") else "type"
+    done = stop if stop in _offered(subject.about) else "this"
     undo = _stop(subject, token, done)
     if request.form.get("List-Unsubscribe") == "One-Click":
         return Response("Unsubscribed.\n", content_type="text/plain; charset=utf-8")
@@ -62,15 +66,16 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
 
 
 def _page(subject: Subject, done: str = "", undo: str = "") -> str:
-    language = subject.language
-    kind = kind_name(language, subject.kind.name)
+    language, about = subject.language, subject.about
     words = said_in(language)
-    return render_template(
-        "unsubscribe.html", language=language, kind=kind, subject=subject, done=done, undo=undo, **words
-    )
+    shown = {"language": language, "address": subject.address, "done": done, "undo": undo, **words}
+    if isinstance(about, Kind):
+        return render_template("unsubscribe.html", kind=kind_name(language, about.name), **shown)
+    return render_template("unsubscribe_digest.html", cadence=about, rarer=DIGESTS[about], **shown)
 
 
-def _unknown_link() -> tuple[str, int]:
+def unknown_link() -> tuple[str, int]:
+    """The page of a link that is not ours, in the language of the browser."""
     # Nobody is known here; the browser says what its owner reads.
     languages = parts().languages
     asked = request.accept_languages.best_match([tag.replace("_", "-") for tag in languages.tags], "en")
@@ -82,17 +87,23 @@ def _subject(token: str) -> Subject | None:
     link = read_token(parts().link_secret, PURPOSE, token)
     if link is None:
         return None
-    kinds = [kind for kind in _stoppable() if type_mark(kind.name) == link.type]
+    about = _about(link.type)
     address_id = f"sub_{link.address.hex()}"
     with parts().database.read() as connection:
         people = People(connection)
         owner = people.owner(address_id)
         profile = people.profile(owner[0]) if owner else None
-    if owner is None or not kinds:
+    if owner is None or about is None:
         return None
     user, value = owner
     language = parts().languages.speak(profile.locale if profile else "")
-    return Subject(user, kinds[0], parts().masked(CHANNEL, Address(address_id, value)), language)
+    return Subject(user, about, parts().masked(CHANNEL, Address(address_id, value)), language)
+
+
+def _about(mark: bytes) -> Kind | Cadence | None:
+    """The type or the digest that a link's mark stands for."""
+    marks: dict[bytes, Kind | Cadence] = {digest_mark(cadence): cadence for cadence in DIGESTS}
+    return (marks | {type_mark(kind.name): kind for kind in _stoppable()}).get(mark)
 
 
 def _stoppable() -> list[Kind]:
@@ -100,31 +111,50 @@ def _stoppable() -> list[Kind]:
     return [kind for kind in parts().catalogue.heard if not kind.mandatory]
 
 
+def _offered(about: Kind | Cadence) -> tuple[str, ...]:
+    """What can be chosen instead of stopping just this."""
+    if isinstance(about, Kind):
+        return ("daily", "all")
+    rarer = DIGESTS[about]
+    return (rarer, "all") if rarer else ("all",)
+
+
 def _stop(subject: Subject, token: str, done: str) -> str:
     """Stop what was chosen; gives what undoes it: the choices that stood before, sealed."""
-    types = [kind.name for kind in _stoppable()] if done == "all" else [subject.kind.name]
+    cadence = Cadence.OFF if done in ("this", "all") else Cadence(done)
     through = "one_click" if request.form.get("List-Unsubscribe") == "One-Click" else "link"
-    cadence = Cadence.DAILY if done == "daily" else Cadence.OFF
-    before = _choose(subject, dict.fromkeys(types, cadence), through)
+
+    def wanted(chosen: Chosen) -> Cadences:
+        return {kind.name: cadence for kind in _stoppable() if done == "all" or _concerns(subject.about, kind, chosen)}
+
+    before = _choose(subject, wanted, through)
     return sealed(parts().link_secret, _undo_purpose(token), json.dumps(before))
+
+
+def _concerns(about: Kind | Cadence, kind: Kind, chosen: Chosen) -> bool:
+    """Whether a type is what the link is about; a digest's are those that the person hears in it."""
+    if isinstance(about, Kind):
+        return kind.name == about.name
+    return (chosen.get((kind.name, CHANNEL)) or kind.cadences[CHANNEL]) == about
 
 
 def _undo(subject: Subject, token: str, given: str) -> str | tuple[str, int]:
     """Put the choices back that stood before, the person's own and the catalogue's alike."""
     before = unsealed(parts().link_secret, _undo_purpose(token), given)
     if before is None:
-        return _unknown_link()
-    _choose(subject, json.loads(before), "link")
+        return unknown_link()
+    _choose(subject, lambda _: json.loads(before), "link")
     return _page(subject, "undo")
 
 
-def _choose(subject: Subject, cadences: Mapping[str, str | None], through: str) -> dict[str, str | None]:
-    """Choose for mails of these types; gives the person's own choices of before."""
+def _choose(subject: Subject, wanted: Callable[[Chosen], Cadences], through: str) -> Cadences:
+    """Choose for mails what is wanted, given all that the person chose so far; gives their choices of before."""
 
-    def change(connection: Connection) -> dict[str, str | None]:
+    def change(connection: Connection) -> Cadences:
         choices, user, now = Choices(connection), subject.user, parts().clock()
         choices.lock([user], now)
         before = choices.of([user])[user]
+        cadences = wanted(before)
         wishes = {(type_, CHANNEL): cadence for type_, cadence in cadences.items()}
         choices.change({user: wishes}, Author("person", through), now)
         return {type_: before.get((type_, CHANNEL)) for type_ in cadences}

@@ -12,11 +12,15 @@ from werkzeug.wrappers import Response as AnyResponse
 from notifier.languages.templates import speaking
 from notifier.web import (
     admin,
+    admin_digests,
+    admin_schedules,
     batches,
     changes,
+    chosen,
     cors,
     deliveries,
     devices,
+    digests,
     events,
     explain,
     feed,
@@ -27,6 +31,7 @@ from notifier.web import (
     problems,
     public,
     relations,
+    schedules,
     tokens,
     users,
 )
@@ -40,9 +45,9 @@ from notifier.web.turns import InTurn
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
-EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp)
-PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, tokens.bp)
-WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, health.bp, openapi.bp)
+EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp, schedules.bp)
+PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, digests.bp, tokens.bp)
+WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, chosen.bp, health.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -104,7 +109,7 @@ def routes(app: Flask) -> None:
     """All that is served in production."""
     app.url_map.merge_slashes = False  # an id may begin with a slash; and no post is sent elsewhere
     add_converters(app.url_map)
-    for blueprint in (*WITHOUT_COOKIES, admin.bp):
+    for blueprint in (*WITHOUT_COOKIES, admin.bp, admin_digests.bp, admin_schedules.bp):
         app.register_blueprint(blueprint)
 
 

@@ -31,7 +31,7 @@ def delivery(entry: Entry) -> dict[str, Any]:
     """One delivery. `due_at` is told where it waits: elsewhere it is our own timer.
 
     Of very many events the newest are named; `event_count` counts all. `told_in` is the delivery whose message tells
-    of this one as well.
+    of this one as well, `digest` the one that it waits for or was told in.
     """
     return {
         "id": entry.id,
@@ -48,6 +48,7 @@ def delivery(entry: Entry) -> dict[str, Any]:
         "reason": entry.reason,
         "sentence": SENTENCES[entry.reason] if entry.reason else None,
         "told_in": entry.carried_by,
+        "digest": entry.digest,
         "due_at": moment_or_null(entry.due_at if entry.state == State.WAITING else None),
         "tries": entry.tries,
         "created_at": moment(entry.created_at),

@@ -8,7 +8,7 @@ from notifier.policy.tokens import PersonToken, make_person_token
 from notifier.web.access import needs, takes
 from notifier.web.bodies import TokenBody
 from notifier.web.parts import parts
-from notifier.web.reading import check_media_type, checked, read_octets
+from notifier.web.reading import read_or_default
 from notifier.web.shapes import moment
 
 bp = Blueprint("tokens", __name__, url_prefix="/v1")
@@ -22,16 +22,8 @@ def make(user_id: str) -> Response:
 
     It lives for an hour, or as long as `ttl_seconds` says; the body may be empty. Nobody can take it back.
     """
-    until = (parts().clock() + timedelta(seconds=_asked().ttl_seconds)).replace(microsecond=0)
+    until = (parts().clock() + timedelta(seconds=read_or_default(TokenBody).ttl_seconds)).replace(microsecond=0)
     token = make_person_token(parts().link_secret, PersonToken(user_id, until))
     answer = jsonify({"token": token, "expires_at": moment(until)})
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-def _asked() -> TokenBody:
-    raw = read_octets()
-    if not raw:
-        return TokenBody()
-    check_media_type()
-    return checked(TokenBody, raw)

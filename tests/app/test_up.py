@@ -5,6 +5,8 @@ from pathlib import Path
 
 from config import load
 from notifier.app.tools import Tools
+from notifier.store.apps import Apps
+from notifier.store.database import Database
 from tests.stack import Stack, comment
 
 
@@ -19,6 +21,17 @@ def test_a_new_database_under_an_old_data_folder_gets_a_default_app_of_its_own(t
         stack.start()
         assert stack.ready["app"]["id"] != first["id"]
         assert stack.post_signed(comment()).status == 202
+
+
+def test_a_default_app_that_is_older_than_a_scope_has_it_after_the_next_start(tmp_path: Path):
+    with Stack(tmp_path) as stack:
+        stack.stop()
+        database = Database(stack.database_url)
+        with database.write() as connection:
+            Apps(connection).widen(stack.ready["app"]["id"], ("events", "log"))
+        database.close()
+        stack.start()
+        assert stack.call("GET", "/v1/schedules").status == 200
 
 
 def test_the_ready_file_tells_all_that_others_need_and_to_its_owner_alone(tmp_path: Path):

@@ -68,3 +68,11 @@ def test_a_template_of_no_type_is_a_slip_of_the_pen_and_parts_are_none(tmp_path:
     (tmp_path / "pokes.jinja").write_text("{% block sentence %}x{% endblock %}")
     with pytest.raises(WrongTemplate, match=r"^pokes.jinja belongs to no type; it must be named after one of like, "):
         check(tmp_path)
+
+
+def test_an_operators_words_for_a_digest_are_tried_too(tmp_path: Path):
+    (tmp_path / "digest.jinja").write_text("{% block sentence %}{{ first.sentence }} +{{ count - 1 }}{% endblock %}")
+    check(tmp_path)
+    (tmp_path / "digest.jinja").write_text("{% block sentence %}{{ first.sentense }}{% endblock %}")
+    with pytest.raises(WrongTemplate, match="sentense"):
+        check(tmp_path)

@@ -11,6 +11,7 @@ from notifier.channels.email.layout import lay_out
 from notifier.channels.wording import BUILT_IN, Writer
 from notifier.languages import Languages
 from notifier.policy.events import Event, read_event
+from tests.channels.digests import comment, digest, follow, likes
 from tests.channels.email.conftest import NOW
 
 POST = {"id": "post-7", "type": "post", "name": "Sunset", "url": "https://app.example/p/7", "owner": "bob"}
@@ -160,3 +161,27 @@ def test_an_operators_template_goes_before_the_built_in_one_and_the_rest_stays(t
     writer = Writer(Languages(tmp_path), tmp_path)
     assert writer.word(told("bob", happened("like.created"))).sentence == "Ana hearted your post"
     assert writer.word(told("bob", happened("share.created"))).sentence == "Ana shared your post: Sunset"
+
+
+def test_a_digest_names_the_first_thing_and_counts_the_rest() -> None:
+    words = BUILT_IN.word(digest(comment("Cleo", "What a sky!"), follow("Eva"), likes("Ana"), likes("Ben")))
+    assert words.sentence == words.subject == "Cleo commented on your post: Sunset, and 3 more"
+    assert words.excerpt == "Eva follows you now\nAna liked your post: Sunset\n…"
+    three = BUILT_IN.word(digest(comment("Cleo", "What a sky!"), follow("Eva"), likes("Ana")))
+    assert three.excerpt == "Eva follows you now\nAna liked your post: Sunset"
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [(1, "وإشعار آخر"), (2, "وإشعاران آخران"), (3, "و3 إشعارات أخرى"), (11, "و11 إشعارًا آخر"), (100, "و100 إشعار آخر")],
+)
+def test_a_digest_counts_as_arabic_counts(others: int, said: str) -> None:
+    items = [likes("Ana"), *(likes(f"Fan{n}", thing={"id": f"p-{n}"}) for n in range(others))]
+    sentence = BUILT_IN.word(digest(*items, person=Person("bob", "Bob", "ar"))).sentence
+    assert sentence.endswith(f"، {said}")
+
+
+def test_an_operator_may_word_digests_in_their_own_way(tmp_path: Path) -> None:
+    (tmp_path / "digest.jinja").write_text("{% block sentence %}{{ count }} × {{ first.sentence }}{% endblock %}")
+    writer = Writer(Languages(), tmp_path)
+    assert writer.word(digest(likes("Ana"), follow("Eva"))).sentence == "2 × Ana liked your post: Sunset"

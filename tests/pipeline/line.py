@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, update
 
 from notifier.app.home import CATALOGUE
 from notifier.channels import Address, Answer, Notice, Report
+from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
@@ -108,6 +109,7 @@ class Line:
         self.catalogue = replace(read_catalogue(CATALOGUE.read_text()), caps={})
         self.planner = self.planner_with(gather_scale=0)
         self.sweeper = Sweeper(database, self.catalogue, self.clock)
+        self.builder = DigestBuilder(database, self.catalogue, ("email", "push"), ("push",), self.clock)
         self.sender = self.new_sender()
 
     def planner_with(self, gather_scale: float) -> Planner:
@@ -197,11 +199,18 @@ class Line:
             tuple(one for each in found for one in each.lost),
         )
 
+    def digests(self) -> list[Planned]:
+        """The digests whose hour has come, taken and built; their messages."""
+        taken: list[str] = []
+        self.builder.take(lambda ids: taken.extend(ids) or [])
+        return self.builder.build(taken)
+
     def deliver(self, channel: str = "email") -> list["Letter"]:
-        """Sweep, and send all that is due on the channel; the letters that went out."""
+        """Build the digests and sweep, and send all that is due on the channel; the letters that went out."""
         before = len(self.post.letters)
+        built = self.digests()
         overdue = self.sweep()
-        due = [one.id for one in (*overdue.deliveries, *overdue.lost) if one.channel == channel]
+        due = [one.id for one in (*built, *overdue.deliveries, *overdue.lost) if one.channel == channel]
         self.new_sender(channel=channel).send(due)
         return self.post.letters[before:]
 

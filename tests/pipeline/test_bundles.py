@@ -373,7 +373,7 @@ def test_what_is_over_the_cap_and_finds_no_room_again_folds_into_the_digest(busy
     busy.deliver()
     waiting = [row for row in rows(busy) if row.state == State.WAITING]
     due = datetime(2026, 11, 22, 8, tzinfo=UTC)
-    assert {(row.reason, row.rule, row.value, row.queue, row.due_at) for row in waiting} == {
+    assert {(row.reason, row.rule, row.value, row.queue, row.wanted_at) for row in waiting} == {
         (Reason.DIGEST, "cap", "3 an hour", "digest", due)
     }
     busy.clock.now = due

@@ -14,6 +14,7 @@ from notifier.pipeline.plan import Planner
 from notifier.policy.catalogue import CHANNELS, read_catalogue
 from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.policy.explaining import Line as Told
+from notifier.policy.retention import Retention
 from notifier.policy.words import Reason, State
 from notifier.store.explaining import Explaining
 from notifier.store.models import Address, Delivery, Preference, Relation, User
@@ -27,7 +28,7 @@ LIKE = {"object": {"id": "post-1", "type": "post", "owner": "bob"}}
 
 
 def explainer(line: Line) -> Explainer:
-    return Explainer(line.database, Deciding(line.catalogue, SETTINGS), line.clock)
+    return Explainer(line.database, Deciding(line.catalogue, SETTINGS), line.clock, Retention())
 
 
 def stored(line: Line, event: str, **how: Any) -> Explanation:

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from notifier.channels import TemplateFault
 from notifier.pipeline.record import Recorder, Result
+from notifier.policy.links import PREFERENCES, Link, read_token
 from notifier.policy.outcomes import Deferred, Delivered, Gone, Refused
 from notifier.policy.retry import Next
 from notifier.policy.words import Reason, State
@@ -23,7 +24,7 @@ from notifier.store.models import Delivery
 from notifier.store.operate import Operate
 from notifier.store.outbox import Outbox, Try
 from notifier.store.people import People
-from notifier.store.types import new_id
+from notifier.store.types import id_octets, new_id
 from tests.pipeline.line import LEASE, Letter, Line, at_once
 from tests.stack import eventually
 from tests.store.walks import walks_over_deliveries
@@ -290,3 +291,14 @@ def test_only_mail_that_can_be_turned_off_has_a_link_to_turn_it_off(line: Line):
     line.sender.send([one.id for one in line.deliveries()])
     links = {letter.notice.type: bool(letter.notice.unsubscribe_url) for letter in line.post.letters}
     assert links == {"security.created": False, "mention.created": True}
+
+
+def test_every_message_leads_to_where_its_person_chooses(line: Line):
+    line.people("bob")
+    line.plan([line.accept(type_, to=["bob"]) for type_ in ("security.created", "mention.created")])
+    line.sender.send([one.id for one in line.deliveries()])
+    assert len(line.post.letters) == 2
+    for letter in line.post.letters:
+        base, _, token = letter.notice.preferences_url.rpartition("/")
+        assert base == "http://x/p"
+        assert read_token(b"k" * 32, PREFERENCES, token) == Link(id_octets(letter.notice.address.id))

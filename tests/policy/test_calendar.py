@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.policy.calendar import next_digest_at
+from notifier.policy.calendar import Hour, next_digest_at
 from notifier.policy.words import Cadence
 
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Beirut", "Africa/Cairo", "Asia/Kathmandu", "Australia/Lord_Howe"]
@@ -31,13 +31,13 @@ def utc(text):
     ],
 )
 def test_the_day_has_its_digest_hour(zone, at, now, due):
-    assert next_digest_at(utc(now), Cadence.DAILY, zone, at) == utc(due)
+    assert next_digest_at(utc(now), Cadence.DAILY, Hour(zone, at)) == utc(due)
 
 
 def test_the_week_has_its_monday_and_the_hour_its_beginning():
     saturday = utc("2026-11-21T12:34:56")
-    assert next_digest_at(saturday, Cadence.WEEKLY, "Europe/Berlin") == utc("2026-11-23T07:00")
-    assert next_digest_at(saturday, Cadence.HOURLY, "Europe/Berlin") == utc("2026-11-21T13:00")
+    assert next_digest_at(saturday, Cadence.WEEKLY, Hour("Europe/Berlin")) == utc("2026-11-23T07:00")
+    assert next_digest_at(saturday, Cadence.HOURLY, Hour("Europe/Berlin")) == utc("2026-11-21T13:00")
 
 
 @given(
@@ -46,7 +46,7 @@ def test_the_week_has_its_monday_and_the_hour_its_beginning():
     st.times().map(lambda at: at.replace(second=0, microsecond=0)),
 )
 def test_a_daily_digest_comes_within_a_day_and_a_bit(now, zone, at):
-    due = next_digest_at(now, Cadence.DAILY, zone, at)
+    due = next_digest_at(now, Cadence.DAILY, Hour(zone, at))
     assert now < due <= now + timedelta(hours=26)
     local = due.astimezone(ZoneInfo(zone))
     moved = timedelta(hours=local.hour - at.hour, minutes=local.minute - at.minute)

@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.policy.links import Link, make_token, read_token, type_mark
+from notifier.policy.links import Link, digest_mark, make_token, read_token, type_mark
+from notifier.policy.words import Cadence
+from tests.policy.people import BUILT_IN
 
 LINK = Link(bytes(range(16)), type_mark("comment.created"))
 TOKEN = make_token(b"secret", "unsubscribe", LINK)
@@ -30,3 +32,13 @@ def test_a_changed_token_is_nothing(place, mark):
 @given(st.text(max_size=60))
 def test_junk_is_nothing(text):
     assert read_token(b"secret", "unsubscribe", text) is None
+
+
+def test_a_digest_has_a_mark_of_its_own_that_no_type_has():
+    cadences = (Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY)
+    marks = {digest_mark(cadence) for cadence in cadences}
+    assert len(marks) == 3
+    assert not marks & {type_mark(kind) for kind in BUILT_IN.kinds}
+    link = Link(bytes(16), digest_mark(Cadence.DAILY))
+    token = make_token(b"secret", "unsubscribe", link)
+    assert (len(token), read_token(b"secret", "unsubscribe", token)) == (43, link)

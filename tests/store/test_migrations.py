@@ -1,29 +1,36 @@
 """Each migration on a database that was used: what was there is still there, and means the same."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, column, insert, select, table
 
+from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.policy.catalogue import read_catalogue
-from notifier.policy.words import State
+from notifier.policy.words import Reason, State
 from notifier.store.database import Database
 from notifier.store.log import Log
-from notifier.store.models import Base, Event, Notification
+from notifier.store.models import Address, Base, Delivery, Digest, Event, Figure, Notification
+from notifier.store.people import People
 from notifier.store.schema import migrate
 from notifier.store.types import Utc, new_id
 from tests.pipeline.line import CATALOGUE
+from tests.store.past import Past
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 APP = new_id("app")
 
 
-def store(connection: Connection, name: str, **values: Any) -> None:
+def store(connection: Connection, table_name: str, /, **values: Any) -> None:
     """A row as the version before stored it, with the types of today's columns."""
-    types = {**Base.metadata.tables[name].c, "closed_at": Notification.ended_at, "closes_at": Notification.changed_at}
-    old = table(name, *[column(key, types[key].type) for key in values])
+    types = {
+        **Base.metadata.tables[table_name].c,
+        "closed_at": Notification.ended_at,
+        "closes_at": Notification.changed_at,
+    }
+    old = table(table_name, *[column(key, types[key].type) for key in values])
     connection.execute(insert(old).values(**values))
 
 
@@ -112,6 +119,77 @@ def test_rules_find_what_was_told_before_them(empty: Database):
         assert Log(connection).books().balanced
 
 
+def test_what_waited_for_a_digest_belongs_to_one_and_is_told_in_it(empty: Database):
+    migrate(empty, "0002")
+    monday, tuesday = datetime(2026, 11, 23, 7, tzinfo=UTC), datetime(2026, 11, 24, 7, tzinfo=UTC)
+    with empty.write() as connection:
+        profile = {"name": "Bob", "locale": "en", "timezone": "Europe/Berlin", "created_at": NOON, "updated_at": NOON}
+        store(connection, "users", id="bob", **profile)
+        likes = [a_digest_item(connection, value, due_at) for value, due_at in (
+            ("daily 08:00 Europe/Berlin", monday), ("daily 08:00 Europe/Berlin", tuesday),
+            ("weekly Monday 08:00 Europe/Berlin", monday), ("hourly", NOON), ("3 an hour", monday),
+        )]  # fmt: skip
+        sent = a_digest_item(connection, "daily 08:00 Europe/Berlin", monday, State.SENT)
+    migrate(empty)
+    with empty.read() as connection:
+        digests = {row.cadence: row for row in connection.execute(select(Digest))}
+        items = {row.id: row for row in connection.execute(select(Delivery))}
+    periods = {cadence: (row.period, row.state, row.due_at) for cadence, row in digests.items()}
+    assert periods == {
+        "daily": ("2026-11-23", "open", monday),
+        "weekly": ("2026-11-23", "open", monday),
+        "hourly": ("2026-11-21T12:00", "open", NOON),
+    }
+    waits = ["daily", "daily", "weekly", "hourly", "daily"]
+    assert [items[like].digest_id for like in likes] == [digests[cadence].id for cadence in waits]
+    assert {items[like].due_at for like in likes} == {None}
+    assert (items[sent].digest_id, items[sent].state) == (None, State.SENT)
+    builder = DigestBuilder(empty, read_catalogue(CATALOGUE.read_text()), ("email", "push"), ("push",), lambda: tuesday)
+    taken: list[str] = []
+    builder.take(lambda ids: taken.extend(ids) or [])
+    assert len(builder.build(taken)) == 3
+
+
+def a_digest_item(connection: Connection, value: str, due_at: datetime, state: State = State.WAITING) -> str:
+    """A like that waits for a digest, as the version before kept it, or was told in one."""
+    made, notification = new_id("dlv"), new_id("ntf")
+    event = a_like(connection, "ana", None)
+    store(connection, "notification_events", event_id=event, user_id="bob", notification_id=notification)
+    times = {"opened_at": NOON, "changed_at": NOON, "ended_at": NOON}
+    store(connection, "notifications", id=notification, user_id="bob", type="like.created", fold="", **times)
+    waits = state == State.WAITING
+    store(
+        connection,
+        "deliveries",
+        id=made,
+        notification_id=notification,
+        app_id=APP,
+        user_id="bob",
+        type="like.created",
+        channel="email",
+        address_id=the_mailbox(connection),
+        queue="digest",
+        state=state,
+        reason=Reason.DIGEST if waits else None,
+        rule="digest",
+        value=value,
+        wanted_at=due_at,
+        due_at=due_at if waits else None,
+        tries=0,
+        last_code="",
+        created_at=NOON,
+    )
+    return made
+
+
+def the_mailbox(connection: Connection) -> str:
+    """Bob's one mailbox."""
+    found = connection.scalar(select(Address.id).where(Address.user_id == "bob"))
+    if found is None:
+        People(connection).set_mailbox("bob", "bob@app.example", NOON)
+    return found or the_mailbox(connection)
+
+
 def test_an_event_from_before_announcements_is_for_those_whom_it_names(empty: Database):
     migrate(empty, "0005")
     with empty.write() as connection:
@@ -129,3 +207,26 @@ def test_an_event_from_before_announcements_is_for_those_whom_it_names(empty: Da
     with empty.read() as connection:
         assert connection.scalars(select(Notification.user_id)).all() == ["bob"]
         assert Log(connection).books().balanced
+
+
+def test_what_was_there_before_figures_is_counted_purged_and_accounted_for(empty: Database):
+    migrate(empty, "0001")
+    with empty.write() as connection:
+        told, waits = a_notification(connection, NOON), a_notification(connection, None)
+        for actor in ("ana", "cara"):
+            a_like(connection, actor, told)
+        a_like(connection, "dan", waits)
+        for channel, state in (("feed", State.SENT), ("email", State.FAILED)):
+            a_delivery(connection, told, channel, state)
+        waiting = a_delivery(connection, waits, "email", State.WAITING)
+    migrate(empty)
+    later = NOON + timedelta(days=3_650)
+    past = Past(empty, now=later)
+    assert past.books().balanced
+    freed = past.purge(events=3_000)
+    assert (freed.purged.deliveries, freed.purged.told, freed.purged.events) == (2, 2, 2)
+    assert past.ids(Delivery) == {waiting}
+    books = past.books()
+    assert books.balanced
+    assert (books.accepted, books.channels["feed"].delivered, books.channels["email"].failed) == (3, 1, 1)
+    assert past.rows(Figure) == 2

@@ -70,7 +70,9 @@ def test_an_admin_who_was_removed_is_out_at_once_and_one_whose_role_shrank_has_t
 def test_every_form_demands_its_token(api: Api):
     browser = signed_in(api)
     rules = [rule for rule in api.server.url_map.iter_rules() if rule.rule.startswith("/admin")]
-    posts = [rule.rule.replace("<dlv:delivery_id>", new_id("dlv")) for rule in rules if "POST" in rule.methods]
+    posts = [
+        re.sub(r"<(\w+):\w+>", lambda kind: new_id(kind[1]), rule.rule) for rule in rules if "POST" in rule.methods
+    ]
     assert len(posts) >= 3
     for path in posts:
         assert browser.post(path).status_code == 400, path

@@ -12,7 +12,8 @@ from notifier.policy.words import Reason, State
 from tests.web.api import Api, like, pointers, problem_of
 
 DELIVERY = {
-    "id", "notification", "events", "event_count", "told_in", "user", "channel", "address", "type", "app", "queue",
+    "id", "notification", "events", "event_count", "told_in",
+    "digest", "user", "channel", "address", "type", "app", "queue",
     "state", "reason", "sentence", "due_at", "tries", "created_at", "sent_at",
 }  # fmt: skip
 

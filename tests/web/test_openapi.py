@@ -52,6 +52,9 @@ def test_every_operation_that_writes_says_what_it_takes():
     assert without == {
         "/v1/deliveries/{delivery_id}/cancel",
         "/v1/deliveries/{delivery_id}/retry",
+        "/v1/schedules/{schedule_id}/pause",
+        "/v1/schedules/{schedule_id}/resume",
+        "/v1/schedules/{schedule_id}/run",
         "/v1/users/{user_id}/blocks/{actor_id}",
         "/v1/users/{user_id}/mutes/{mute_id}",
     }
@@ -67,5 +70,6 @@ def test_what_is_described_is_what_is_asked_for(api: Api):
 
 
 def _example(kind: str) -> str:
-    prefix = {"event": "evt", "delivery": "dlv", "device": "sub", "app": "app"}.get(kind)
+    prefixes = {"event": "evt", "delivery": "dlv", "device": "sub", "app": "app", "digest": "dig", "schedule": "sch"}
+    prefix = prefixes.get(kind)
     return f"{prefix}_{'0' * 32}" if prefix else "bob"

@@ -7,7 +7,8 @@ import uuid
 import pytest
 from werkzeug.test import TestResponse
 
-from notifier.policy.links import Link, make_token, type_mark
+from notifier.policy.links import Link, digest_mark, make_token, type_mark
+from notifier.policy.words import Cadence
 from notifier.store.choices import Choices
 from tests.web.api import Api
 
@@ -16,16 +17,16 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Reader:
-    """A person with a mailbox and choices of their own, who holds the link of a mail about comments."""
+    """A person with a mailbox and choices of their own, who holds the link of a mail about comments, or another."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, mark: bytes = type_mark("comment.created")) -> None:
         self.api = api
         self.user = f"u-{uuid.uuid4().hex}"
         self.api.call("PUT", f"/v1/users/{self.user}", {"email": "bob@app.example"})
         own = {"comment": {"email": "weekly", "push": "off"}, "like": {"email": "off"}}
         self.api.call("PUT", f"/v1/users/{self.user}/preferences", {"types": own})
         self.before = self.mails()
-        self.token = make_token(self.secret, "unsubscribe", Link(self.address, type_mark("comment.created")))
+        self.token = make_token(self.secret, "unsubscribe", Link(self.address, mark))
 
     @property
     def secret(self) -> bytes:
@@ -88,12 +89,12 @@ def test_a_one_click_post_is_answered_without_a_page(reader: Reader):
     assert (answer.status_code, answer.mimetype, answer.text) == (200, "text/plain", "Unsubscribed.\n")
 
 
-@pytest.mark.parametrize("stop", ["type", "daily", "all"])
+@pytest.mark.parametrize("stop", ["this", "daily", "all"])
 def test_undo_puts_back_what_stood_before_a_persons_own_choices_included(reader: Reader, stop: str):
     own = reader.own()
     page = reader.post(f"stop={stop}".encode())
     stopped = {
-        "type": {"comment": "off"},
+        "this": {"comment": "off"},
         "daily": {"comment": "daily"},
         "all": dict.fromkeys(reader.before, "off") | MANDATORY,
     }
@@ -110,7 +111,7 @@ def test_an_undo_that_was_not_handed_out_changes_nothing(reader: Reader, undo: s
 
 
 def test_an_undo_is_good_for_its_own_link_alone(reader: Reader, api: Api):
-    page, other = reader.post(b"stop=type"), Reader(api)
+    page, other = reader.post(b"stop=this"), Reader(api)
     other.post(b"stop=all")
     [value] = re.findall(r'name="undo" value="([^"]+)"', page.text)
     answer = api.server.test_client().post(f"/u/{other.token}", data={"undo": html.unescape(value)})
@@ -134,7 +135,7 @@ def test_the_page_speaks_the_persons_language(
     page = reader.api.call("GET", f"/u/{reader.token}", authorization="").text
     assert f'<html lang="{lang}" dir="{direction}">' in page
     assert asks in html.unescape(page)
-    assert tells in html.unescape(reader.post(b"stop=type").text)
+    assert tells in html.unescape(reader.post(b"stop=this").text)
 
 
 def test_an_unknown_link_speaks_what_the_browser_asks_for(api: Api):
@@ -144,3 +145,91 @@ def test_an_unknown_link_speaks_what_the_browser_asks_for(api: Api):
     assert "Dieser Link funktioniert nicht" in page("fr;q=0.9, de-CH;q=0.8")
     assert 'dir="rtl"' in page("ar-EG")
     assert "This link does not work" in page("fr") == page("")
+
+
+DIGESTS = [(Cadence.HOURLY, "daily"), (Cadence.DAILY, "weekly"), (Cadence.WEEKLY, "")]
+# By the catalogue likes, shares and posts are daily; a person's own choice goes before it.
+HEARD = {"like": "off", "comment": "weekly", "mention": "hourly", "share": "daily", "post": "daily"}
+
+
+def of_digest(api: Api, cadence: Cadence) -> Reader:
+    reader = Reader(api, digest_mark(cadence))
+    own = {"types": {"mention": {"email": "hourly"}, "share": {"email": "daily"}}}
+    api.call("PUT", f"/v1/users/{reader.user}/preferences", own)
+    reader.before = reader.mails()
+    assert HEARD.items() <= reader.before.items()
+    return reader
+
+
+def types_in(reader: Reader, cadence: str) -> list[str]:
+    return [name for name, heard in reader.before.items() if heard == cadence]
+
+
+@pytest.mark.parametrize(("cadence", "rarer"), DIGESTS)
+def test_opening_the_link_of_a_digest_asks_and_changes_nothing(api: Api, cadence: Cadence, rarer: str):
+    reader = of_digest(api, cadence)
+    page = api.call("GET", f"/u/{reader.token}", authorization="").text
+    assert f"Stop the {cadence} digest?" in page
+    assert re.findall(r'name="stop" value="(\w+)"', page) == ["this", *filter(None, [rarer]), "all"]
+    assert api.call("HEAD", f"/u/{reader.token}", authorization="").status_code == 200
+    assert reader.mails() == reader.before
+
+
+@pytest.mark.parametrize("body", [b"List-Unsubscribe=One-Click", b"", b"stop=this", b"stop=nonsense", b"stop=off"])
+@pytest.mark.parametrize(("cadence", "rarer"), DIGESTS)
+def test_a_post_stops_that_digest_and_leaves_every_other_mail(api: Api, cadence: Cadence, rarer: str, body: bytes):
+    reader = of_digest(api, cadence)
+    stopped = types_in(reader, cadence)
+    assert stopped
+    for _ in range(2):  # RFC 8058: it may come again
+        assert reader.post(body).status_code == 200
+        assert reader.mails() == reader.before | dict.fromkeys(stopped, "off")
+
+
+@pytest.mark.parametrize(("cadence", "rarer"), DIGESTS[:2])
+def test_a_rarer_digest_can_come_instead(api: Api, cadence: Cadence, rarer: str):
+    reader = of_digest(api, cadence)
+    page = reader.post(f"stop={rarer}".encode())
+    assert f"From now on, a {rarer} digest goes to" in page.text
+    assert reader.mails() == reader.before | dict.fromkeys(types_in(reader, cadence), rarer)
+
+
+def test_a_digest_cannot_be_made_more_frequent_by_its_link(api: Api):
+    reader = of_digest(api, Cadence.WEEKLY)
+    reader.post(b"stop=daily")
+    assert reader.mails() == reader.before | {"comment": "off"}
+
+
+@pytest.mark.parametrize("stop", ["this", "weekly", "all"])
+def test_undo_puts_a_digest_back_as_it_was(api: Api, stop: str):
+    reader = of_digest(api, Cadence.DAILY)
+    own = reader.own()
+    page = reader.post(f"stop={stop}".encode())
+    assert reader.mails() != reader.before
+    assert "Undone" in reader.undo(page).text
+    assert (reader.mails(), reader.own()) == (reader.before, own)
+
+
+def test_what_stopped_a_digest_is_kept_in_the_history(api: Api):
+    reader = of_digest(api, Cadence.DAILY)
+    reader.post(b"List-Unsubscribe=One-Click")
+    history = api.call("GET", f"/v1/users/{reader.user}/preferences/history").json["data"]
+    stopped = {(one["what"], one["before"], one["after"]) for one in history if one["through"] == "one_click"}
+    assert stopped == {("share/email", "daily", "off"), ("post/email", None, "off")}
+
+
+@pytest.mark.parametrize(
+    ("locale", "direction", "asks", "tells"),
+    [
+        ("de", "ltr", "Die tägliche Zusammenfassung abbestellen?", "keine täglichen Zusammenfassungen mehr an"),
+        ("ar", "rtl", "إيقاف الملخّص اليومي؟", "لن تُرسل بعد الآن ملخّصات يومية إلى"),
+        ("ja", "ltr", "毎日のまとめを停止しますか？", "毎日のまとめは"),
+    ],
+)
+def test_the_page_of_a_digest_speaks_the_persons_language(api: Api, locale: str, direction: str, asks: str, tells: str):
+    reader = of_digest(api, Cadence.DAILY)
+    api.call("PUT", f"/v1/users/{reader.user}", {"locale": locale})
+    page = api.call("GET", f"/u/{reader.token}", authorization="").text
+    assert f'<html lang="{locale}" dir="{direction}">' in page
+    assert asks in page
+    assert tells in reader.post(b"stop=this").text

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from notifier.channels import Address, Answer, BadAddress, Notice, Report, TemplateFault
-from notifier.channels.email import addresses, layout
+from notifier.channels.email import addresses, filling
 from notifier.channels.email.conversation import Lost
 from notifier.channels.email.exchange import InHand, Pending, Tell
 from notifier.channels.email.layout import lay_out, short_type
@@ -58,7 +58,8 @@ class EmailChannel:
         letter = Letter(
             delivery_id=notice.delivery_id,
             host=settings.host,
-            type=short_type(notice.type),
+            type=f"digest-{notice.digest.cadence}" if notice.digest else short_type(notice.type),
+            list_name=f"{notice.digest.cadence.capitalize()} digest" if notice.digest else "",
             created_at=notice.created_at,
             from_name=_from_name(notice, settings.brand, page.language),
             from_address=settings.sender_address,
@@ -67,7 +68,7 @@ class EmailChannel:
             subject=page.subject,
             text=page.text,
             html=page.html,
-            group=notice.group,
+            group="" if notice.digest else notice.group,  # a digest replies to nothing
             unsubscribe_url=notice.unsubscribe_url,
         )
         return write_mail(letter)
@@ -102,7 +103,7 @@ class EmailChannel:
     def warm(self) -> None:
         """Load the templates."""
         self._writer.load()
-        layout.load()
+        filling.load()
 
     def close(self) -> None:
         """Let go of the connections that lie idle. Call it when no send is under way."""

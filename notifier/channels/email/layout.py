@@ -1,38 +1,21 @@
 """Puts the words of a notice into the shape of a mail: a text and an HTML that say the same."""
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 
-import css_inline
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError, select_autoescape
+from jinja2 import TemplateError
 
 from notifier.channels import Notice, TemplateFault
+from notifier.channels.email.digest import lay_out_digest
+from notifier.channels.email.filling import Page, filled, linked
 from notifier.channels.wording import BUILT_IN, Wording, Writer, name_of, shortened
 from notifier.languages import Language, message
 from notifier.languages.text import direction_of
 from notifier.languages.things import kind_name
 from notifier.policy.events import Event
 
-TEMPLATES = Path(__file__).parent / "templates"
 LISTED = 10  # events of a gathered notice; the rest is a number
 _PREHEADER = 120
 _LISTED_EXCERPT = 140
-_CLASS = re.compile(r'class="[\w -]+"')
-_PROBE = re.compile(r"<p (.*?)></p>")
-_LINK = re.compile(r'https?://[^\s<>"\\`]+', re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A mail's words, laid out."""
-
-    subject: str
-    text: str
-    html: str
-    language: Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +29,13 @@ class Line:
 
 def lay_out(notice: Notice, *, brand: str, address: str, writer: Writer = BUILT_IN) -> Page:
     """The notice's words as text and as HTML with its styles in the tags. Raises `TemplateFault`."""
+    if notice.digest:
+        return lay_out_digest(notice, notice.digest, brand=brand, address=address, writer=writer)
     wording = writer.word(notice)
     context = _context(notice, wording, _lines(notice, writer), brand=brand, address=address)
     try:
-        text = _filled("mail.txt", context)
-        html = _filled("mail.html", context)
+        text = filled("mail.txt", context)
+        html = filled("mail.html", context)
     except TemplateError as error:
         raise TemplateFault(f"{notice.type}: {error}") from error
     return Page(wording.subject, text, html, wording.language)
@@ -84,6 +69,8 @@ def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str,
         "note": _note(notice, language, brand=brand, address=address),
         "unsubscribe": language.gettext("Unsubscribe"),
         "unsubscribe_url": linked(notice.unsubscribe_url),
+        "settings": language.gettext("Settings"),
+        "preferences_url": linked(notice.preferences_url),
     }
 
 
@@ -122,62 +109,3 @@ def _alone(notice: Notice, event: Event) -> Notice:
 def _line(wording: Wording) -> Line:
     excerpt = shortened(" ".join(wording.excerpt.split()), _LISTED_EXCERPT)
     return Line(wording.sentence, excerpt, linked(wording.url))
-
-
-def _filled(name: str, context: dict[str, object]) -> str:
-    template = _template(name)
-    # Shared: these templates use none of Jinja's globals, and merging them takes longer than the words.
-    return "".join(template.root_render_func(template.new_context(context, shared=True)))
-
-
-def linked(url: str) -> str:
-    """The URL if it is one to follow from a mail, else nothing."""
-    return url if _LINK.fullmatch(url) else ""
-
-
-def load() -> None:
-    """Compile both templates now, so that the first mail does not wait for them."""
-    for name in ("mail.txt", "mail.html"):
-        _template(name)
-
-
-class _StyledLoader(FileSystemLoader):
-    """Writes each class's style into the tags that bear it, once per template instead of once per mail.
-
-    The whole template cannot be inlined: an HTML parser moves what Jinja puts between table rows. Inlining each mail
-    costs more than all the rest of its making.
-    """
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        """The template with its styles."""
-        source, name, is_fresh = super().get_source(environment, template)
-        return _CLASS.sub(_styled, source), name, is_fresh
-
-
-def _styled(found: re.Match[str]) -> str:
-    # Only what stands in mail.css: another class is a hook for what is kept in <style>.
-    probe = _inliner().inline(f"<html><body><p {found[0]}></p></body></html>")
-    tag = _PROBE.search(probe)
-    return tag[1] if tag else found[0]
-
-
-@cache
-def _inliner() -> css_inline.CSSInliner:
-    style = (TEMPLATES / "mail.css").read_text(encoding="utf-8")
-    return css_inline.CSSInliner(extra_css=style, load_remote_stylesheets=False)
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=_StyledLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(["html"]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _template(name: str) -> Template:
-    return _environment().get_template(name)

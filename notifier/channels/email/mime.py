@@ -43,7 +43,7 @@ class Letter:
 
     delivery_id: str
     host: str  # right side of the ids
-    type: str  # short form: "comment"
+    type: str  # short form, "comment"; of a digest "digest-daily"
     created_at: datetime  # aware; the Date of every try
     from_name: str
     from_address: str
@@ -52,6 +52,7 @@ class Letter:
     subject: str
     text: str
     html: str
+    list_name: str = ""  # printable ASCII; without one, the type's
     group: str = ""
     unsubscribe_url: str = ""
 
@@ -91,7 +92,7 @@ def _headers(letter: Letter) -> list[str]:
         f'Content-Type: multipart/alternative; boundary="{_boundary(letter)}"',
         "Auto-Submitted: auto-generated",
         "X-Auto-Response-Suppress: All",
-        f"List-ID: {_list_id(letter.type, letter.host)}",
+        f"List-ID: {_list_id(letter)}",
     ]
     if letter.group:
         root = thread_id(letter.group, letter.host)
@@ -108,9 +109,9 @@ def _unsubscribe(url: str) -> list[str]:
     return [f"List-Unsubscribe: <{url}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
 
 
-def _list_id(type_: str, host: str) -> str:
-    label = re.sub(r"[^a-z0-9.-]+", "-", type_.lower()).strip("-.") or "news"
-    return f"{label.capitalize()} notifications <{label}.{host}>"
+def _list_id(letter: Letter) -> str:
+    label = re.sub(r"[^a-z0-9.-]+", "-", letter.type.lower()).strip("-.") or "news"
+    return f"{letter.list_name or f'{label.capitalize()} notifications'} <{label}.{letter.host}>"
 
 
 def mailbox(name: str, address: str) -> str:

@@ -43,7 +43,14 @@ def rendered(notice: Notice, now: datetime, writer: Writer = BUILT_IN) -> Push:
         key_id=notice.address.key_id,
         payload=payload(notice, writer),
         ttl=time_to_live(notice, now),
-        urgency="high" if notice.urgent else "normal",
+        urgency=_urgency(notice),
         topic=topic(notice),
         short=is_short(notice),
     )
+
+
+def _urgency(notice: Notice) -> str:
+    """How far a push service may go to save the battery (RFC 8030, 5.3)."""
+    if notice.digest:
+        return "low"
+    return "high" if notice.urgent else "normal"

@@ -67,11 +67,19 @@ def time_to_live(notice: Notice, now: datetime) -> int:
 def topic(notice: Notice) -> str:
     """The name under which a newer push replaces one that still waits (RFC 8030, 5.4).
 
-    The same for every notice of a group, and for every try of a notice without one. Hashed, because the push
+    The same for every notice of a group, and for every try of a notice without one; the next digest of a cadence takes
+    the place of the last. Hashed, because the push
     service sees it. 32 characters, all that is allowed: Apple is reported to decode it and refuse other lengths.
     """
-    key = f"{notice.person.id}\0{notice.group}" if notice.group else f"{notice.person.id}\0\0{notice.notification_id}"
+    key = f"{notice.person.id}\0{_replacing(notice)}"
     return base64.urlsafe_b64encode(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:24]).decode()
+
+
+def _replacing(notice: Notice) -> str:
+    """What a later push replaces if it has the same. No group begins with a zero."""
+    if notice.digest:
+        return f"\0digest/{notice.digest.cadence}"
+    return notice.group or f"\0{notice.notification_id}"
 
 
 def cut(text: str, octets: int) -> str:
@@ -115,9 +123,13 @@ def _encoded(notice: Notice, note: Note, language: Language) -> bytes:
         "image": note.image,
         "tag": topic(notice),
         "timestamp": int(notice.created_at.timestamp() * 1000),
-        "data": {"delivery": notice.delivery_id, "notification": notice.notification_id, "type": notice.type[:255]},
+        "data": {"delivery": notice.delivery_id, "notification": notice.notification_id, "type": _type(notice)},
     }
     return _json({"web_push": 8030, "notification": {name: part for name, part in shown.items() if part}})
+
+
+def _type(notice: Notice) -> str:
+    return f"digest.{notice.digest.cadence}" if notice.digest else notice.type[:255]
 
 
 def _with_less_body(note: Note, surplus: int) -> Note:

@@ -3,15 +3,25 @@
 from notifier.store.models.admins import Admin, Audit, LoginLink
 from notifier.store.models.apps import App, AppSecret
 from notifier.store.models.base import Base
-from notifier.store.models.deliveries import UNFINISHED, Attempt, Delivery, Pause
-from notifier.store.models.digests import Digest
+from notifier.store.models.deliveries import DUE_AT, UNFINISHED, WAITS, Attempt, Delivery, Pause
+from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, OPEN, SKIPPED, Digest
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
-from notifier.store.models.figures import Counter, Fallback, Tally
+from notifier.store.models.figures import Counter, Fallback, Figure, Tally
 from notifier.store.models.people import Address, Preference, PreferenceChange, Relation, User
+from notifier.store.models.schedules import Lease, Schedule, ScheduleRun
 
 __all__ = [
+    "BUILT",
+    "DUE",
+    "DUE_AT",
+    "EMPTY",
+    "IS_OPEN",
+    "IS_UNBUILT",
+    "OPEN",
+    "SKIPPED",
     "UNFINISHED",
     "UNREAD",
+    "WAITS",
     "Address",
     "Admin",
     "App",
@@ -24,6 +34,8 @@ __all__ = [
     "Digest",
     "Event",
     "Fallback",
+    "Figure",
+    "Lease",
     "LoginLink",
     "Notification",
     "NotificationEvent",
@@ -31,6 +43,8 @@ __all__ = [
     "Preference",
     "PreferenceChange",
     "Relation",
+    "Schedule",
+    "ScheduleRun",
     "Tally",
     "User",
 ]

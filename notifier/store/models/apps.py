@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, text
+from sqlalchemy import BigInteger, ForeignKey, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.store.models.base import Base
@@ -10,7 +10,7 @@ from notifier.store.types import Key
 
 
 class App(Base):
-    """An upstream sender of events."""
+    """An upstream sender of events. `purged_change` is the largest number of a change of its that was purged."""
 
     __tablename__ = "apps"
 
@@ -19,6 +19,7 @@ class App(Base):
     lenient: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # unknown types are stored
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    purged_change: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class AppSecret(Base):

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String, text
+from sqlalchemy import BigInteger, Index, String, case, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.policy.words import Reason, State
 from notifier.store.models.base import Base
 from notifier.store.types import Key
 
+# Spelled out for the index of what waits: no database can tell from a parameter that it serves.
+WAITS = text("deliveries.state = 'waiting'")
 UNFINISHED = text("state IN ('waiting', 'queued', 'sending')")
 
 
@@ -96,6 +98,10 @@ class Delivery(Base):
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     change: Mapped[int | None] = mapped_column(BigInteger)
+
+
+# When what waits is to go out; what waits for a digest has no timer of its own.
+DUE_AT = func.coalesce(Delivery.due_at, case((Delivery.digest_id.is_not(None), Delivery.wanted_at)))
 
 
 class Attempt(Base):

@@ -9,8 +9,11 @@ from notifier.policy.words import Cadence
 from notifier.store.models.base import Base
 from notifier.store.types import Key
 
-OPEN = text("state = 'open'")
-UNBUILT = text("state IN ('open', 'due')")
+OPEN, DUE, BUILT, EMPTY, SKIPPED = "open", "due", "built", "empty", "skipped"
+# Spelled out for the indexes: no database can tell from a parameter that one of them serves.
+IS_OPEN = text("state = 'open'")
+IS_UNBUILT = text("state IN ('open', 'due')")
+HAS_ENDED = text("ended_at IS NOT NULL")
 
 
 class Digest(Base):
@@ -19,8 +22,9 @@ class Digest(Base):
     open ──its hour──▶ due ──a worker──▶ built, or empty
       └── skipped by the person
 
-    `period` is the local date that it is for, of an hourly one the hour in UTC: each comes once. `due_at` is the one
-    timer: open, and it is to be built then; due, and the bell rung again then. `wanted_at` is the hour it is for.
+    `period` is the local date that it is for, of an hourly one the hour in UTC, of one sent by hand the moment: each
+    comes once. `due_at` is the one timer: open, and it is to be built then; due, and the bell rung again then.
+    `wanted_at` is the hour it is for.
     `items` freezes what it tells when it is built: JSON, the ids of its deliveries in the order in which they are told.
     """
 
@@ -34,19 +38,21 @@ class Digest(Base):
             "channel",
             "cadence",
             unique=True,
-            postgresql_where=OPEN,
-            sqlite_where=OPEN,
+            postgresql_where=IS_OPEN,
+            sqlite_where=IS_OPEN,
         ),
         # The tick asks every minute who is due, among a million people who are not.
-        Index("digests_due", "due_at", postgresql_where=UNBUILT, sqlite_where=UNBUILT),
+        Index("digests_due", "due_at", postgresql_where=IS_UNBUILT, sqlite_where=IS_UNBUILT),
+        # The pages show what ended last, among a million that are open.
+        Index("digests_ended", "ended_at", "id", postgresql_where=HAS_ENDED, sqlite_where=HAS_ENDED),
     )
 
     id: Mapped[str] = mapped_column(Key("dig"), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(255))
     channel: Mapped[str] = mapped_column(String(16))
     cadence: Mapped[Cadence] = mapped_column(String(16))
-    period: Mapped[str] = mapped_column(String(16))
-    state: Mapped[str] = mapped_column(String(16))  # open, due, built, empty, skipped
+    period: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
     due_at: Mapped[datetime | None]
     wanted_at: Mapped[datetime]
     items: Mapped[str] = mapped_column(Text, default="", server_default="")

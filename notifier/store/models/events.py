@@ -16,7 +16,7 @@ class Event(Base):
 
     `due_at` is when its plan is overdue; `plan_cursor` counts the recipients already planned, and `plan_after` is the
     last of the followers, or of what was taken back. `undone_by` is the deletion that took it back, `change` the number
-    of the transaction that finished its plan.
+    of the transaction that finished its plan. What was `blanked_at` some moment has a body of ids alone since then.
 
     `everyone` and `wall_at` address it beyond its body, and only `Announcing` writes them: an app's event, whatever
     stands in it, is for those whom it names. `wall_at` is a time that clocks show ("2026-12-24T18:00:00"; empty: at
@@ -72,6 +72,7 @@ class Event(Base):
     wave_at: Mapped[datetime | None]
     undone_by: Mapped[str | None] = mapped_column(Key("evt"))
     change: Mapped[int | None] = mapped_column(BigInteger)
+    blanked_at: Mapped[datetime | None]
 
 
 class Notification(Base):

@@ -4,6 +4,7 @@ from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.store.models.base import Base
+from notifier.store.types import Key
 
 
 class Tally(Base):
@@ -36,3 +37,22 @@ class Fallback(Base):
     language: Mapped[str] = mapped_column(String(35), primary_key=True)
     message: Mapped[str] = mapped_column(String(255), primary_key=True)
     count: Mapped[int]
+
+
+class Figure(Base):
+    """How many deliveries of a UTC day, by the time in their ids, came to which end; kept for good.
+
+    `counted` is how many there ever were, as of the last roll-up that looked at the day; `purged` how many of them have
+    no row any more, counted in the transaction that deleted them. `reason` is empty where there is none.
+    """
+
+    __tablename__ = "figures"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    app_id: Mapped[str] = mapped_column(Key("app"), primary_key=True)
+    type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(24), primary_key=True)
+    counted: Mapped[int] = mapped_column(default=0, server_default="0")
+    purged: Mapped[int] = mapped_column(default=0, server_default="0")

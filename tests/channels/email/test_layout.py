@@ -8,7 +8,8 @@ import css_inline
 import pytest
 
 from notifier.channels import Person
-from notifier.channels.email.layout import LISTED, TEMPLATES, Page, lay_out, linked
+from notifier.channels.email.filling import TEMPLATES, Page, linked
+from notifier.channels.email.layout import LISTED, lay_out
 from notifier.policy.events import Actor, Thing
 from tests.channels.email.conftest import a_notice, an_event
 
@@ -50,6 +51,16 @@ def test_both_parts_say_who_what_and_where() -> None:
         "https://app.example/c/1",
         "https://app.example/u/abcdefghijklmnopqrstuvw",
     ]
+
+
+@pytest.mark.parametrize("unsubscribe", ["https://app.example/u/x", ""])
+def test_every_mail_leads_to_the_persons_settings(unsubscribe: str) -> None:
+    made = page(preferences_url="https://app.example/p/y", unsubscribe_url=unsubscribe)
+    assert "Settings: https://app.example/p/y\n" in f"{made.text}\n"
+    assert Read(made.html).all("a")[-1]["href"] == "https://app.example/p/y"
+    assert "Settings" not in page().text
+    german = page(person=Person("bob", "Bob", "de"), preferences_url="https://app.example/p/y")
+    assert "Einstellungen: https://app.example/p/y" in german.text
 
 
 def test_the_text_stands_alone() -> None:

@@ -1,0 +1,105 @@
+"""Digests: taken when their hour has come, built by a worker, or sent, skipped and moved at somebody's word."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+
+from sqlalchemy import Connection
+
+from notifier.pipeline import Clock
+from notifier.pipeline.look import events_of, told_no_more
+from notifier.policy.bundles import Held, bundled
+from notifier.policy.catalogue import Catalogue
+from notifier.policy.queues import QUEUES
+from notifier.policy.ranking import ranked
+from notifier.policy.retry import Next
+from notifier.policy.words import Reason
+from notifier.store.building import ANY_DUE, DIGEST, TAKEN, Building, Unbuilt
+from notifier.store.bundling import Bundling
+from notifier.store.database import Database
+from notifier.store.ending import end
+from notifier.store.facts import Facts
+from notifier.store.freezing import Freezing, Frozen
+from notifier.store.planning import Planned
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a digest has to say now: what stands, and what is told no more, with the reason."""
+
+    stands: list[Frozen]
+    ended: list[tuple[str, Next]]
+
+
+class DigestBuilder:
+    """Makes digests of what waits for them on these `channels`, of which some are `replacing` what they showed."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        channels: Collection[str],
+        replacing: Collection[str],
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._channels = frozenset(channels)
+        self._replacing = tuple(replacing)
+        self._clock = clock
+
+    def take(self, ring: Callable[[Sequence[str]], Sequence[str]]) -> int:
+        """Take all digests whose hour has come, and ring for them in portions; gives how many they were.
+
+        `ring` gives those that nobody was told of: the next tick takes them again.
+        """
+        taken, some = 0, TAKEN
+        while some == TAKEN and self._database.any_due(ANY_DUE, now := self._clock()):
+            ids = self._database.transact(lambda tx, now=now: Building(tx).take(now, now + QUEUES[DIGEST].again))  # type: ignore[misc]
+            if unrung := ring(ids):
+                self._database.transact(lambda tx, ids=unrung, now=now: Building(tx).hasten(ids, now))  # type: ignore[misc]
+                return taken + len(ids)
+            some = len(ids)
+            taken += some
+        return taken
+
+    def build(self, ids: Sequence[str]) -> list[Planned]:
+        """Build those of these digests that are due and that nobody has built; gives the messages that can go out.
+
+        All in one transaction: whoever dies in it has changed nothing.
+        """
+        return self._database.transact(lambda tx: self.make(tx, Building(tx).due(ids), self._clock()))
+
+    def make(
+        self, connection: Connection, digests: Sequence[Unbuilt], now: datetime, *, at_once: bool = False
+    ) -> list[Planned]:
+        """Build locked digests in this transaction; gives their messages. One with nothing to tell ends empty."""
+        building = Building(connection)
+        building.adopt(digests)
+        told = self._told(connection, digests, now)
+        bundles = bundled([_held(one) for each in told.values() for one in each.stands])
+        Bundling(connection).carry(bundles)
+        building.send([bundle.carrier.id for bundle in bundles], now if at_once else now + QUEUES[DIGEST].again)
+        building.end({digest: [one.id for one in each.stands] for digest, each in told.items()}, now)
+        end(connection, [one for each in told.values() for one in each.ended])
+        return [Planned(bundle.carrier.id, bundle.carrier.channel, bundle.carrier.queue) for bundle in bundles]
+
+    def _told(self, connection: Connection, digests: Sequence[Unbuilt], now: datetime) -> dict[str, Told]:
+        """Freeze what waits for these digests, and look again at what may have changed since it was planned."""
+        users = {digest.user for digest in digests}
+        frozen = Freezing(connection, self._replacing).freeze([digest.id for digest in digests], users, now)
+        events = events_of((one.told for one in frozen if one.told), self._catalogue)
+        relations = Facts(connection).relations(users, events) if events else {}
+        told = {digest.id: Told([], []) for digest in digests}
+        for one in ranked(frozen, attrgetter("type"), attrgetter("newest"), self._catalogue):
+            ended = told_no_more(one, relations.get(one.user, frozenset()), self._catalogue, self._channels)
+            if ended is None:
+                told[one.digest].stands.append(one)
+            else:
+                told[one.digest].ended.append((one.id, ended))
+        return told
+
+
+def _held(one: Frozen) -> Held:
+    return Held(one.id, one.user, one.channel, one.address, one.type, one.queue, Reason.DIGEST, one.digest)

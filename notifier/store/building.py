@@ -1,0 +1,133 @@
+"""Building digests: those whose hour has come are taken, locked with their people, and ended with what they tell."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, select, update
+
+from notifier.policy.words import Cadence, Reason, State
+from notifier.store.ending import cancel
+from notifier.store.facts import Facts
+from notifier.store.models import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, SKIPPED, WAITS, Delivery, Digest, Notification
+from notifier.store.sql import AnyRow, chunked, locked, locked_all
+
+ANY_DUE = "SELECT 1 FROM digests WHERE state IN ('open', 'due') AND due_at <= {now} LIMIT 1"
+DIGEST = "digest"  # their queue
+TAKEN = 1_000  # digests in one transaction of the tick
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """A digest that waits for its hour or for a worker, locked with its person. `at` is its hour (aware UTC)."""
+
+    id: str
+    user: str
+    channel: str
+    cadence: Cadence
+    period: str
+    at: datetime
+
+
+class Building:
+    """The store's side of building digests, in one transaction of the given connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def take(self, now: datetime, again: datetime) -> list[str]:
+        """Take up to `TAKEN` digests whose hour has come, the longest overdue first; unbuilt, they are due `again`.
+
+        Each is taken by one of those who ask at once.
+        """
+        overdue = select(Digest.id).where(IS_UNBUILT, Digest.due_at <= now).order_by(Digest.due_at).limit(TAKEN)
+        taking = update(Digest).where(Digest.id.in_(locked(self._connection, overdue, Digest)))
+        return list(self._connection.scalars(taking.values(state=DUE, due_at=again).returning(Digest.id)))
+
+    def hasten(self, ids: Sequence[str], now: datetime) -> None:
+        """Nobody could be rung for these: the next tick takes them again."""
+        self._connection.execute(update(Digest).where(Digest.id.in_(ids), Digest.state == DUE).values(due_at=now))
+
+    def due(self, ids: Collection[str]) -> list[Unbuilt]:
+        """Lock those of these that nobody has built yet."""
+        return self._unbuilt(Digest.id.in_(sorted(ids)), Digest.state == DUE)
+
+    def open(self, user: str) -> list[Unbuilt]:
+        """Lock the person's open digests."""
+        return self._unbuilt(Digest.user_id == user, IS_OPEN)
+
+    def adopt(self, digests: Sequence[Unbuilt]) -> None:
+        """What is over a person's cap goes along with their digest: a message is sent anyway."""
+        ids = {(one.user, one.channel): one.id for one in reversed(digests)}
+        query = select(Delivery.id, Delivery.user_id, Delivery.channel).where(
+            Delivery.user_id.in_(sorted({user for user, _ in ids})),
+            WAITS,
+            Delivery.reason == Reason.CAPPED,
+            Delivery.carried_by.is_(None),
+        )
+        rows = [
+            {"one": row.id, "its_digest": digest}
+            for row in self._connection.execute(locked_all(self._connection, query.order_by(Delivery.id)))
+            if (digest := ids.get((row.user_id, row.channel)))
+        ]
+        if rows:
+            adopted = {"digest_id": bindparam("its_digest"), "reason": Reason.DIGEST, "queue": DIGEST, "due_at": None}
+            self._connection.execute(update(Delivery).where(Delivery.id == bindparam("one")).values(adopted), rows)
+
+    def send(self, carriers: Sequence[str], again: datetime) -> None:
+        """Let the messages of built digests go out; their bell is rung `again` if nobody comes."""
+        for some in chunked(carriers):
+            self._connection.execute(
+                update(Delivery)
+                .where(Delivery.id.in_(some), Delivery.state == State.WAITING)
+                .values(state=State.QUEUED, reason=None, due_at=again)
+            )
+
+    def end(self, told: Mapping[str, Sequence[str]], now: datetime) -> None:
+        """Freeze what each of these digests tells: the ids of its deliveries, in the order in which they are told."""
+        if told:
+            self._connection.execute(
+                update(Digest)
+                .where(Digest.id == bindparam("digest"))
+                .values(state=bindparam("ended"), items=bindparam("told"), due_at=None, ended_at=now),
+                [
+                    {"digest": digest, "ended": BUILT if ids else EMPTY, "told": json.dumps(ids) if ids else ""}
+                    for digest, ids in told.items()
+                ],
+            )
+
+    def skip(self, digest: Unbuilt, now: datetime) -> int:
+        """This locked one does not come, and its period is used up; gives how much it would have told."""
+        its = (Delivery.user_id == digest.user, WAITS, Delivery.digest_id == digest.id, Delivery.carried_by.is_(None))
+        # Locked before their deliveries, as everywhere.
+        notifications = select(Notification.id).where(Notification.id.in_(select(Delivery.notification_id).where(*its)))
+        self._connection.execute(locked_all(self._connection, notifications.order_by(Notification.id))).all()
+        self._connection.execute(
+            update(Digest).where(Digest.id == digest.id).values(state=SKIPPED, due_at=None, ended_at=now)
+        )
+        value = f"{digest.cadence} {digest.period}"
+        return len(cancel(self._connection, and_(*its), Reason.DIGEST_SKIPPED, value=value, now=now))
+
+    def free(self, digest: Unbuilt, now: datetime) -> None:
+        """This locked one comes now, by hand: the period that it was for is free again."""
+        self._connection.execute(
+            update(Digest).where(Digest.id == digest.id).values(period=f"{now:%Y-%m-%dT%H:%M:%S.%f}", wanted_at=now)
+        )
+
+    def _unbuilt(self, *which: ColumnElement[bool] | TextClause) -> list[Unbuilt]:
+        query = select(Digest.id, Digest.user_id).where(*which).order_by(Digest.id)
+        found = self._connection.execute(query).all()
+        # As everybody does: first the people, then what is theirs.
+        Facts(self._connection).lock(row.user_id for row in found)
+        locking = select(Digest).where(Digest.id.in_([row.id for row in found]), *which).order_by(Digest.id)
+        return [_unbuilt(row) for row in self._connection.execute(locked_all(self._connection, locking))]
+
+
+def frozen_items(items: str) -> tuple[str, ...]:
+    """The ids of the deliveries that a built digest told, in their order."""
+    return tuple(json.loads(items)) if items else ()
+
+
+def _unbuilt(row: AnyRow) -> Unbuilt:
+    return Unbuilt(row.id, row.user_id, row.channel, Cadence(row.cadence), row.period, row.wanted_at)

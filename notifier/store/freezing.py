@@ -1,0 +1,150 @@
+"""Freezing: what waits for digests that are being built, with all that decides whether it is told."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, and_, bindparam, or_, select, update
+
+from notifier.policy.decide import Reach
+from notifier.store.claims import NEWEST, ROUND_TOLD, reach_by
+from notifier.store.facts import Facts
+from notifier.store.models import WAITS, Address, Delivery, Notification, NotificationEvent, Preference
+from notifier.store.sql import AnyRow, locked_all
+from notifier.store.told import Gathered, Telling
+
+# Made once: to make a statement takes as long as to run it.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_TO_FREEZE = (
+    select(
+        Delivery.id,
+        Delivery.user_id,
+        Delivery.channel,
+        Delivery.type,
+        Delivery.queue,
+        Delivery.address_id,
+        Delivery.digest_id,
+        Delivery.first_round,
+        Delivery.last_round,
+        Delivery.notification_id,
+        Notification.read_at,
+        Notification.undone_at,
+        Address.value,
+        Address.gone_at,
+        Address.gone_why,
+        Preference.cadence,
+    )
+    .join(Notification, Notification.id == Delivery.notification_id)
+    .join(Address, and_(Address.id == Delivery.address_id, Address.user_id == Delivery.user_id), isouter=True)
+    .join(
+        Preference,
+        and_(
+            Preference.user_id == Delivery.user_id,
+            Preference.type == Delivery.type,
+            Preference.channel == Delivery.channel,
+        ),
+        isouter=True,
+    )
+    .where(
+        Delivery.user_id.in_(bindparam("users", expanding=True)),
+        WAITS,
+        Delivery.carried_by.is_(None),
+        Delivery.digest_id.in_(_IDS),
+    )
+    .order_by(Notification.id)
+)
+# It is as fresh as its digest, however late that one comes.
+_FREEZE = update(Delivery).where(Delivery.id.in_(_IDS)).values(last_round=ROUND_TOLD, wanted_at=bindparam("now"))
+_CLOSE = update(Notification).where(Notification.id.in_(_IDS)).values(round=Notification.round + 1)
+# PostgreSQL knows no largest of several keys.
+_NEWEST = (
+    select(NotificationEvent.event_id)
+    .where(
+        NotificationEvent.notification_id == Delivery.notification_id,
+        NotificationEvent.undone_at.is_(None),
+        NotificationEvent.round >= Delivery.first_round,
+        or_(Delivery.last_round.is_(None), NotificationEvent.round <= Delivery.last_round),
+    )
+    .order_by(NotificationEvent.event_id.desc())
+    .limit(1)
+    .correlate(Delivery)
+    .scalar_subquery()
+)
+_NEWS = select(Delivery.id, _NEWEST.label("newest")).where(Delivery.id.in_(_IDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A delivery of a digest that is being built, locked with its notification.
+
+    `newest` is the newest event that is news in it, empty where nothing is left. `told` is read only of people who
+    block or mute anything, together with the blocks and mutes that may concern it.
+    """
+
+    id: str
+    digest: str
+    user: str
+    channel: str
+    type: str
+    queue: str
+    address: str | None
+    reach: Reach
+    cadence: str  # the person's own choice now; empty where they made none
+    read: bool
+    undone: bool
+    first_round: int
+    newest: str
+    told: Gathered | None = None
+
+
+class Freezing:
+    """Freezes in the transaction of the given connection, which has locked the digests and their people."""
+
+    def __init__(self, connection: Connection, replacing: Collection[str]) -> None:
+        self._connection = connection
+        self._replacing = replacing
+
+    def freeze(self, digests: Collection[str], users: Collection[str], now: datetime) -> list[Frozen]:
+        """All that waits for these digests of these people; what joins from now on belongs to a later one."""
+        given = {"ids": sorted(digests), "users": sorted(users)}
+        rows = self._connection.execute(locked_all(self._connection, _TO_FREEZE, Notification), given).all()
+        if not rows:
+            return []
+        ids = [row.id for row in rows]
+        newest = {row.id: row.newest for row in self._connection.execute(_NEWS, {"ids": ids})}
+        self._connection.execute(_FREEZE, {"ids": ids, "now": now})
+        if told := sorted({row.notification_id for row in rows if row.last_round is None}):
+            self._connection.execute(_CLOSE, {"ids": told})
+        read = self._told_to_the_picky(rows, users)
+        return [_frozen(row, newest[row.id] or "", read.get(row.id)) for row in sorted(rows, key=attrgetter("id"))]
+
+    def _told_to_the_picky(self, rows: Sequence[AnyRow], users: Collection[str]) -> Mapping[str, Gathered]:
+        """What is told to people who block or mute anything. Most do not, and nothing is read for them."""
+        picky = Facts(self._connection).picky(users)
+        ids = [row.id for row in rows if row.user_id in picky]
+        if not ids:
+            return {}
+        columns = (Delivery.id, Delivery.channel, Delivery.notification_id, Delivery.first_round, Delivery.last_round)
+        theirs: Iterable[AnyRow] = self._connection.execute(select(*columns).where(Delivery.id.in_(ids)))
+        return Telling(self._connection, self._replacing, NEWEST).gathered(theirs)
+
+
+def _frozen(row: AnyRow, newest: str, told: Gathered | None) -> Frozen:
+    return Frozen(
+        id=row.id,
+        digest=row.digest_id,
+        user=row.user_id,
+        channel=row.channel,
+        type=row.type,
+        queue=row.queue,
+        address=row.address_id,
+        reach=reach_by(row, row),
+        cadence=row.cadence or "",
+        read=row.read_at is not None,
+        undone=row.undone_at is not None,
+        first_round=row.first_round,
+        newest=newest,
+        told=told,
+    )

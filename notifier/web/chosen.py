@@ -1,0 +1,170 @@
+"""The page where people see what waits for them and choose what comes: no login, no script, and GET changes nothing."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, Response, request
+from sqlalchemy import Connection
+
+from notifier.channels import Address
+from notifier.languages.when import when
+from notifier.policy.choices import CAP, Author, What
+from notifier.policy.links import PREFERENCES, read_token, sealed, unsealed
+from notifier.policy.steering import Which, moment_on_clock, wrong_moment
+from notifier.store.choices import Choices
+from notifier.store.people import People
+from notifier.web import choosing
+from notifier.web.access import guarded_by
+from notifier.web.choosing import FAULTS, MOST, Asked
+from notifier.web.chosen_page import Holder, Said, page
+from notifier.web.parts import parts
+from notifier.web.paths import is_id
+from notifier.web.public import CHANNEL, unknown_link
+
+bp = Blueprint("chosen", __name__)
+
+AUTHOR = Author("person", "page")
+
+
+@bp.get("/p/<string:token>")
+@guarded_by("link")
+def show(token: str) -> str | tuple[str, int]:
+    """What waits, and what was chosen. Mail scanners open every link, so that opening one must change nothing."""
+    holder = _holder(token)
+    return page(holder) if holder else unknown_link()
+
+
+@bp.post("/p/<string:token>")
+@guarded_by("link")
+def change(token: str) -> str | tuple[str, int]:
+    """Do what was asked for: save, turn off, undo; or send, skip or move what waits."""
+    holder = _holder(token)
+    if holder is None:
+        return unknown_link()
+    act = ACTS.get(request.form.get("act", ""), _nothing)
+    said = act(holder)
+    return page(_holder(token) or holder, said), 422 if said.wrong else 200
+
+
+@bp.after_request
+def kept_nowhere(response: Response) -> Response:
+    """A page for one person: no cache keeps it, and no search engine."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _holder(token: str) -> Holder | None:
+    link = read_token(parts().link_secret, PREFERENCES, token)
+    if link is None:
+        return None
+    address_id = f"sub_{link.address.hex()}"
+    with parts().database.read() as connection:
+        people = People(connection)
+        owner = people.owner(address_id)
+        profile = people.profile(owner[0]) if owner else None
+    if owner is None:
+        return None
+    user, value = owner
+    language = parts().languages.speak(profile.locale if profile else "")
+    return Holder(token, user, profile, parts().masked(CHANNEL, Address(address_id, value)), language)
+
+
+def _nothing(holder: Holder) -> Said:
+    """Nobody asked for anything that we know."""
+    return Said(holder.language.gettext("Nothing was changed."), wrong=True)
+
+
+def _save(holder: Holder) -> Said:
+    language = holder.language
+    zone = holder.profile.timezone if holder.profile else "UTC"
+    wanted = choosing.asked(request.form, choosing.fields_of({}, zone))
+    if wanted.faults:
+        faults = [language.gettext(FAULTS[section], **_parts_of(section)) for section in wanted.faults]
+        return Said(" ".join([language.gettext("Nothing was changed."), *faults]), wrong=True)
+    return Said(language.gettext("Saved."), undo=_change(holder, wanted))
+
+
+def _parts_of(section: str) -> dict[str, object]:
+    return {"most": MOST} if section == CAP else {}
+
+
+def _turn_off(holder: Holder) -> Said:
+    undo = _change(holder, Asked(choosing.everything_off()))
+    return Said(holder.language.gettext("Everything is turned off."), undo=undo)
+
+
+def _undo(holder: Holder) -> Said:
+    """Put back what stood before, the person's own choices and the defaults alike."""
+    before = unsealed(parts().link_secret, _undo_purpose(holder), request.form.get("undo", ""))
+    if before is None:
+        return _nothing(holder)
+    choices, zone = json.loads(before)
+    _change(holder, Asked({(what[0], what[1]): value for *what, value in choices}, zone))
+    return Said(holder.language.gettext("It is as it was before."))
+
+
+def _change(holder: Holder, wanted: Asked) -> str:
+    """Change what is asked for; gives what undoes it, nothing where all stands as it stood."""
+
+    def work(connection: Connection) -> tuple[Mapping[What, str], str | None]:
+        choices, people, now = Choices(connection), People(connection), parts().clock()
+        choices.lock([holder.user], now)
+        before, profile = choices.of([holder.user])[holder.user], people.profile(holder.user)
+        if wanted.zone is not None:
+            people.save(holder.user, {"timezone": wanted.zone}, now)
+        choices.change({holder.user: wanted.wishes}, AUTHOR, now)
+        return before, profile.timezone if profile and wanted.zone is not None else None
+
+    before, zone = parts().database.transact(work)
+    changed = [[*what, before.get(what)] for what, value in wanted.wishes.items() if before.get(what) != value]
+    if not changed and zone in (None, wanted.zone):
+        return ""
+    return sealed(parts().link_secret, _undo_purpose(holder), json.dumps([changed, zone]))
+
+
+def _undo_purpose(holder: Holder) -> str:
+    return f"undo {PREFERENCES} {holder.token}"
+
+
+def _send(holder: Holder) -> Said:
+    sent = _meant(partial(parts().steering.send, holder.user))
+    return Said(holder.language.gettext("It is on its way.")) if sent else _gone(holder)
+
+
+def _skip(holder: Holder) -> Said:
+    skipped = _meant(partial(parts().steering.skip, holder.user))
+    return Said(holder.language.gettext("Skipped. What waited is not sent.")) if skipped else _gone(holder)
+
+
+def _move(holder: Holder) -> Said:
+    language, now = holder.language, parts().clock()
+    at = moment_on_clock(request.form.get("at", ""), holder.zone.key)
+    if at is None or wrong_moment(at, now):
+        return Said(language.gettext("Choose a moment that lies ahead, within a month."), wrong=True)
+    moved = _meant(lambda which, who: parts().steering.move(holder.user, which, at, who=who))
+    if not moved:
+        return _gone(holder)
+    return Said(language.gettext("Moved: it comes %(when)s.", when=when(language, at, now, holder.zone)))
+
+
+def _meant(steer: Callable[..., list[Any]]) -> list[Any]:
+    """Steer the digest that stands on the page, if it is an id at all."""
+    digest = request.form.get("digest", "")
+    return steer(Which(id=digest), who=AUTHOR.by) if is_id(digest, "dig") else []
+
+
+def _gone(holder: Holder) -> Said:
+    return Said(holder.language.gettext("This digest does not wait any more."))
+
+
+ACTS: Mapping[str, Callable[[Holder], Said]] = {
+    "save": _save,
+    "off": _turn_off,
+    "undo": _undo,
+    "send": _send,
+    "skip": _skip,
+    "move": _move,
+}

@@ -32,7 +32,6 @@ from notifier.store.models import (
     Relation,
     User,
 )
-from notifier.store.rows import audience_of
 from notifier.store.sql import AnyRow, holds, locked_all
 
 SOME = 500  # rows of one transaction that are written
@@ -253,14 +252,13 @@ class Erasing:
     def _after(self, event: AnyRow) -> str:
         """How far the event's plan has come, without naming them."""
         place: str = event.plan_after
-        if place == self._person and audience_of(event).walks:
-            return ""  # whoever was told is passed over when it is walked anew
         if place == self._person:
             return "" if event.planned_at else self._follower_before(event)
         # What is already undone is passed over, so that to begin with the event again does no harm.
         return place.removesuffix(self._person) if place.endswith(f" {self._person}") else place
 
     def _follower_before(self, event: AnyRow) -> str:
+        # Where people are walked through, who was told is passed over: any place before the person will do.
         before = select(Relation.user_id).where(Relation.kind == FOLLOW, Relation.user_id < self._person)
         whom = json.loads(event.body).get("followers_of") or event.actor
         found = before.where(Relation.other == whom).order_by(Relation.user_id.desc()).limit(1)

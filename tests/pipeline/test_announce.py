@@ -20,6 +20,7 @@ from notifier.policy.announcements import TYPE, Announcement
 from notifier.policy.words import Reason, State
 from notifier.store import walking
 from notifier.store.apps import BUILT_IN, Apps
+from notifier.store.erasing import Erasing
 from notifier.store.log import Log
 from notifier.store.models import Delivery, Event, NotificationEvent, User
 from notifier.store.people import People
@@ -341,6 +342,7 @@ def test_who_moves_west_hears_of_it_once_though_their_new_clock_shows_the_time_a
     live(line, "bert", "America/New_York")
     pass_by(line, day_after())
     assert told_at(line, event) == own_clocks(AROUND)
+    assert line.books().balanced
 
 
 def test_who_moves_west_before_their_hour_hears_of_it_at_the_hour_of_the_new_place(
@@ -563,6 +565,29 @@ def test_whom_the_plan_meets_again_while_they_are_erased_costs_nobody_anything(
     pass_by(line, day_after())
     assert "kiri" not in told_at(line, event)
     assert told_at(line, event)["pago"] == own_clocks(AROUND)["pago"]
+    assert line.books().balanced
+
+
+@pytest.mark.parametrize("person", ["kiri", "nora"])
+def test_whoever_announces_while_somebody_is_erased_does_not_come_upon_them(
+    round_the_world: Line, announcer: Announcer, monkeypatch: pytest.MonkeyPatch, person: str
+):
+    line = round_the_world
+    event = announcer.announce(NEWS, "eve", EVENING)
+    pass_by(line, datetime(2026, 12, 24, 4, tzinfo=UTC))  # kiri was told, nora was not
+    looked = Erasing.some_notifications
+
+    def plan_when_all_are_renamed(erasing: Erasing) -> list[str]:
+        found = looked(erasing)
+        if not found:
+            pass_by(line, datetime(2026, 12, 24, 23, 30, tzinfo=UTC))
+        return found
+
+    monkeypatch.setattr(Erasing, "some_notifications", plan_when_all_are_renamed)
+    Eraser(line.database, line.catalogue, line.clock).erase(person, who="test")
+    told = told_at(line, event)
+    assert person not in told
+    assert {who for who in told if who in AROUND} == {"kiri", "kathy", "bert", "nora"} - {person}
     assert line.books().balanced
 
 

@@ -1,6 +1,7 @@
 """A purge of 500,000 rows: what a row costs, how long its longest transaction lasts, and who is kept waiting by it."""
 
 import os
+import subprocess
 import tempfile
 import threading
 import time
@@ -9,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
-from subprocess import Popen
 
 from bench.figures import Figure, Measured
 from bench.latency import phase, service
@@ -95,17 +95,14 @@ def _beside(kind: str, folder: Path, postgres: Postgres | None, rounds: int) -> 
 
 @contextmanager
 def _purging(place: Path, url: str) -> Iterator[None]:
-    """`notifier purge`, again and again with new old rows, until this is left: one may be over too soon."""
+    """`notifier purge` meanwhile; where it is over before this is left, that is said."""
     stop = threading.Event()
     env = {"PATH": os.environ["PATH"], "DATA_DIR": str(place / "data"), "DATABASE_URL": url}
 
     def purge() -> None:
-        while not stop.is_set():
-            with Popen([PYTHON, "-m", "notifier", "purge", "--json"], cwd=ROOT, env=env, stdout=-3) as process:
-                process.wait()
-            if not stop.is_set():
-                print("  the purge was over before all was measured; what is left is as without one", flush=True)
-                return
+        subprocess.run([PYTHON, "-m", "notifier", "purge", "--json"], cwd=ROOT, env=env, stdout=-3, check=True)
+        if not stop.is_set():
+            print("  The purge was over before all was measured; the rest is as without one.", flush=True)
 
     thread = threading.Thread(target=purge)
     thread.start()

@@ -34,8 +34,7 @@ def add(connection: Connection, name: Name, number: int) -> None:
         connection.execute(update(Counter).where(Counter.name == name).values(value=Counter.value + number))
 
 
-def advance(connection: Connection, name: Name, to: int, *, since: int | None = None) -> bool:
-    """Let the counter stand at a larger number, with `since` only where it stands there still; whether it does now."""
-    standing = Counter.value < to if since is None else Counter.value == since
-    moved = connection.execute(update(Counter).where(Counter.name == name, standing).values(value=to))
-    return moved.rowcount == 1
+def advance(connection: Connection, name: Name, to: int) -> bool:
+    """Let the counter stand at that number where it is larger; whether it was."""
+    smaller = Counter.name == name, Counter.value < to
+    return connection.execute(update(Counter).where(*smaller).values(value=to)).rowcount == 1

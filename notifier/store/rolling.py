@@ -67,8 +67,8 @@ class Rolling:
         return Sum(since, upto, days, counted)
 
     def store(self, found: Sum) -> bool:
-        """Keep what was counted; False where another roll-up came first, whose look was newer: then nothing is kept."""
-        if not counters.advance(self._connection, counters.Name.ROLLED, found.upto, since=found.since):
+        """Keep what was counted; False where another roll-up kept a look that was as new: then nothing is kept."""
+        if not counters.advance(self._connection, counters.Name.ROLLED, found.upto):
             return False
         for some in chunked(found.days, _ROWS):
             self._connection.execute(update(Figure).where(Figure.day.in_(some)).values(counted=0))

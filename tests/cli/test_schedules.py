@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from notifier.app import parts
-from notifier.app.acts import built_in, kinds_of
-from notifier.pipeline.kinds import Call, Kind
+from notifier.app.acts import BUILT_IN, built_in, kinds_of
 from notifier.pipeline.runs import Runner
 from notifier.store.database import Database
 from notifier.store.models import Audit
@@ -19,29 +17,11 @@ from tests.cli.conftest import Terminal
 @pytest.fixture
 def place(resting: Terminal, rows: Database) -> Terminal:
     """A terminal whose database has the built-in schedules."""
-    kinds = kinds_of(lambda: pytest.fail("nothing runs here"))
+    nothing = (lambda: pytest.fail("nothing runs here"),) * 4
+    kinds = kinds_of(*nothing)
     clock = lambda: datetime.now(UTC)  # noqa: E731 (a clock)
     Runner(rows, kinds, "one", clock).keep(built_in(kinds, clock()))
     return resting
-
-
-@pytest.fixture
-def announcing(place: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """The same, where announcements can be made."""
-
-    def never(_: Call) -> str:
-        raise AssertionError("nothing runs here")
-
-    monkeypatch.setattr(
-        parts,
-        "kinds_of",
-        lambda steps: {**kinds_of(steps), "announcement": Kind("announcement", never, list_faults, local=True)},
-    )
-    return place
-
-
-def list_faults(arguments: Any) -> list[tuple[str, str]]:
-    return [] if arguments.get("title") else [("/title", "An announcement needs a title.")]
 
 
 def shown(place: Terminal, name: str) -> Any:
@@ -69,7 +49,7 @@ def test_a_schedule_is_made_shown_changed_and_removed(place: Terminal, rows: Dat
 
 def test_the_list_is_what_the_api_answers(place: Terminal):
     listed = json.loads(place.done("schedules list --json"))
-    assert [one["name"] for one in listed] == ["sweep", "heartbeat", "digests"]
+    assert [one["name"] for one in listed] == list(BUILT_IN)
     assert listed[0] == {key: value for key, value in shown(place, "sweep").items() if key != "runs"}
 
 
@@ -99,22 +79,22 @@ def test_what_is_wrong_is_said_with_what_would_be_right(place: Terminal, line: s
     assert said.replace("takes none", "takes no arguments") in result.output
 
 
-def test_an_announcement_goes_out_at_once_or_when_it_is_to(announcing: Terminal):
-    at_once = json.loads(announcing.done("announce 'Hello, all' --content 'We moved.' --json"))
+def test_an_announcement_goes_out_at_once_or_when_it_is_to(place: Terminal):
+    at_once = json.loads(place.done("announce 'Hello, all' --content 'We moved.' --json"))
     assert at_once["arguments"] == {"title": "Hello, all", "content": "We moved.", "everyone": True}
     assert at_once["kind"] == "announcement"
     assert at_once["name"].startswith("Hello, all ")
     assert datetime.fromisoformat(at_once["next_run_at"]) <= datetime.now(UTC)
     later = json.loads(
-        announcing.done("announce Eve --to-followers-of ana --at '2096-12-24 18:00' --zone Europe/Berlin --json")
+        place.done("announce Eve --to-followers-of ana --at '2096-12-24 18:00' --zone Europe/Berlin --json")
     )
     assert (later["next_run_at"], later["arguments"]) == (
         "2096-12-24T17:00:00.000Z",
         {"title": "Eve", "followers_of": "ana"},
     )
-    local = json.loads(announcing.done("announce Eve --at 2096-12-24T18:00 --local --to bob --json"))
+    local = json.loads(place.done("announce Eve --at 2096-12-24T18:00 --local --to bob --json"))
     assert (local["local"], local["timezone"], local["next_run_at"]) == (True, None, "2096-12-24T04:00:00.000Z")
-    weekly = announcing.done("announce News --cron '0 9 * * mon' --name news")
+    weekly = place.done("announce News --cron '0 9 * * mon' --name news")
     assert "news: next" in weekly
-    wrong = announcing.type("announce ''")
+    wrong = place.type("announce ''")
     assert (wrong.exit_code, "--arguments/title" in wrong.output) == (2, True)

@@ -1,14 +1,12 @@
 """The admin pages of schedules: who looks, who acts, and what the forms do."""
 
 import re
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from notifier.app.acts import built_in
 from notifier.app.parts import now
-from notifier.pipeline.kinds import Call, Kind
 from notifier.pipeline.runs import Runner
 from notifier.pipeline.scheduling import LEASE
 from notifier.policy.schedules import Draft, Timing
@@ -30,20 +28,10 @@ CRON = {
 }
 
 
-def faults(arguments: Any) -> list[tuple[str, str]]:
-    return [] if arguments.get("title") else [("/title", "An announcement needs a title.")]
-
-
-def act(call: Call) -> str:
-    return f"<b>{call.arguments['title']}</b>"
-
-
 @pytest.fixture(autouse=True)
 def runner(api: Api) -> Runner:
-    """Only the built-in schedules, and a kind for announcements."""
+    """Only the built-in schedules."""
     kinds = api.parts.kinds
-    if "announcement" not in kinds:
-        kinds["announcement"] = Kind("announcement", act, faults, local=True)  # type: ignore[index]  # a dict, in tests
     with api.parts.database.write() as connection:
         connection.execute(text("DELETE FROM schedules"))
         connection.execute(text("DELETE FROM leases"))
@@ -59,7 +47,7 @@ def named(api: Api, name: str) -> ScheduleEntry:
 
 
 def add(api: Api, name: str = "early") -> ScheduleEntry:
-    return api.parts.scheduling.add(Draft(name, "announcement", Timing("0 6 * * *"), {"title": "<i>Hi</i>"}), "ann")
+    return api.parts.scheduling.add(Draft(name, "announcement", Timing("0 6 * * *"), {"title": "<i>Hi</i>", "everyone": True}), "ann")
 
 
 def post(api: Api, path: str, role: Role = Role.OWNER, **form: str) -> tuple[int, str]:
@@ -128,7 +116,8 @@ def test_an_operator_pauses_resumes_and_runs(api: Api, runner: Runner):
         runner.perform(taken)
     page = signed_in(api, Role.VIEWER).get(path).text
     assert "operator@app.example" in page
-    assert "&lt;b&gt;&lt;i&gt;Hi&lt;/i&gt;&lt;/b&gt;" in page
+    assert "Announced as evt_" in page
+    assert "&lt;i&gt;Hi&lt;/i&gt;" in page
     assert "<i>" not in page
     assert "<form method" not in page.partition("</header>")[2]
 

@@ -47,7 +47,9 @@ def named(api: Api, name: str) -> ScheduleEntry:
 
 
 def add(api: Api, name: str = "early") -> ScheduleEntry:
-    return api.parts.scheduling.add(Draft(name, "announcement", Timing("0 6 * * *"), {"title": "<i>Hi</i>", "everyone": True}), "ann")
+    return api.parts.scheduling.add(
+        Draft(name, "announcement", Timing("0 6 * * *"), {"title": "<i>Hi</i>", "everyone": True}), "ann"
+    )
 
 
 def post(api: Api, path: str, role: Role = Role.OWNER, **form: str) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from notifier.pipeline import Clock
 from notifier.pipeline.rollup import Roller
 from notifier.policy.retention import Purged, Retention
 from notifier.store.aged import Kept
+from notifier.store.announcing import still_told_since
 from notifier.store.database import Database
 from notifier.store.prospect import Prospect
 from notifier.store.purging import MOST, Purging, Step
@@ -83,7 +84,9 @@ class Purger:
         return before.octets - after.octets if after else 0
 
     def _kept(self) -> Kept:
-        return Kept(self._retention.limits(self._clock()), self._standing)
+        with self._database.read() as connection:
+            since = still_told_since(connection)
+        return Kept(self._retention.limits(self._clock()).sparing(since), self._standing)
 
 
 class _Run:

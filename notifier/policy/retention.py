@@ -1,7 +1,7 @@
 """How long things are kept: which of them may go, and before which moment they must have come to their end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -65,6 +65,13 @@ class Limits:
             ((State.SKIPPED,), None, self.skipped),
         )
         return tuple(Rule(states, standing, before) for states, standing, before in found if before)
+
+    def sparing(self, since: datetime | None) -> "Limits":
+        """The same, but no delivery goes that was made since then: who was told must be known until all were."""
+        if since is None:
+            return self
+        told = {name: getattr(self, name) for name in ("deliveries", "failed", "skipped", "feed")}
+        return replace(self, **{name: before and min(before, since) for name, before in told.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Announcing: events of the service itself, which alone may be for everyone, or for each at their own hour."""
 
 from dataclasses import asdict
+from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from notifier.policy.events import Event as Happening
 from notifier.policy.waves import NAMED, Audience
@@ -46,3 +47,9 @@ class Announcing:
         query = select(Event).where(Event.id == id, Event.type == type_, Event.app_id == BUILT_IN)
         row = self._connection.execute(query).one_or_none()
         return happening(row) if row else None
+
+
+def still_told_since(connection: Connection) -> datetime | None:
+    """When the oldest announcement was accepted that is still on its way around the earth; None where none is."""
+    on_its_way = Event.planned_at.is_(None), Event.wall_at != ""
+    return connection.scalar(select(func.min(Event.accepted_at)).where(*on_its_way))

@@ -16,7 +16,10 @@ from notifier.pipeline.announce import Announcer
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.erase import Eraser
 from notifier.pipeline.explain import Explainer, Explanation
+from notifier.pipeline.purge import Purger
+from notifier.pipeline.rollup import Roller
 from notifier.policy.announcements import TYPE, Announcement
+from notifier.policy.retention import Retention
 from notifier.policy.words import Reason, State
 from notifier.store import walking
 from notifier.store.apps import BUILT_IN, Apps
@@ -118,7 +121,7 @@ def day_after() -> datetime:
 
 def explained(line: Line, event: str, **how: object) -> Explanation:
     deciding = Deciding(line.catalogue, PlanSettings(("feed",), ("push",), 1))
-    found = Explainer(line.database, deciding, line.clock).stored(event, **how)  # type: ignore[arg-type]
+    found = Explainer(line.database, deciding, line.clock, Retention()).stored(event, **how)  # type: ignore[arg-type]
     assert found
     return found
 
@@ -449,6 +452,24 @@ def test_nobody_is_told_before_their_own_clock_shows_the_time_and_all_are_told_o
         assert at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) >= wall
     assert stored(line, event).planned_at is not None
     assert line.books().balanced
+
+
+def test_whatever_is_purged_meanwhile_nobody_is_told_twice(round_the_world: Line, announcer: Announcer):
+    line = round_the_world
+    live(line, "last", "Etc/GMT+12")
+    line.choose("kathy", "announcement", email="off", push="off", feed="off")
+    event = announcer.announce(NEWS, "eve", EVENING)
+    pass_by(line, datetime(2026, 12, 25, 5, 30, tzinfo=UTC))
+    told = told_at(line, event)
+    a_day = Retention(*[1] * 8)
+    purger = Purger(line.database, a_day, Roller(line.database), ("feed",), line.clock)
+    purger.purge()
+    assert rows_of(line, event) == 5
+    pass_by(line, datetime(2026, 12, 25, 6, tzinfo=UTC))
+    assert told_at(line, event) == told | {"last": line.clock()}
+    purger.purge()
+    assert line.books().balanced
+    assert "kiri" not in told_at(line, event)  # what stood in a feed for a day goes when all have been told
 
 
 # --- taken back, erased, explained

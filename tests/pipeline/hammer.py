@@ -2,13 +2,15 @@
 
 import random
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Engine, event, func, select
 
 from notifier.pipeline.steering import Steering
 from notifier.policy.choices import QUIET_HOURS, TIME, WEEKDAY, WEEKDAYS, Author
@@ -30,6 +32,21 @@ TYPES = ("like", "share")
 CADENCES = ("hourly", "daily", "daily", "daily", "weekly", "weekly", "instant", "off")
 # Nobody dies here while sending, and the clock leaps: no claim may be taken for lost.
 FOREVER = timedelta(days=1_000)
+
+
+@contextmanager
+def unlike_pace() -> Iterator[None]:
+    """Let statements wait for a few milliseconds now and then, so that transactions meet at every place."""
+
+    def wait(*_: object) -> None:
+        if random.random() < 0.3:
+            time.sleep(random.uniform(0, 0.01))
+
+    event.listen(Engine, "before_cursor_execute", wait)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", wait)
 
 
 @dataclass
@@ -83,7 +100,8 @@ class Hammer:
             self._happen(self._chance)
             if self._chance.random() < 0.5:
                 self._reach_the_next_hour()
-            at_once(*[self._one_act() for _ in range(self.threads)])
+            with unlike_pace():
+                at_once(*[self._one_act() for _ in range(self.threads)])
         self._failing = False
         self._settle()
 
@@ -112,7 +130,7 @@ class Hammer:
             self._move: 4,
             self._read: 4,
             self._take_back: 4,
-            self._operate: 2,
+            self._operate: 4,
             self._block: 2,
         }
         [act] = self._chance.choices(list(acts), list(acts.values()))

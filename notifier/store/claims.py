@@ -38,6 +38,13 @@ _TAKEN = (
     Delivery.tries,
     Delivery.last_code,
 )
+# A browser may have become another person's since: what it gets is theirs alone.
+ITS_ADDRESS = and_(Address.id == Delivery.address_id, Address.user_id == Delivery.user_id)
+ITS_CHOICE = and_(
+    Preference.user_id == Delivery.user_id,
+    Preference.type == Delivery.type,
+    Preference.channel == Delivery.channel,
+)
 # The round that was told at the first claim, or else the one that is open now.
 ROUND_TOLD = func.coalesce(
     Delivery.last_round,
@@ -90,17 +97,8 @@ _FACTS = (
         User.quiet_start,
         User.quiet_end,
     )
-    # A browser may have become another person's since: what it gets is theirs alone.
-    .join(Address, and_(Address.id == Delivery.address_id, Address.user_id == Delivery.user_id), isouter=True)
-    .join(
-        Preference,
-        and_(
-            Preference.user_id == Delivery.user_id,
-            Preference.type == Delivery.type,
-            Preference.channel == Delivery.channel,
-        ),
-        isouter=True,
-    )
+    .join(Address, ITS_ADDRESS, isouter=True)
+    .join(Preference, ITS_CHOICE, isouter=True)
     .join(User, User.id == Delivery.user_id, isouter=True)
 )
 

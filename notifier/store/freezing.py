@@ -6,10 +6,10 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, or_, select, update
 
 from notifier.policy.decide import Reach
-from notifier.store.claims import NEWEST, ROUND_TOLD, reach_by
+from notifier.store.claims import ITS_ADDRESS, ITS_CHOICE, NEWEST, ROUND_TOLD, reach_by
 from notifier.store.facts import Facts
 from notifier.store.models import WAITS, Address, Delivery, Notification, NotificationEvent, Preference
 from notifier.store.sql import AnyRow, chunked, locked_all
@@ -38,16 +38,8 @@ _TO_FREEZE = (
         Preference.cadence,
     )
     .join(Notification, Notification.id == Delivery.notification_id)
-    .join(Address, and_(Address.id == Delivery.address_id, Address.user_id == Delivery.user_id), isouter=True)
-    .join(
-        Preference,
-        and_(
-            Preference.user_id == Delivery.user_id,
-            Preference.type == Delivery.type,
-            Preference.channel == Delivery.channel,
-        ),
-        isouter=True,
-    )
+    .join(Address, ITS_ADDRESS, isouter=True)
+    .join(Preference, ITS_CHOICE, isouter=True)
     .where(Delivery.user_id.in_(bindparam("users", expanding=True)), *_ITS_ITEMS)
     .order_by(Notification.id)
 )

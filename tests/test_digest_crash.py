@@ -183,7 +183,8 @@ def test_8000_digests_0_missing_0_doubled_whoever_is_killed(stack: Stack, seed: 
         strike(stack, "scheduler")
         while (came := len(stack.mail.mails)) < 0.9 * people:
             # Something was sent since the last one: who is killed sooner than it has begun proves little.
-            eventually(lambda came=came: len(stack.mail.mails) > came + chance.randint(50, 400), 300)
+            enough = came + chance.randint(50, 400)
+            eventually(lambda enough=enough: len(stack.mail.mails) > enough, 300)
             role = chance.choice(("scheduler", "worker", "beside"))
             kills[role] += 1
             if role == "beside":

@@ -44,6 +44,9 @@ def next_slot(now: datetime, cadence: Cadence, hour: Hour, used: Collection[str]
 
     A local time that comes twice is taken the first time; one that does not exist moves forward by the gap.
     """
+    first = _first_slot(now, cadence, hour)
+    if first.period not in used:
+        return first
     return next(slot for slot in _slots(now, cadence, hour) if slot.at > now and slot.period not in used)
 
 
@@ -74,6 +77,12 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
+
+
+# The people of one plan share the moment, and most of them the hour.
+@lru_cache(maxsize=1_024)
+def _first_slot(now: datetime, cadence: Cadence, hour: Hour) -> Slot:
+    return next(slot for slot in _slots(now, cadence, hour) if slot.at > now)
 
 
 def _slots(now: datetime, cadence: Cadence, hour: Hour) -> Iterator[Slot]:

@@ -28,6 +28,7 @@ class Operate:
 
         What is being told in the message of another at this moment goes out with that one.
         """
+        self._lock_told(delivery)
         carrier = aliased(Delivery)
         on_its_way = select(carrier.id).where(carrier.id == Delivery.carried_by, carrier.state == State.SENDING)
         waits = (Delivery.id == delivery, Delivery.state == State.WAITING)
@@ -65,9 +66,13 @@ class Operate:
 
     def cancel(self, delivery: str, now: datetime) -> bool:
         """Cancel a delivery that waits or is queued; False where it is neither, or being told in another's message."""
+        self._lock_told(delivery)
+        return bool(cancel(self._connection, Delivery.id == delivery, Reason.BY_ADMIN, now=now))
+
+    def _lock_told(self, delivery: str) -> None:
+        """Wait for whoever claims or freezes it at this moment: what it then is in is known only afterwards."""
         told = select(Notification.id).join(Delivery, Delivery.notification_id == Notification.id)
         self._connection.execute(locked_all(self._connection, told.where(Delivery.id == delivery), Notification)).all()
-        return bool(cancel(self._connection, Delivery.id == delivery, Reason.BY_ADMIN, now=now))
 
     def _copy(self, row: Any, now: datetime) -> dict[str, Any]:
         told = ("notification_id", "app_id", "user_id", "type", "channel", "address_id", "queue", "rule", "value")

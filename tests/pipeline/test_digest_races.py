@@ -12,10 +12,11 @@ from sqlalchemy import Connection, select, text, update
 from notifier.policy.outcomes import Deferred, Delivered
 from notifier.policy.words import Reason, State
 from notifier.store.bulk import insert_rows
+from notifier.store.claims import Claims
 from notifier.store.models import Delivery, Digest, Event, Notification
 from notifier.store.operate import Operate
 from notifier.store.types import new_id
-from tests.pipeline.line import Letter, Line
+from tests.pipeline.line import LEASE, Letter, Line
 
 SUNDAY = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -104,6 +105,21 @@ def test_what_an_admin_tries_at_that_moment_goes_out_by_itself_and_the_rest_in_i
     assert states(line) == {first: (State.SENT, None), second: (State.SENT, None)}
     assert second in digest(line).items
     assert first not in digest(line).items
+
+
+def test_what_is_being_claimed_with_its_digest_is_not_sent_by_itself_as_well(line: Line, two_wait: list[str]):
+    carrier, carried = two_wait
+    line.digests()
+    with ThreadPoolExecutor(1) as pool:
+        with line.database.write() as connection:
+            Claims(connection, ()).claim([carrier], new_id("clm"), now=line.clock(), lease=LEASE)
+            hurrying = pool.submit(line.database.transact, lambda tx: Operate(tx).hurry(carried, line.clock()))
+            until = time.monotonic() + 10
+            while not is_waiting(line):
+                assert time.monotonic() < until, "nobody waits for anybody"
+        hurrying.result()
+    row = line.delivery(carried)
+    assert (row.state, row.carried_by) == (State.WAITING, carrier)
 
 
 def test_a_digest_that_waits_for_another_try_stays_one_when_an_admin_tries_it_now(line: Line):

@@ -15,9 +15,9 @@ from notifier.store.prospect import Prospect
 from notifier.store.purging import MOST, Purging, Step
 from notifier.store.space import Space, give_back, space
 
-FEW = 200
-LONG = 0.1  # seconds that a transaction may take before the next one is made smaller
-REST = 0.25  # seconds between two at most
+FEW = 100
+LONG = 0.04  # seconds that a transaction may take before the next one is made smaller
+RESTS, LONGEST_REST = 2, 0.5  # times as long as a transaction took is left to others before the next; seconds at most
 
 Told = Callable[[int], object]
 
@@ -117,7 +117,7 @@ class _Run:
             after = self._step(lambda purging, after=after: step(purging, after, self._some))  # type: ignore[misc]
 
     def _step(self, work: Callable[[Purging], Step]) -> str:
-        """One transaction, and a rest as long as that took."""
+        """One transaction, and a rest that is longer than that took."""
         began = 0.0
 
         def begun(tx: Connection) -> Step:
@@ -130,7 +130,7 @@ class _Run:
         self._pace(spent)
         self._gone += step.purged
         self._told(self._gone.rows)
-        time.sleep(min(spent, REST))
+        time.sleep(min(spent * RESTS, LONGEST_REST))
         return step.after
 
     def _pace(self, spent: float) -> None:
@@ -153,6 +153,6 @@ class _Run:
             self._longest = max(self._longest, spent)
             if not pages:
                 break
-            time.sleep(min(spent, REST))
+            time.sleep(min(spent * RESTS, LONGEST_REST))
         after = space(self._database)
         return found.octets - after.octets if after else 0

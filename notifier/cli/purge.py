@@ -32,8 +32,7 @@ def purge(tools: Tools, *, dry_run: bool, vacuum: bool, as_json: bool) -> None:
     if dry_run:
         _say(tools.purger.prospect(), as_json=as_json, dry_run=True)
         return
-    expected = None if as_json else tools.purger.prospect().rows
-    with progress("Purging", expected) as told:
+    with progress("Purging", None) as told:  # to count what goes would take as long as to delete it
         freed = tools.purger.purge(told)
     octets = freed.octets + (_vacuum(tools) if vacuum else 0)
     _say(freed.purged, as_json=as_json, freed_bytes=octets, seconds=round(freed.seconds, 3))

@@ -16,11 +16,33 @@ from notifier.store.prospect import Prospect
 from notifier.store.purging import MOST, Purging, Step
 from notifier.store.space import Space, give_back, space
 
-FEW = 200
-LONG = 0.1  # seconds that a transaction may take before the next one is made smaller
-REST = 0.25  # seconds between two at most
-
 Told = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much a purge takes at once: at first `few` rows, and so many that a transaction takes about `long` seconds.
+
+    Then it leaves others `rests` times as long as that took, `longest_rest` seconds at most.
+    """
+
+    few: int = 100
+    long: float = 0.04
+    rests: float = 2.0
+    longest_rest: float = 0.5
+
+    def some(self, before: int, spent: float) -> int:
+        """How many rows to take at once after a transaction of so many took so long."""
+        if spent > self.long:
+            return max(before // 2, self.few)
+        return min(before * 2, MOST) if spent < self.long / 2 else before
+
+    def rest(self, spent: float) -> float:
+        """How many seconds to leave to others."""
+        return min(spent * self.rests, self.longest_rest)
+
+
+USUAL = Pace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +71,25 @@ class Purger:
     """
 
     def __init__(
-        self, database: Database, retention: Retention, roller: Roller, standing: Sequence[str], clock: Clock
+        self,
+        database: Database,
+        retention: Retention,
+        roller: Roller,
+        standing: Sequence[str],
+        clock: Clock,
+        pace: Pace = USUAL,
     ) -> None:
         self._database = database
         self._retention = retention
         self._roller = roller
         self._standing = tuple(standing)
         self._clock = clock
+        self._pace = pace
 
     def purge(self, told: Told = int) -> Freed:
         """Purge all that is old enough. `told` hears how many rows are gone so far. Raises `DatabaseAway`."""
         self._roller.roll_up()
-        return _Run(self._database, self._kept(), self._clock, told).purge()
+        return _Run(self._database, self._kept(), self._clock, self._pace, told).purge()
 
     def prospect(self) -> Purged:
         """What a purge would delete now; nothing is changed. Looks at every row. Raises `DatabaseAway`."""
@@ -92,12 +121,13 @@ class Purger:
 class _Run:
     """One purge, transaction by transaction."""
 
-    def __init__(self, database: Database, kept: Kept, clock: Clock, told: Told) -> None:
+    def __init__(self, database: Database, kept: Kept, clock: Clock, pace: Pace, told: Told) -> None:
         self._database = database
         self._kept = kept
         self._clock = clock
+        self._pace = pace
         self._told = told
-        self._some = FEW
+        self._some = pace.few
         self._gone = Purged()
         self._longest = 0.0
 
@@ -120,7 +150,7 @@ class _Run:
             after = self._step(lambda purging, after=after: step(purging, after, self._some))  # type: ignore[misc]
 
     def _step(self, work: Callable[[Purging], Step]) -> str:
-        """One transaction, and a rest as long as that took."""
+        """One transaction, and a rest that is longer than that took."""
         began = 0.0
 
         def begun(tx: Connection) -> Step:
@@ -130,19 +160,12 @@ class _Run:
 
         step = self._database.transact(begun)
         spent = time.monotonic() - began
-        self._pace(spent)
+        self._longest = max(self._longest, spent)
+        self._some = self._pace.some(self._some, spent)
         self._gone += step.purged
         self._told(self._gone.rows)
-        time.sleep(min(spent, REST))
+        time.sleep(self._pace.rest(spent))
         return step.after
-
-    def _pace(self, spent: float) -> None:
-        """As many rows at once as take no longer than others may be kept waiting."""
-        self._longest = max(self._longest, spent)
-        if spent > LONG:
-            self._some = max(self._some // 2, FEW)
-        elif spent < LONG / 2:
-            self._some = min(self._some * 2, MOST)
 
     def _give_back(self) -> int:
         """Give the file's empty pages back, in portions as well; how many octets it were."""
@@ -156,6 +179,6 @@ class _Run:
             self._longest = max(self._longest, spent)
             if not pages:
                 break
-            time.sleep(min(spent, REST))
+            time.sleep(self._pace.rest(spent))
         after = space(self._database)
         return found.octets - after.octets if after else 0

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from notifier.policy.retention import Limits, Rule
 from notifier.policy.words import UNFINISHED, State
 from notifier.store.models import Attempt, Audit, Delivery, Digest, Event, Notification, NotificationEvent, ScheduleRun
+from notifier.store.sql import none
 from notifier.store.types import id_at
 
 # One that failed may be sent again at an operator's word: what it tells is kept as long as it is.
@@ -33,17 +34,16 @@ class Kept:
     def goes(self, one: Any = Delivery) -> ColumnElement[bool]:
         """Whether a delivery may go, and so may all that name it: those that it carried, and its other try."""
         other = aliased(Delivery)
-        stay = [
-            select(other.id).where(by == one.id, ~self.may_go(other)).exists()
-            for by in (other.carried_by, other.retry_of)
+        naming = [
+            select(other.id).where(by == one.id, ~self.may_go(other)) for by in (other.carried_by, other.retry_of)
         ]
-        return and_(self.may_go(one), *(~each for each in stay))
+        return and_(self.may_go(one), *map(none, naming))
 
     def emptied(self) -> Select[str]:
         """The notifications of which all deliveries go."""
         other = aliased(Delivery)
         stays = select(other.id).where(other.notification_id == Delivery.notification_id, ~self.goes(other))
-        return select(Delivery.notification_id).where(self.goes(), ~stays.exists()).distinct()
+        return select(Delivery.notification_id).where(self.goes(), none(stays)).distinct()
 
     def _rule(self, rule: Rule, one: Any) -> ColumnElement[bool]:
         found = [one.state.in_(rule.states), one.id < id_at("dlv", rule.before), one.wanted_at < rule.before]
@@ -54,7 +54,7 @@ class Kept:
             return and_(*found, one.channel.not_in(self.standing))
         item = aliased(Notification)
         news = select(item.id).where(item.id == one.notification_id, item.feed_at >= rule.before)
-        return and_(*found, one.channel.in_(self.standing), ~news.exists())
+        return and_(*found, one.channel.in_(self.standing), none(news))
 
     def attempt(self) -> ColumnElement[bool]:
         """Whether a try goes by its own age: that of an unfinished delivery stays."""
@@ -62,7 +62,7 @@ class Kept:
             return false()
         unfinished = select(Delivery.id).where(Delivery.id == Attempt.delivery_id, Delivery.state.in_(UNFINISHED))
         before = self.limits.attempts
-        return and_(Attempt.id < id_at("att", before), Attempt.started_at < before, ~unfinished.exists())
+        return and_(Attempt.id < id_at("att", before), Attempt.started_at < before, none(unfinished))
 
     def event(self, stays: ColumnElement[bool] = _ALL) -> ColumnElement[bool]:
         """Whether an event goes: it is planned, and nobody has a record any more of having been told of it.
@@ -74,7 +74,7 @@ class Kept:
         before = self.limits.events
         told = select(NotificationEvent.event_id).where(NotificationEvent.event_id == Event.id, stays)
         old = Event.id < id_at("evt", before), Event.accepted_at < before
-        return and_(*old, Event.planned_at.is_not(None), ~told.exists())
+        return and_(*old, Event.planned_at.is_not(None), none(told))
 
     def body(self, stays: ColumnElement[bool] = _ALL) -> ColumnElement[bool]:
         """Whether the content of an event goes while the event stays. `stays` is as for `event`."""
@@ -84,7 +84,7 @@ class Kept:
         old = [Event.id < id_at("evt", limits.bodies), Event.accepted_at < limits.bodies]
         # What is to go as a whole is not worth the writing.
         younger = [Event.id >= id_at("evt", limits.events)] if limits.events else []
-        return and_(*old, *younger, Event.planned_at.is_not(None), Event.blanked_at.is_(None), ~_needed(stays).exists())
+        return and_(*old, *younger, Event.planned_at.is_not(None), Event.blanked_at.is_(None), none(_needed(stays)))
 
     def digest(self) -> ColumnElement[bool]:
         """Whether a digest goes: it has ended, so has its hour, and nothing of it is on its way."""
@@ -94,7 +94,7 @@ class Kept:
         # By the person's deliveries, since no index leads from a digest to its own.
         its = Delivery.user_id == Digest.user_id, Delivery.digest_id == Digest.id, Delivery.state.in_(UNFINISHED)
         old = Digest.id < id_at("dig", before), Digest.ended_at < before, Digest.wanted_at < before
-        return and_(*old, ~select(Delivery.id).where(*its).exists())
+        return and_(*old, none(select(Delivery.id).where(*its)))
 
     def run(self) -> ColumnElement[bool]:
         """Whether a run of a schedule goes."""

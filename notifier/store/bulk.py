@@ -70,6 +70,17 @@ def ids_by(
     return {f"{wanted.type.prefix}_{one.hex if isinstance(one, UUID) else one.hex()}" for one in found}
 
 
+def free_by(connection: Connection, column: Column, ids: Sequence[str]) -> set[str]:
+    """Those of these ids whose rows nobody holds, locked from here on; and those that have no row."""
+    if connection.dialect.name != "postgresql":
+        return set(ids)  # SQLite has one writer at a time
+    within, given = _within(connection, column, ids)
+    query = f"SELECT {column.key} FROM {_table(column)} WHERE {within} FOR UPDATE SKIP LOCKED"  # noqa: S608 (our own names)
+    found = {f"{column.type.prefix}_{one.hex}" for (one,) in _run(connection, query, given).fetchall()}
+    rest = sorted(set(ids) - found)
+    return set(ids) - ids_by(connection, column, column, rest)
+
+
 def _run(connection: Connection, statement: str, given: Sequence[Any]) -> Any:
     cursor: Any = connection.connection.cursor()
     cursor.execute(statement, given)

@@ -32,6 +32,8 @@ class Prospect:
     def count(self) -> Purged:
         """How many rows would go, by table."""
         kept, limits = self._kept, self._kept.limits
+        if self._connection.dialect.name == "postgresql":
+            self._connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # it is asked for, and may take long
         stays = NotificationEvent.notification_id.not_in(kept.emptied())
         with_its_delivery = select(Delivery.id).where(Delivery.id == Attempt.delivery_id, kept.goes()).exists()
         return Purged(

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, fun
 from notifier.policy.retention import Purged, Rule, blanked
 from notifier.store import counters
 from notifier.store.aged import Kept
-from notifier.store.bulk import count_by, delete_by, ids_by
+from notifier.store.bulk import count_by, delete_by, free_by, ids_by
 from notifier.store.counters import Name
 from notifier.store.models import (
     App,
@@ -162,13 +162,8 @@ class Purging:
 
     def _free(self, rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
         """Those whose notification nobody holds; it is ours from here on."""
-        if not rows or self._connection.dialect.name != "postgresql":
-            return rows
-        query = select(Notification.id).where(Notification.id.in_({row.notification_id for row in rows}))
-        held = set(self._connection.scalars(query)) - set(
-            self._connection.scalars(locked(self._connection, query, Notification))
-        )
-        return [row for row in rows if row.notification_id not in held]
+        free = free_by(self._connection, Notification.id, sorted({row.notification_id for row in rows}))
+        return [row for row in rows if row.notification_id in free]
 
     def _fitting(self, rows: Sequence[AnyRow]) -> _Batch | None:
         """As many of these as fit into one transaction with all that goes with them; None where the first does not."""

@@ -70,6 +70,14 @@ def holds(connection: Connection, column: Any, octets: bytes) -> ColumnElement[b
     return func.instr(column, sought) > 0
 
 
+def none(query: Select[Any]) -> ColumnElement[bool]:
+    """That the query, which refers to the row around it, finds nothing: asked by an index for each row.
+
+    Of a NOT EXISTS PostgreSQL may make a join, and walk through all of the other table for a handful of rows.
+    """
+    return query.limit(1).scalar_subquery().is_(None)
+
+
 def octets(connection: Connection, id: Any, count: int) -> ColumnElement[Any]:
     """The first octets of a column of ids."""
     whole = func.uuid_send(id) if connection.dialect.name == "postgresql" else id

@@ -43,7 +43,6 @@ def test_what_is_old_goes_and_the_books_balance(resting: Terminal, past: Past):
     assert "20  deliveries" in result.stdout
     assert "are gone: 70 in all." in result.stdout
     assert "came back; the file has" in result.stdout
-    assert "Purging: 70 of 70" in result.stderr
     assert past.rows(Delivery) == 1
     resting.done("books")
     assert json.loads(resting.done("purge --json"))["rows"]["deliveries"] == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from notifier.pipeline.purge import Freed, Purger
+from notifier.pipeline.purge import Freed, Pace, Purger
 from notifier.pipeline.rollup import RolledUp, Roller
 from notifier.policy.retention import Retention
 from notifier.policy.words import FINAL, Reason, State
@@ -60,7 +60,7 @@ class Past:
 
     @property
     def purger(self) -> Purger:
-        return Purger(self.database, self.retention, self.roller, STANDING, lambda: self.now)
+        return Purger(self.database, self.retention, self.roller, STANDING, lambda: self.now, Pace(rests=0))
 
     def roll_up(self) -> RolledUp:
         return self.roller.roll_up()

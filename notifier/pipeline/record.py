@@ -21,6 +21,7 @@ from notifier.store.outbox import Outbox, Try
 log = logging.getLogger(__name__)
 
 GROUP = 200
+MOST_OPEN = 32  # results of a process that are not stored; with more, nothing further is sent meanwhile
 SHORTEST_WAIT, LONGEST_WAIT = 0.1, 1.0  # seconds between tries to store while the database is away
 LAST_TRIES = 8  # of a process that is to end
 
@@ -91,6 +92,15 @@ class Recorder:
     def holds(self, token: str) -> bool:
         """Whether a living token's claims are surely still ours: they could be renewed in time."""
         return time.monotonic() < self._held_until[token]
+
+    def catch_up(self, token: str) -> None:
+        """Wait while too many results are not stored: whatever they tell of is sent again should the process die.
+
+        Senders are many and this thread is one, so that they would run ahead of it.
+        """
+        with self._changed:
+            while sum(self._open.values()) >= MOST_OPEN and self.holds(token) and not self.stopping.is_set():
+                self._changed.wait(SHORTEST_WAIT)
 
     def put(self, result: Result) -> None:
         """Hand in a result, from any thread."""

@@ -133,6 +133,7 @@ class Sender:
     def _messages(self, channel: Channel[Any], group: Sequence[Claimed], token: str) -> Iterator[Message]:
         """Render one after the other, as the channel asks for them."""
         for one in group:
+            self._recorder.catch_up(token)
             # Claims that could not be renewed may be another's by now.
             if self.stopping.is_set() or not self._recorder.holds(token):
                 return

@@ -74,7 +74,7 @@ class Hammer:
     `seed` decides which, the machine in what order they come about.
     """
 
-    def __init__(self, line: Line, seed: int, *, rounds: int = 50, threads: int = 6) -> None:
+    def __init__(self, line: Line, seed: int, *, rounds: int = 40, threads: int = 6) -> None:
         self.line, self.clock, self.rounds, self.threads = line, line.clock, rounds, threads
         self.told: Counter[tuple[str, str]] = Counter()  # (event, person), of what the provider took
         self.letters: list[Letter] = []

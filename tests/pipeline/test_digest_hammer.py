@@ -15,12 +15,11 @@ from notifier.store.sql import AnyRow
 from tests.pipeline.hammer import Hammer
 from tests.pipeline.line import Line
 
-SEEDS = range(
-    int(os.environ.get("CHAOS_FROM") or 0), int(os.environ.get("CHAOS_FROM") or 0) + int(os.environ.get("CHAOS") or 2)
-)
+FIRST, COUNT = int(os.environ.get("CHAOS_FROM") or 0), int(os.environ.get("CHAOS") or 2)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
 def test_each_event_is_told_once_or_ends_with_its_reason(line: Line, seed: int):
     hammer = Hammer(line, seed)
     hammer.run()

@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -12,11 +13,12 @@ import pytest
 from sqlalchemy import update
 
 from notifier.channels import TemplateFault
-from notifier.pipeline.record import Recorder, Result
+from notifier.pipeline.record import MOST_OPEN, Recorder, Result
 from notifier.policy.links import PREFERENCES, Link, read_token
 from notifier.policy.outcomes import Deferred, Delivered, Gone, Refused
 from notifier.policy.retry import Next
 from notifier.policy.words import Reason, State
+from notifier.store import changes
 from notifier.store.claims import NEWEST, Claims
 from notifier.store.database import Database
 from notifier.store.log import SHOWN, Log
@@ -302,3 +304,20 @@ def test_every_message_leads_to_where_its_person_chooses(line: Line):
         base, _, token = letter.notice.preferences_url.rpartition("/")
         assert base == "http://x/p"
         assert read_token(b"k" * 32, PREFERENCES, token) == Link(id_octets(letter.notice.address.id))
+
+
+def test_nothing_is_sent_far_ahead_of_what_is_on_record(line: Line):
+    """What is sent and not recorded is sent again should the process die."""
+    ids = line.planned(120)
+    line.post.between = lambda: time.sleep(0.005)
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(line.new_sender().send, ids)
+        eventually(lambda: line.post.letters)
+        with line.database.write() as connection:
+            changes.number(connection)  # for which everybody waits who records
+            time.sleep(1)
+            assert len(line.post.letters) < 120
+            recorded = sum(row.state == State.SENT for row in line.deliveries())
+            assert len(line.post.letters) - recorded <= MOST_OPEN + 1
+        assert sending.result() == 120
+    assert len(line.post.letters) == 120

@@ -336,6 +336,7 @@ class Parts:
             link_secret=self.secret_key.encode(),
             secret_key=self.secret_key,
             public_url=self.around.public_url,
+            environment=self.settings.ENVIRONMENT,
             secure_cookies=self.around.public_url.startswith("https://"),
             standing=STANDING,
             allowed_origins=self.settings.ALLOWED_ORIGINS,

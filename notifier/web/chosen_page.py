@@ -89,7 +89,7 @@ def page(holder: Holder, said: Said | None = None) -> str:
     # What is wrong stays in its field, to be mended.
     given = request.form if said and said.wrong else {}
     return render_template(
-        "preferences.html",
+        "public/preferences.html",
         holder=holder,
         language=language,
         said=said,

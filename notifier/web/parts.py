@@ -57,6 +57,7 @@ class WebParts:
     secret_key: str
     public_url: str
     secure_cookies: bool
+    environment: str  # "development" or "production"
     standing: tuple[str, ...]  # channels whose deliveries stand in a feed
     allowed_origins: tuple[str, ...]  # of pages that may call us from a browser
     max_unplanned: int

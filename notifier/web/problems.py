@@ -1,8 +1,9 @@
 """Problem documents (RFC 9457): every refusal says what is wrong and what would be right, and echoes no input."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from notifier.store.database import DatabaseAway
 
 AWAY_SECONDS = 5
+AWAY = "The database does not answer. Nothing was stored; try again."
 SHOWN = 100  # faults of one body; an answer must not be many times larger than what it answers
 
 
@@ -81,8 +83,12 @@ def pointer(location: Sequence[int | str]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
-def install(app: Flask) -> None:
-    """Answer every refusal of the API with a problem document, and give each request an id."""
+# The status, its name and what would be right → the page that says so.
+Page: TypeAlias = Callable[[int, str, str], Response]
+
+
+def install(app: Flask, admin_page: Page) -> None:
+    """Answer every refusal of the API with a problem document, of the admin pages with a page; name each request."""
 
     @app.before_request
     def name_the_request() -> None:
@@ -100,20 +106,24 @@ def install(app: Flask) -> None:
     @app.errorhandler(DatabaseAway)
     def away(error: DatabaseAway) -> Response:
         app.logger.warning("the database is away: %s", error)
-        return document(
-            Problem(
-                503, "away", "The database does not answer. Nothing was stored; try again.", retry_after=AWAY_SECONDS
-            )
-        )
+        if _in_admin():
+            return admin_page(503, "The database is away", AWAY)
+        return document(Problem(503, "away", AWAY, retry_after=AWAY_SECONDS))
 
     @app.errorhandler(HTTPException)
     def refuse_as_problem(error: HTTPException) -> Response | HTTPException:
+        if _in_admin() and error.code and error.code >= 400:
+            return admin_page(error.code, error.name, error.description or "")
         if not f"{request.path}/".startswith("/v1/"):
             return error
         response = document(_problem_of(error))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
+
+
+def _in_admin() -> bool:
+    return f"{request.path}/".startswith("/admin/")
 
 
 def _problem_of(error: HTTPException) -> Problem:

@@ -70,8 +70,8 @@ def _page(subject: Subject, done: str = "", undo: str = "") -> str:
     words = said_in(language)
     shown = {"language": language, "address": subject.address, "done": done, "undo": undo, **words}
     if isinstance(about, Kind):
-        return render_template("unsubscribe.html", kind=kind_name(language, about.name), **shown)
-    return render_template("unsubscribe_digest.html", cadence=about, rarer=DIGESTS[about], **shown)
+        return render_template("public/unsubscribe.html", kind=kind_name(language, about.name), **shown)
+    return render_template("public/unsubscribe_digest.html", cadence=about, rarer=DIGESTS[about], **shown)
 
 
 def unknown_link() -> tuple[str, int]:
@@ -80,7 +80,7 @@ def unknown_link() -> tuple[str, int]:
     languages = parts().languages
     asked = request.accept_languages.best_match([tag.replace("_", "-") for tag in languages.tags], "en")
     language = languages.speak(asked)
-    return render_template("link_unknown.html", language=language, **said_in(language)), 404
+    return render_template("public/link_unknown.html", language=language, **said_in(language)), 404
 
 
 def _subject(token: str) -> Subject | None:

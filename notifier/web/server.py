@@ -11,9 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from notifier.languages.templates import speaking
 from notifier.web import (
-    admin,
-    admin_digests,
-    admin_schedules,
+    assets,
     batches,
     changes,
     chosen,
@@ -36,6 +34,8 @@ from notifier.web import (
     users,
 )
 from notifier.web.access import Doorkeeper, guarded_by
+from notifier.web.admin import frame
+from notifier.web.admin.menu import BLUEPRINTS
 from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
 from notifier.web.paths import EncodedIds, add_converters
@@ -99,7 +99,9 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
         app.register_blueprint(blueprint)
     if exempt is not None:
         csrf.exempt(exempt)
-    problems.install(app)
+    problems.install(app, frame.refusal)
+    assets.install(app)
+    frame.install(app)
     cors.install(app, parts.allowed_origins)
     _pages(app)
     return app
@@ -109,7 +111,7 @@ def routes(app: Flask) -> None:
     """All that is served in production."""
     app.url_map.merge_slashes = False  # an id may begin with a slash; and no post is sent elsewhere
     add_converters(app.url_map)
-    for blueprint in (*WITHOUT_COOKIES, admin.bp, admin_digests.bp, admin_schedules.bp):
+    for blueprint in (*WITHOUT_COOKIES, *BLUEPRINTS):
         app.register_blueprint(blueprint)
 
 
@@ -117,7 +119,7 @@ def _pages(app: Flask) -> None:
     @app.get("/")
     @guarded_by("public")
     def home() -> AnyResponse:
-        return redirect(url_for("admin.overview"))
+        return redirect(url_for("admin_overview.page"))
 
     @app.errorhandler(CSRFError)
     def stale_form(error: CSRFError) -> tuple[str, int]:

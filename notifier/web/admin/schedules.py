@@ -11,13 +11,13 @@ from notifier.policy.schedules import Draft, Timing, zones
 from notifier.policy.timetable_words import in_words
 from notifier.store.admins import Role
 from notifier.store.schedules import ScheduleEntry
-from notifier.web.admin import admins_only
-from notifier.web.forms import announcement_of, arguments_of, form_of, timing_fields
+from notifier.web.admin.forms import announcement_of, arguments_of, form_of, timing_fields
+from notifier.web.admin.guard import admins_only
 from notifier.web.parts import parts
 from notifier.web.problems import Problem
 from notifier.web.schedules import asked
 
-bp = Blueprint("schedule_pages", __name__, url_prefix="/admin/schedules")
+bp = Blueprint("admin_schedules", __name__, url_prefix="/admin/schedules")
 
 MOST, RUNS = 500, 50
 Page = AnyResponse | str | tuple[str, int]
@@ -118,7 +118,7 @@ def remove(schedule_id: str) -> Page:
         flash(problem.detail)
         return _to(schedule_id)
     flash(f"{entry.name} is removed.")
-    return redirect(url_for("schedule_pages.page"))
+    return redirect(url_for("admin_schedules.page"))
 
 
 def _act(schedule_id: str, act: Callable[[str, str], object], said: str) -> AnyResponse:
@@ -134,7 +134,7 @@ def _act(schedule_id: str, act: Callable[[str, str], object], said: str) -> AnyR
 def _list(given: Mapping[str, str], problem: Problem | None = None, *, announcing: bool = False) -> str:
     scheduling = parts().scheduling
     return render_template(
-        "schedules.html",
+        "admin/schedules.html",
         entries=scheduling.page("", MOST),
         leads=scheduler_json(scheduling.heartbeat(), parts().clock()),
         kinds=[kind for kind in scheduling.kinds.values() if not kind.vital],
@@ -151,7 +151,7 @@ def _one(entry: ScheduleEntry, given: Mapping[str, str] | None = None, problem: 
     scheduling = parts().scheduling
     kind = scheduling.kinds.get(entry.kind)
     return render_template(
-        "schedule.html",
+        "admin/schedule.html",
         entry=entry,
         runs=scheduling.runs(entry.id, "", RUNS),
         given=given if given is not None else form_of(entry),
@@ -172,4 +172,4 @@ def _known(schedule_id: str) -> ScheduleEntry:
 
 
 def _to(schedule_id: str) -> AnyResponse:
-    return redirect(url_for("schedule_pages.show", schedule_id=schedule_id))
+    return redirect(url_for("admin_schedules.show", schedule_id=schedule_id))

@@ -17,7 +17,7 @@ from notifier.store.admins import Role
 from notifier.store.feed import Feed
 from notifier.store.log import Entry
 from notifier.store.waiting import DigestEntry, Waiting
-from notifier.web.admin import admins_only
+from notifier.web.admin.guard import admins_only
 from notifier.web.items import Reader, worded
 from notifier.web.lines import Lines, lines_of
 from notifier.web.parts import parts
@@ -51,7 +51,7 @@ class Line:
 
 @bp.get("")
 @admins_only(Role.VIEWER)
-def overview() -> str | tuple[str, int]:
+def page() -> str | tuple[str, int]:
     """Which digests come next, and which ended last; of one person where `user` names one."""
     user, cursor = request.args.get("user", "").strip(), request.args.get("cursor", "")
     if user and (fault := id_fault(user)):
@@ -64,7 +64,7 @@ def overview() -> str | tuple[str, int]:
         upcoming = [] if before else waiting.next(PAGE, user=user)
         ended = waiting.ended(PAGE + 1, user=user, before=before)
         return render_template(
-            "digests.html",
+            "admin/digests.html",
             user=user,
             before=before,
             upcoming=_rows(connection, upcoming, waiting.counts(upcoming)),
@@ -83,7 +83,7 @@ def show(digest_id: str) -> str:
         digest = found.digest
         zone = Waiting(connection).zones([digest.user]).get(digest.user, "UTC")
         return render_template(
-            "digest.html",
+            "admin/digest.html",
             one=digest,
             lines=_lines(connection, found),
             more=found.count - len(found.lines),
@@ -133,7 +133,7 @@ def _steered(digest_id: str, steer: Callable[[str, Which], Sequence[Any]], said:
 
 
 def _refused(why: str) -> tuple[str, int]:
-    return render_template("digests.html", user="", wrong=why, upcoming=[], ended=[]), 422
+    return render_template("admin/digests.html", user="", wrong=why, upcoming=[], ended=[]), 422
 
 
 def _rows(connection: Connection, digests: Sequence[DigestEntry], counts: dict[str, int]) -> list[Row]:

@@ -1,0 +1,36 @@
+"""The navigation of the admin pages."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint
+
+from notifier.web.admin import deliveries, digests, overview, schedules, signin
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A page in the navigation: its words, and the blueprint whose `page` it is."""
+
+    label: str
+    blueprint: Blueprint
+
+    @property
+    def endpoint(self) -> str:
+        """For `url_for`."""
+        return f"{self.blueprint.name}.page"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pages that belong together."""
+
+    label: str
+    items: tuple[Item, ...]
+
+
+# A new page is a line here: so are its routes registered.
+MENU = (
+    Group("Watch", (Item("Overview", overview.bp), Item("Deliveries", deliveries.bp))),
+    Group("Send", (Item("Digests", digests.bp), Item("Schedules", schedules.bp))),
+)
+BLUEPRINTS = (signin.bp, *(item.blueprint for group in MENU for item in group.items))

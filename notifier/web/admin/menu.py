@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from notifier.web.admin import deliveries, digests, overview, schedules, signin
+from notifier.web.admin import deliveries, digests, overview, people, schedules, signin, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Group:
 # A new page is a line here: so are its routes registered.
 MENU = (
     Group("Watch", (Item("Overview", overview.bp), Item("Deliveries", deliveries.bp))),
+    Group("People", (Item("People", people.bp), Item("Suppressions", suppressions.bp))),
     Group("Send", (Item("Digests", digests.bp), Item("Schedules", schedules.bp))),
 )
 BLUEPRINTS = (signin.bp, *(item.blueprint for group in MENU for item in group.items))

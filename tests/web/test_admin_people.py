@@ -327,3 +327,24 @@ def test_each_act_needs_its_role(api: Api, bob: str, act: str, least: Role):
             assert post(signed_in(api, role), target, typed=bob).status_code == 403
     assert audited(api, bob) == []
     assert api.call("GET", f"/v1/users/{bob}").status_code == 200
+
+
+def test_a_block_or_mute_that_an_event_says_stands_in_the_history_once(api: Api, bob: str, viewer: FlaskClient):
+    def say(type_: str, **thing: str) -> None:
+        event = api.post({"type": type_, "data": {"actor": {"id": bob}, "object": thing}}).json["id"]
+        for _ in api.parts.steps.planner.plan([event]):
+            pass
+
+    say("block", id="troll", type="person")
+    say("block", id="troll", type="person")
+    say("mute", id="post-7", type="post")
+    say("follow", id="ana", type="person")
+    say("block.deleted", id="troll", type="person")
+    history = api.call("GET", f"/v1/users/{bob}/preferences/history").json["data"]
+    assert [(one["what"], one["before"], one["after"], one["through"]) for one in history] == [
+        ("block", "troll", None, "event"),
+        ("mute", None, "object:post-7", "event"),
+        ("block", None, "troll", "event"),
+    ]
+    assert {one["by"] for one in history} == {api.app.app}
+    assert "an event of the app" in text_of(viewer.get(path(bob)))

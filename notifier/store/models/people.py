@@ -85,7 +85,7 @@ class PreferenceChange(Base):
     user_id: Mapped[str] = mapped_column(String(255))
     at: Mapped[datetime]
     by: Mapped[str] = mapped_column(String(255))  # an app's id, "person", an admin
-    through: Mapped[str] = mapped_column(String(16))  # api, token, link, one_click, page
+    through: Mapped[str] = mapped_column(String(16))  # api, token, link, one_click, page, event
     what: Mapped[str] = mapped_column(String(96))  # "like/email", "quiet_hours", "mute"
     before: Mapped[str] = mapped_column(String(320))
     after: Mapped[str] = mapped_column(String(320))

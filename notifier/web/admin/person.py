@@ -39,6 +39,7 @@ THROUGH = {
     "link": "a link in a mail",
     "one_click": "one click in a mail program",
     "page": "the preferences page",
+    "event": "an event of the app",
 }
 
 
@@ -187,7 +188,7 @@ def _rhythm(chosen: Mapping[str, Any]) -> Rhythm:
 
 
 def _lines(connection: Connection, changes: list[Change]) -> tuple[Line, ...]:
-    names = {app.id: app.name for app in Apps(connection).all()} if changes else {}
+    names = {app.id: f"the app {app.name}" for app in Apps(connection).all()} if changes else {}
     names["person"] = "the person"
     return tuple(
         Line(one, names.get(one.author.by, one.author.by), THROUGH.get(one.author.through, one.author.through))

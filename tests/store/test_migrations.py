@@ -4,17 +4,19 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, column, insert, select, table
+from sqlalchemy import Connection, column, insert, select, table, update
 
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.policy.catalogue import read_catalogue
 from notifier.policy.words import Reason, State
 from notifier.store.database import Database
+from notifier.store.directory import Directory
 from notifier.store.log import Log
 from notifier.store.models import Address, Base, Delivery, Digest, Event, Figure, Notification
 from notifier.store.people import People
 from notifier.store.schema import migrate
+from notifier.store.suppressions import Sought, Suppressions
 from notifier.store.types import Utc, new_id
 from tests.pipeline.line import CATALOGUE
 from tests.store.past import Past
@@ -230,3 +232,25 @@ def test_what_was_there_before_figures_is_counted_purged_and_accounted_for(empty
     assert books.balanced
     assert (books.accepted, books.channels["feed"].delivered, books.channels["email"].failed) == (3, 1, 1)
     assert past.rows(Figure) == 2
+
+
+def test_people_from_before_are_found_by_their_address_and_what_is_gone_is_listed(empty: Database):
+    migrate(empty, "0007")
+    later = NOON + timedelta(hours=1)
+    with empty.write() as connection:
+        for user, at in (("ben", NOON), ("ana", later)):
+            People(connection).save(user, {"name": user.title()}, at)
+            People(connection).set_mailbox(user, "both@app.example", at)
+        People(connection).drop_mailbox("ben", later)
+        People(connection).set_mailbox("ben", "ben@app.example", later)
+        gone = Address.user_id == "ana"
+        connection.execute(update(Address).where(gone).values(gone_at=later, gone_why="550 unknown"))
+    migrate(empty)
+    with empty.read() as connection:
+        directory = Directory(connection)
+        assert [one.id for one in directory.newest(10)] == ["ana", "ben"]
+        assert [one.id for one in directory.by_mailbox("ben@app.example", 10)] == ["ben"]
+        assert [one.id for one in directory.by_mailbox("both@app.example", 10)] == ["ana"]
+        assert [(one.user, one.gone_why) for one in Suppressions(connection).page(Sought(), 10)] == [
+            ("ana", "550 unknown")
+        ]

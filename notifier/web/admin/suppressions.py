@@ -1,6 +1,7 @@
 """The admin pages of suppressions: addresses to which nothing is sent any more, why, and how one is lifted."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 
 from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
@@ -90,7 +91,7 @@ def lift(address_id: str) -> AnyResponse:
     return redirect(url_for("admin_people.show", user_id=contact.user))
 
 
-def _lifted(connection: Connection, *, address_id: str, who: str, now: object) -> tuple[Contact, bool]:
+def _lifted(connection: Connection, *, address_id: str, who: str, now: datetime) -> tuple[Contact, bool]:
     suppressions = Suppressions(connection)
     contact = _known(suppressions.find(address_id), address_id)
     lifted = suppressions.lift(address_id)

@@ -53,15 +53,6 @@ class Entry:
     contacts: tuple[Contact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Bond:
-    """Whom or what a person follows, blocks or mutes, since then."""
-
-    kind: str
-    other: str
-    since: datetime
-
-
 class Directory:
     """Reads people in the transaction of the given connection."""
 
@@ -80,7 +71,7 @@ class Directory:
         """Up to `most` people in the order of their ids: those that begin with the prefix, behind `after`."""
         query = select(User).order_by(User.id).limit(most)
         if prefix:
-            query = query.where(_begins(self._connection, prefix))
+            query = query.where(_begins(self._connection, prefix, after))
         if after:
             query = query.where(User.id > after)
         return self._with_contacts(self._connection.execute(query).all())
@@ -117,11 +108,6 @@ class Directory:
         row = self._connection.execute(select(Address).where(Address.id == id, Address.user_id == user)).one_or_none()
         return contact_of(row) if row else None
 
-    def bonds(self, user: str, most: int) -> list[Bond]:
-        """Up to `most` of the person's own relations, by kind and name."""
-        query = select(Relation).where(Relation.user_id == user).order_by(Relation.kind, Relation.other).limit(most)
-        return [Bond(row.kind, row.other, row.created_at) for row in self._connection.execute(query)]
-
     def counted(self, user: str) -> dict[str, int]:
         """How many relations of each kind the person has, each counted up to one more than `COUNTED`."""
         return {kind: self._count(Relation.user_id == user, Relation.kind == kind) for kind in KINDS}
@@ -156,8 +142,12 @@ def contact_of(row: AnyRow) -> Contact:
     )
 
 
-def _begins(connection: Connection, prefix: str) -> ColumnElement[bool]:
-    """That an id begins so. SQLite orders ids by their octets, and finds them as a range of its key."""
+def _begins(connection: Connection, prefix: str, after: str) -> ColumnElement[bool]:
+    """That an id begins so. SQLite orders ids by their octets, and finds them as a range of its key.
+
+    Of two bounds it takes any: of those behind `after` only the upper one is said here.
+    """
     if connection.dialect.name == "postgresql":
         return User.id.startswith(prefix, autoescape=True)
-    return and_(User.id >= prefix, User.id <= prefix + _LAST)
+    ends = User.id <= prefix + _LAST
+    return ends if after >= prefix else and_(User.id >= prefix, ends)

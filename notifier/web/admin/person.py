@@ -14,11 +14,12 @@ from notifier.policy.relations import FOLLOW
 from notifier.policy.words import SENTENCES
 from notifier.store.apps import Apps
 from notifier.store.choices import Choices
-from notifier.store.directory import COUNTED, Bond, Directory
+from notifier.store.directory import COUNTED, KINDS, Directory
 from notifier.store.directory import Entry as PersonEntry
 from notifier.store.history import Change, History
 from notifier.store.log import Entry, Filter, Log
 from notifier.store.people import People
+from notifier.store.relations import Relations, Tie
 from notifier.store.waiting import DigestEntry, Waiting
 from notifier.web.admin.contacts import Shown, shown
 from notifier.web.parts import parts
@@ -101,7 +102,7 @@ class Waits:
 class Related:
     """The first of a person's relations, and how many there are: `counts` by word, as text."""
 
-    first: tuple[tuple[str, Bond], ...]
+    first: tuple[tuple[str, Tie], ...]
     counts: tuple[tuple[str, str], ...]
     more: bool
 
@@ -151,7 +152,7 @@ def person_page(connection: Connection, user: str, history: str) -> Shape:
         history,
         changes[CHANGES - 1].id if len(changes) > CHANGES else "",
         _waits(connection, user, zone),
-        _related(directory, user),
+        _related(connection, user),
         _deliveries(connection, user),
     )
 
@@ -203,14 +204,15 @@ def _waits(connection: Connection, user: str, zone: Any) -> tuple[Waits, ...]:
     return tuple(Waits(one, counts.get(one.id, 0), one.at.astimezone(zone)) for one in digests)
 
 
-def _related(directory: Directory, user: str) -> Related:
-    bonds = directory.bonds(user, RELATED + 1)
+def _related(connection: Connection, user: str) -> Related:
+    directory = Directory(connection)
+    ties = Relations(connection).page(user, KINDS, None, RELATED + 1)
     counts = [(RELATIONS[kind], count) for kind, count in directory.counted(user).items()]
     counts.append(("followers", directory.followers(user)))
     return Related(
-        tuple((RELATIONS.get(one.kind, one.kind), one) for one in bonds[:RELATED]),
+        tuple((RELATIONS.get(one.kind, one.kind), one) for one in ties[:RELATED]),
         tuple((word, _at_most(count)) for word, count in counts if count),
-        len(bonds) > RELATED,
+        len(ties) > RELATED,
     )
 
 

@@ -72,7 +72,7 @@ def all_of(database: Database, sought: Sought) -> Iterator[Contact]:
 def _conditions(sought: Sought) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if sought.channel:
-        # With nothing added, so that no database looks for it in an index of channels: most of their addresses are live.
+        # With nothing added, so that no database looks for it in an index of channels: most addresses there are live.
         found.append(Address.channel + "" == sought.channel)
     match sought.cause:
         case Cause.REFUSED:

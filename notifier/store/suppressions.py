@@ -73,7 +73,7 @@ def _conditions(sought: Sought) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if sought.channel:
         # With nothing added, so that no database looks for it in an index of channels: most addresses there are live.
-        found.append(Address.channel + "" == sought.channel)
+        found.append(Address.channel.concat("").in_((sought.channel,)))
     match sought.cause:
         case Cause.REFUSED:
             found.append(Address.gone_why.not_in((REMOVED, CROWDED_OUT)))

@@ -344,6 +344,7 @@ class Parts:
             max_requests=self.settings.WEB_THREADS,
             max_streams=self.settings.FEED_STREAMS,
             broker_answers=self.broker_answers,
+            remember=self.home.remember,
         )
 
     @property

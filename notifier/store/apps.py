@@ -16,8 +16,8 @@ from notifier.store.types import new_id
 SIGNING, API_KEY = "signing", "key"
 # Under which the service itself announces something: made on first use, and without credentials.
 BUILT_IN, BUILT_IN_NAME = "app_00000000000070008000000000000000", "notifier"
-# How an event came in: with an API key alone or in a batch, signed, or made by the service itself.
-BY_KEY, IN_BATCH, BY_SIGNATURE, BY_SERVICE = "key", "batch", "signature", "service"
+# How an event came in: with an API key alone or in a batch, signed, from an admin's page, or by the service itself.
+BY_KEY, IN_BATCH, BY_SIGNATURE, BY_ADMIN, BY_SERVICE = "key", "batch", "signature", "admin", "service"
 # What an API key may do: post events, keep people's profiles and choices, read the log, retry and cancel, and decide
 # what runs when.
 SCOPES = ("events", "people", "log", "operate", "schedules")
@@ -132,7 +132,9 @@ class Apps:
 
     def set_lenient(self, app: str, *, lenient: bool) -> bool:
         """Let the app's events of unknown types be stored, or refused; False where there is no such live app."""
-        changed = self._connection.execute(update(App).where(App.id == app, App.revoked_at.is_(None)).values(lenient=lenient))
+        changed = self._connection.execute(
+            update(App).where(App.id == app, App.revoked_at.is_(None)).values(lenient=lenient)
+        )
         return changed.rowcount == 1
 
     def used(self, credential: str, now: datetime) -> None:
@@ -196,7 +198,8 @@ class Apps:
         return Access(row.id, frozenset(row.scopes.split()), row.lenient, BY_KEY, row.credential)
 
     def _alive(self, app: str) -> bool:
-        return self._connection.scalar(select(App.id).where(App.id == app, App.revoked_at.is_(None))) is not None
+        live = select(App.id).where(App.id == app, App.id != BUILT_IN, App.revoked_at.is_(None))
+        return self._connection.scalar(live) is not None
 
     def _expire(self, at: datetime, *which: ColumnElement[bool]) -> bool:
         """Let those of these credentials end at that moment that would not before; whether there were any."""

@@ -52,8 +52,9 @@ class Rejected:
         self._connection.execute(insert(self._connection, RejectedRequest).values(rows))
         for proven in {one.proven for one in rejections}:
             alike = RejectedRequest.proven == proven
-            newest = select(RejectedRequest.id).where(alike).order_by(RejectedRequest.id.desc()).limit(most)
-            last = select(func.min(newest.subquery().c.id)).scalar_subquery()
+            # Of a few thousand rows at most, so that to pass over them costs nothing.
+            newest = select(RejectedRequest.id).where(alike).order_by(RejectedRequest.id.desc())
+            last = newest.offset(most - 1).limit(1).scalar_subquery()
             self._connection.execute(delete(RejectedRequest).where(alike, RejectedRequest.id < last))
 
     def page(self, limit: int, *, app: str = "", reason: str = "", before: str = "") -> list[RejectedEntry]:

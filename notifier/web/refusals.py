@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 
 from flask import current_app, g, request
 
-from notifier.store.apps import BY_KEY, BY_SIGNATURE, IN_BATCH
+from notifier.store.apps import IN_BATCH
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.rejected import Rejected, Rejection
-from notifier.web.parts import parts
 from notifier.web.paths import is_id
 from notifier.web.problems import Fault, Problem
 

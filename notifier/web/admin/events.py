@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -42,6 +42,7 @@ DOORS = {
 }
 _MAILBOX = re.compile(r'[^\s"<>@,;:\\]+@[^\s"<>@,;:\\]+')
 Page = AnyResponse | str | tuple[str, int]
+Place = tuple[str, str, str]  # person, channel, the id of an address; what there is none of is empty
 
 
 def _moment(text: str) -> datetime:
@@ -97,8 +98,8 @@ class Why:
 class Beside:
     """What became of an event for a person on a channel, beside what would become of it now."""
 
-    user: str | None
-    channel: str | None
+    user: str
+    channel: str
     then: Why | None
     now: Why | None
 
@@ -283,14 +284,22 @@ def _why(line: Line, found: Explanation) -> Why:
 
 def _beside(found: Replay) -> list[Beside]:
     """The lines of both, each beside the other one of the same person, channel and address."""
-    sides = [{_place(line): _why(line, side) for line in side.lines} for side in (found.then, found.now)]
-    then, now = sides
-    places = sorted({*then, *now}, key=lambda place: tuple(part or "" for part in place))
-    return [Beside(place[0], place[1], then.get(place), now.get(place)) for place in places]
+    then, now = ({_place(line): _why(line, side) for line in side.lines} for side in (found.then, found.now))
+    then, now = _spread(then, now), _spread(now, then)
+    return [Beside(place[0], place[1], then.get(place), now.get(place)) for place in sorted({*then, *now})]
 
 
-def _place(line: Line) -> tuple[str | None, str | None, str | None]:
-    return line.user, line.channel, line.address
+def _spread(mine: Mapping[Place, Why], other: Mapping[Place, Why]) -> dict[Place, Why]:
+    """Mine; what they say of all addresses of a person at once stands beside each that the other names."""
+    spread: dict[Place, Why] = {}
+    for place, why in mine.items():
+        addresses = [] if place[2] else [each for each in other if each[:2] == place[:2] and each[2]]
+        spread |= dict.fromkeys(addresses or [place], why)
+    return spread
+
+
+def _place(line: Line) -> Place:
+    return line.user or "", line.channel or "", line.address or ""
 
 
 def _told(line: Line) -> bool:

@@ -41,7 +41,7 @@ def page() -> AnyResponse:
     if _is_mailbox(text) and not _may_see_mailboxes():
         flash("Only operators and owners find people by their mail address.")
         return redirect(url_for("admin_deliveries.page"))
-    flash("Nothing has this id, key or address. This is the delivery log of a person called so, who is not known here.")
+    flash("Nothing has this id, key or address. This is the delivery log, searched for it.")
     return redirect(url_for("admin_deliveries.page", q=text))
 
 

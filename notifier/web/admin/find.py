@@ -52,7 +52,9 @@ def _page_of(text: str) -> str:
 
 def _sought(connection: Connection, text: str) -> str:
     """The page that the text leads to by what is stored; empty where there is none."""
-    finding, delivery, person = Finding(connection), None, None
+    finding = Finding(connection)
+    delivery: str | None = None
+    person: str | None = None
     if is_id(text, "att"):
         delivery = finding.delivery_of_attempt(text)
     elif is_id(text, "ntf"):

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from notifier.store.models import App, Delivery, Event, NotificationEvent
 from notifier.store.sql import none
 from notifier.store.types import id_at, moment_of
 
-LOOKED = 5_000  # rows that one page looks at
+LOOKED = 3_000  # rows that one page looks at
 COUNTED = 50  # people: of an event that is told to more, the list counts no outcomes
 OF_ONE = 1_000  # people whose outcomes are counted on an event's own page
 _AGAIN = aliased(Delivery)
@@ -92,8 +92,9 @@ class Events:
 
     def page(self, wanted: EventFilter, limit: int) -> EventPage:
         """Up to `limit` events of the filter, newest first."""
-        looked = self._looked(wanted)
-        found = select(looked.c.id).where(*_rest(wanted, looked.c)).order_by(looked.c.id.desc()).limit(limit + 1)
+        by = self._indexed(wanted)
+        looked = self._looked(wanted, by, limit)
+        found = select(looked.c.id).where(*_rest(wanted, by, looked.c)).order_by(looked.c.id.desc()).limit(limit + 1)
         ids = list(self._connection.scalars(found))
         if len(ids) > limit:
             return EventPage(self._rows(ids[:limit]), ids[limit - 1])
@@ -129,18 +130,19 @@ class Events:
         )
         return {str(state): count for state, count in rows}
 
-    def _looked(self, wanted: EventFilter) -> Subquery:
+    def _looked(self, wanted: EventFilter, by: str, limit: int) -> Subquery:
         """The newest rows that one page looks at, found by an index."""
-        columns = select(Event.id, Event.app_id, Event.type, Event.actor, Event.object)
-        narrowed = columns.where(self._index(wanted), *_within(wanted))
-        return narrowed.order_by(Event.id.desc()).limit(LOOKED).subquery()
+        found = select(Event.id, Event.app_id, Event.type, Event.actor, Event.object).where(*_within(wanted))
+        if by:
+            found = found.where(getattr(Event, by) == getattr(wanted, by))
+        most = LOOKED if _rest(wanted, by, Event) else limit + 1
+        return found.order_by(Event.id.desc()).limit(most).subquery()
 
-    def _index(self, wanted: EventFilter) -> ColumnElement[bool]:
+    def _indexed(self, wanted: EventFilter) -> str:
+        """Which part of the filter an index finds; empty where the rows are looked at one by one."""
         if wanted.actor:
-            return Event.actor == wanted.actor
-        if wanted.object and not self._is_popular(wanted.object):
-            return Event.object == wanted.object
-        return true()
+            return "actor"
+        return "object" if wanted.object and not self._is_popular(wanted.object) else ""
 
     def _is_popular(self, object: str) -> bool:
         """Whether so much was done to the thing that it is found by looking, and not by sorting all of it."""
@@ -170,10 +172,10 @@ class Events:
         return found
 
 
-def _rest(wanted: EventFilter, of: Any) -> list[ColumnElement[bool]]:
-    """The filter, on the rows that are looked at."""
-    pairs = ((of.type, wanted.type), (of.app_id, wanted.app), (of.actor, wanted.actor), (of.object, wanted.object))
-    return [column == value for column, value in pairs if value]
+def _rest(wanted: EventFilter, by: str, of: Any) -> list[ColumnElement[bool]]:
+    """What is left of the filter, on the rows that are looked at."""
+    pairs = {"type": of.type, "app": of.app_id, "actor": of.actor, "object": of.object}
+    return [column == getattr(wanted, name) for name, column in pairs.items() if name != by and getattr(wanted, name)]
 
 
 def _within(wanted: EventFilter) -> list[ColumnElement[bool]]:

@@ -339,9 +339,10 @@ def test_what_is_answered_to_nobodys_fault_is_not_kept(door: Api):
 
 
 def test_the_rejected_are_paged_and_narrowed(door: Api, admin: FlaskClient):
+    known = door.app.app
     with door.parts.database.write() as connection:
         for number in range(60):
-            app = door.app.app if number % 2 else None
+            app = known if number % 2 else None
             one = Rejection(
                 datetime.now(UTC), "key", app, proven=False, status=401, reason="bad_signature", detail=f"n{number}."
             )

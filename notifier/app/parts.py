@@ -345,6 +345,7 @@ class Parts:
             max_requests=self.settings.WEB_THREADS,
             max_streams=self.settings.FEED_STREAMS,
             broker_answers=self.broker_answers,
+            remember=self.home.remember,
         )
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from flask import current_app
 
@@ -29,6 +29,13 @@ class NewDevice:
     fingerprint: str
     key_id: str
     host: str
+
+
+class Remembers(Protocol):
+    """Keeps an app's new secret or key beside its other credentials, where this machine has some."""
+
+    def __call__(self, app: str, *, secret: str = "", key: str = "") -> None:
+        """What is empty stays as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class WebParts:
     max_requests: int  # at once, in this process
     max_streams: int  # beside them
     broker_answers: Callable[[], bool]
+    remember: Remembers
 
 
 def parts() -> WebParts:

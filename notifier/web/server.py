@@ -40,6 +40,7 @@ from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
 from notifier.web.paths import EncodedIds, add_converters
 from notifier.web.reading import MOST
+from notifier.web.refusals import Refusals
 from notifier.web.streams import Streams
 from notifier.web.turns import InTurn
 
@@ -88,6 +89,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     )
     app.extensions["notifier"] = parts
     app.extensions["doorkeeper"] = Doorkeeper(parts.database)
+    app.extensions["refusals"] = Refusals(parts.database, parts.clock)
     app.extensions["gauge"] = Gauge(parts.database, parts.max_unplanned)
     app.extensions["streams"] = Streams(parts.database, parts.catalogue, parts.word, parts.clock, parts.max_streams)
     app.wsgi_app = InTurn(EncodedIds(app.wsgi_app), parts.max_requests, MOST)  # type: ignore[method-assign]  # Flask's own way to wrap it

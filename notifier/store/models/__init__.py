@@ -8,6 +8,7 @@ from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
 from notifier.store.models.figures import Counter, Fallback, Figure, Tally
 from notifier.store.models.people import IS_GONE, IS_MAILBOX, Address, Preference, PreferenceChange, Relation, User
+from notifier.store.models.refusals import RejectedRequest
 from notifier.store.models.schedules import Lease, Schedule, ScheduleRun
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Pause",
     "Preference",
     "PreferenceChange",
+    "RejectedRequest",
     "Relation",
     "Schedule",
     "ScheduleRun",

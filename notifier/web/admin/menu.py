@@ -4,7 +4,18 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from notifier.web.admin import deliveries, digests, overview, people, schedules, signin, suppressions
+from notifier.web.admin import (
+    apps,
+    deliveries,
+    digests,
+    events,
+    find,
+    overview,
+    people,
+    schedules,
+    signin,
+    suppressions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +41,31 @@ class Group:
 
 # A new page is a line here: so are its routes registered.
 MENU = (
-    Group("Watch", (Item("Overview", overview.bp), Item("Deliveries", deliveries.bp))),
-    Group("People", (Item("People", people.bp), Item("Suppressions", suppressions.bp))),
-    Group("Send", (Item("Digests", digests.bp), Item("Schedules", schedules.bp))),
+    Group(
+        "Watch",
+        (
+            Item("Overview", overview.bp),
+            Item("Deliveries", deliveries.bp),
+            Item("Events", events.bp),
+        ),
+    ),
+    Group(
+        "People",
+        (
+            Item("People", people.bp),
+            Item("Suppressions", suppressions.bp),
+        ),
+    ),
+    Group(
+        "Send",
+        (
+            Item("Digests", digests.bp),
+            Item("Schedules", schedules.bp),
+        ),
+    ),
+    Group(
+        "Run",
+        (Item("Apps & keys", apps.bp),),
+    ),
 )
-BLUEPRINTS = (signin.bp, *(item.blueprint for group in MENU for item in group.items))
+BLUEPRINTS = (signin.bp, find.bp, *(item.blueprint for group in MENU for item in group.items))

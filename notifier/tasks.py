@@ -8,17 +8,18 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import celeryd_init, worker_shutting_down
+from celery.signals import celeryd_after_setup, celeryd_init, worker_shutdown, worker_shutting_down
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from notifier.pipeline.digests import DigestBuilder
+from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.send import Sender
 from notifier.pipeline.sweep import Sweeper
@@ -42,6 +43,7 @@ class Steps:
     sweeper: Sweeper
     builder: DigestBuilder
     bell: "Bell"
+    heartbeat: Heartbeat
 
 
 def make_celery(broker_url: str, transport_options: Mapping[str, Any] | None = None) -> Celery:
@@ -73,15 +75,15 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
 
     @celery.task(name=PLAN)  # type: ignore[untyped-decorator]  # Celery ships no types
     def plan(event_ids: list[str]) -> None:
-        _run(lambda: plan_and_ring(steps(), event_ids))
+        _run(steps(), PLAN, event_ids, lambda: plan_and_ring(steps(), event_ids))
 
     @celery.task(name=BUILD)  # type: ignore[untyped-decorator]  # Celery ships no types
     def build(digest_ids: list[str]) -> None:
-        _run(lambda: build_and_ring(steps(), digest_ids))
+        _run(steps(), BUILD, digest_ids, lambda: build_and_ring(steps(), digest_ids))
 
     @celery.task(name=SEND)  # type: ignore[untyped-decorator]  # Celery ships no types
     def send(delivery_ids: list[str]) -> None:
-        _run(lambda: steps().sender.send(delivery_ids))
+        _run(steps(), SEND, delivery_ids, lambda: steps().sender.send(delivery_ids))
 
     @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def get_ready(**_: object) -> None:
@@ -89,6 +91,14 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
         steps()
         # It warns root of messages that run code; ours are JSON, and nothing else is accepted.
         warnings.simplefilter("ignore", SecurityWarning)
+
+    @celeryd_after_setup.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def be_heard_of(instance: Any, **_: object) -> None:
+        steps().heartbeat.start(list(instance.app.amqp.queues.consume_from), instance.concurrency)
+
+    @worker_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def be_forgotten(**_: object) -> None:
+        steps().heartbeat.stop()
 
     @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def stop_sending(**_: object) -> None:
@@ -166,14 +176,18 @@ class Bell:
 
     def roomy(self) -> list[str]:
         """The queues that can take more tickets; none while the broker does not answer."""
+        return [name for name, depth in (self.depths() or {}).items() if depth < FULL]
+
+    def depths(self) -> Mapping[str, int] | None:
+        """How many tickets wait in each queue of the broker; None while it does not answer."""
         if self.quiet:
-            return []
+            return None
         with self._celery.pool.acquire(block=True) as connection:
             try:
-                return [name for name in QUEUES if self._depth(connection, name) < FULL]
+                return {name: self._depth(connection, name) for name in QUEUES}
             except (OperationalError, *connection.connection_errors, *connection.channel_errors) as error:
                 self._fall_quiet(error)
-                return []
+                return None
 
     def nudge(self, event_ids: Iterable[str], queue: str) -> None:
         """Ask for a plan of these events soon. Returns at once; many nudges become one task."""
@@ -212,9 +226,10 @@ class Bell:
         log.warning("the broker does not answer; events are kept and go out when it is back: %s", error)
 
 
-def _run(step: Callable[[], object]) -> None:
+def _run(steps: Steps, name: str, ids: Sequence[str], step: Callable[[], object]) -> None:
     try:
-        step()
+        with steps.heartbeat.doing(f"{name} {len(ids)}"):
+            step()
     except DatabaseAway as error:
         log.warning("the database is away; the sweep will ring again: %s", error)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -40,6 +41,7 @@ from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.kinds import Kinds
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.purge import Purger
@@ -171,7 +173,8 @@ class Parts:
 
     @cached_property
     def steps(self) -> Steps:
-        return Steps(self._planner, self._sender, self._sweeper, self.builder, Bell(self.celery))
+        heartbeat = Heartbeat(self.database, version("notifier"), self.clock)
+        return Steps(self._planner, self._sender, self._sweeper, self.builder, Bell(self.celery), heartbeat)
 
     @cached_property
     def server(self) -> Flask:

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 NUDGE = 0.02  # seconds; at most one nudge per queue and process in this time
 FULL = 1_000  # tickets; a queue with so many is rung for no more until the workers caught up
+ANSWER = 1.0  # seconds that workers have to answer
 QUIET = 5.0  # seconds without ringing after the broker did not answer
 
 
@@ -62,7 +63,7 @@ def make_celery(broker_url: str, transport_options: Mapping[str, Any] | None = N
         worker_prefetch_multiplier=1,
         worker_soft_shutdown_timeout=25,
         worker_hijack_root_logger=False,
-        worker_enable_remote_control=False,
+        worker_enable_remote_control=True,  # answers `inspect`; costs nothing while nobody asks
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options=_options(broker_url) | dict(transport_options or {}),
@@ -224,6 +225,33 @@ class Bell:
     def _fall_quiet(self, error: Exception) -> None:
         self._quiet_until = time.monotonic() + QUIET
         log.warning("the broker does not answer; events are kept and go out when it is back: %s", error)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a worker itself answers: the queues that it listens to, what it does, and what it took ahead."""
+
+    queues: tuple[str, ...]
+    active: tuple[str, ...]
+    reserved: tuple[str, ...]
+
+
+def ask_workers(celery: Celery) -> Mapping[str, Asked]:
+    """Ask all workers through the broker, for a second in all; those that did not answer by then are missing."""
+    asking = celery.control.inspect(timeout=ANSWER / 3)
+    try:
+        queues, active, reserved = (ask() or {} for ask in (asking.active_queues, asking.active, asking.reserved))
+    except (OperationalError, OSError) as error:
+        log.warning("the workers could not be asked, the broker does not answer: %s", error)
+        return {}
+    return {
+        worker: Asked(
+            tuple(queue["name"] for queue in queues[worker]),
+            tuple(task["name"] for task in active.get(worker, ())),
+            tuple(task["name"] for task in reserved.get(worker, ())),
+        )
+        for worker in sorted(queues)
+    }
 
 
 def _run(steps: Steps, name: str, ids: Sequence[str], step: Callable[[], object]) -> None:

@@ -24,6 +24,7 @@ from notifier.catchers.pages import dev_pages, receive_push
 from notifier.catchers.push import PushCatcher
 from notifier.channels import Address, Channel
 from notifier.channels.email import EmailChannel, EmailSettings, parse_email
+from notifier.channels.preview import Previewer
 from notifier.channels.push import (
     DEFAULT_ALLOWED_HOSTS,
     PushChannel,
@@ -43,6 +44,7 @@ from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.kinds import Kinds
+from notifier.pipeline.pausing import Pausing
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.purge import Purger
 from notifier.pipeline.record import Recorder
@@ -60,7 +62,7 @@ from notifier.store.database import Database
 from notifier.store.intake import Intake
 from notifier.store.people import People
 from notifier.store.types import make_ids_ahead
-from notifier.tasks import Bell, Steps, make_celery, register
+from notifier.tasks import Bell, Steps, ask_workers, make_celery, register
 from notifier.web.parts import NewDevice, WebParts
 from notifier.web.server import make_server
 
@@ -192,6 +194,11 @@ class Parts:
     def scheduling(self) -> Scheduling:
         """Schedules as people make and change them."""
         return Scheduling(self.database, self.kinds, frozenset(BUILT_IN), self.clock)
+
+    @property
+    def pausing(self) -> Pausing:
+        """Pauses queues."""
+        return Pausing(self.database, self.clock)
 
     @property
     def ticks(self) -> Ticks:
@@ -328,6 +335,8 @@ class Parts:
             backtest=self.backtest,
             steering=self.steering,
             scheduling=self.scheduling,
+            pausing=self.pausing,
+            previewer=Previewer(EmailChannel(self.email_settings, self.clock, self.writer), self.writer),
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
@@ -347,6 +356,8 @@ class Parts:
             max_requests=self.settings.WEB_THREADS,
             max_streams=self.settings.FEED_STREAMS,
             broker_answers=self.broker_answers,
+            broker_depths=self.steps.bell.depths,
+            ask_workers=lambda: ask_workers(self.celery),
         )
 
     @property

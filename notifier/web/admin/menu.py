@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from notifier.web.admin import deliveries, digests, overview, schedules, signin
+from notifier.web.admin import deliveries, digests, overview, queues, schedules, signin, templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,10 @@ class Group:
 # A new page is a line here: so are its routes registered.
 MENU = (
     Group("Watch", (Item("Overview", overview.bp), Item("Deliveries", deliveries.bp))),
-    Group("Send", (Item("Digests", digests.bp), Item("Schedules", schedules.bp))),
+    Group(
+        "Send",
+        (Item("Digests", digests.bp), Item("Schedules", schedules.bp), Item("Templates", templates.bp)),
+    ),
+    Group("Run", (Item("Queues & workers", queues.bp),)),
 )
 BLUEPRINTS = (signin.bp, *(item.blueprint for group in MENU for item in group.items))

@@ -357,6 +357,8 @@ class Parts:
             max_streams=self.settings.FEED_STREAMS,
             broker_answers=self.broker_answers,
             broker_depths=self.steps.bell.depths,
+            metrics_token=self.settings.METRICS_TOKEN.get_secret_value(),
+            unaccounted=lambda: None,
             ask_workers=lambda: ask_workers(self.celery),
         )
 

@@ -70,6 +70,8 @@ class WebParts:
     max_streams: int  # beside them
     broker_answers: Callable[[], bool]
     broker_depths: Callable[[], Mapping[str, int] | None]  # tickets by queue; None while the broker does not answer
+    metrics_token: str  # whoever bears it reads the figures; empty: this machine alone
+    unaccounted: Callable[[], int | None]  # by the books as last counted; None where nobody counted yet
     ask_workers: Callable[[], Mapping[str, Asked]]  # by worker, within a second
 
 

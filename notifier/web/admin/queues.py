@@ -10,7 +10,7 @@ from notifier.pipeline.scheduled import scheduler_json
 from notifier.policy.events import one_line
 from notifier.policy.queues import QUEUES
 from notifier.store.admins import Role
-from notifier.store.queues import MOST, Queues
+from notifier.store.queues import MOST, Queues, Standing
 from notifier.web.admin.guard import admins_only
 from notifier.web.parts import parts
 
@@ -39,6 +39,13 @@ def age(at: datetime | None, now: datetime) -> str:
 def bounded(count: int) -> str:
     """A count that was taken no further than `MOST`."""
     return f"{count:,}+" if count >= MOST else f"{count:,}"
+
+
+@bp.app_template_global()
+def queues_short() -> Standing:
+    """How queues and workers stand, for a line on another page."""
+    with parts().database.read() as connection:
+        return Queues(connection).short(parts().clock())
 
 
 @bp.get("")

@@ -1,4 +1,4 @@
-"""A queue of the whole service is paused, its worker is killed meanwhile, and it goes on: nothing is lost or doubled."""
+"""A queue is paused, the whole service is killed meanwhile, and the queue goes on: nothing is lost or doubled."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
 
-from notifier.channels import Notice
+from notifier.channels import Answer, Notice
 from notifier.channels.email import EmailChannel
 from notifier.channels.push.encoder import LARGEST
 from notifier.channels.push.payload import payload
 from notifier.channels.wording import Writer
+from notifier.policy.outcomes import Outcome
 
 CLIPPED = 102 * 1024  # octets of HTML after which Gmail cuts a mail off
 SUBJECT = 78  # characters; phones show fewer still
@@ -64,6 +65,12 @@ class Previewer:
         shown = json.loads(octets)["notification"]
         push = Shown(shown["title"], shown.get("body", ""), shown.get("navigate", ""), len(octets))
         return Preview(mail.subject, mail.text, mail.html, mail.content, push, shown["lang"])
+
+    def send(self, notice: Notice, now: datetime) -> Outcome:
+        """Send the mail alone to the notice's address; what the relay answered. Raises `TemplateFault`."""
+        answers: list[Answer] = []
+        self._email.send([self._email.render(notice, now)], answers.append)
+        return answers[0].outcome
 
     def lacks(self, type_: str, locale: str) -> list[str]:
         """The messages of a type's template that a language has no words for. Raises `TemplateFault`."""

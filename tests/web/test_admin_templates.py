@@ -2,6 +2,8 @@
 
 import re
 import uuid
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,8 +18,9 @@ from notifier.policy.catalogue import read_catalogue
 from notifier.policy.decide import recipients_of
 from notifier.store.admins import Role
 from notifier.store.models import Audit
-from tests.web.api import Api
-from tests.web.test_admin import signed_in
+from tests.smtp_server import SmtpServer
+from tests.web.api import Api, make_parts
+from tests.web.test_admin import signed_in, token_of
 
 CATALOGUE_READ = read_catalogue(CATALOGUE.read_text())
 TYPES = [kind.short for kind in CATALOGUE_READ.heard]
@@ -110,6 +113,28 @@ def test_an_event_of_another_type_has_its_own_template(api: Api, admin: FlaskCli
     answer = admin.get(f"/admin/templates/like?event={real_event(api)}")
     assert answer.status_code == 404
     assert "comment.created" in answer.text
+
+
+def test_pictures_of_a_mail_are_not_fetched(admin: FlaskClient):
+    mail = admin.get("/admin/templates/comment/mail").text
+    assert mail.count("<img") == mail.count('src="data:image/gif') == 2
+
+
+def test_an_admin_sends_a_mail_to_themselves_alone(tmp_path: Path):
+    with SmtpServer() as relay:
+        around = {"mail_server": "127.0.0.1", "mail_port": relay.port}
+        made = make_parts(tmp_path)
+        api = Api(replace(made, around=replace(made.around, **around))).migrate()
+        admin = signed_in(api, Role.OPERATOR)
+        answer = admin.post("/admin/templates/like/send?lang=de", data={"csrf_token": token_of(admin)})
+        [mail] = relay.wait_for(1)
+        assert answer.location == "/admin/templates/like?lang=de"
+        assert "is on its way" in admin.get(answer.location).text
+        with api.parts.database.read() as connection:
+            [who] = connection.scalars(select(Audit.who).where(Audit.action == "template.send"))
+        assert mail.recipients == (who,)
+        assert admin.get("/admin/templates/like/send").status_code == 405
+        api.parts.database.close()
 
 
 BAD = Preview(

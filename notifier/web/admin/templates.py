@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
-from notifier.channels import Notice, TemplateFault
+from notifier.channels import Address, Notice, TemplateFault
 from notifier.channels.preview import Preview, checks
 from notifier.channels.samples import Setting, sample, sample_digest, sample_of, sample_summary
 from notifier.channels.wording import DIGEST, SUMMARY, TEMPLATES
 from notifier.policy.catalogue import Kind
+from notifier.policy.outcomes import Delivered
 from notifier.store.admins import Admins, Role
 from notifier.store.explaining import Explaining
+from notifier.store.types import new_id
 from notifier.web.admin.guard import admins_only
 from notifier.web.parts import parts
 from notifier.web.paths import is_id
@@ -104,6 +107,25 @@ def mail(type_: str) -> Response:
         html = str(fault)
         return Response(html, 422, FRAMED, content_type="text/plain; charset=utf-8")
     return Response(html, 200, FRAMED, content_type="text/html; charset=utf-8")
+
+
+@bp.post("/<string:type_>/send")
+@admins_only(Role.OPERATOR)
+def send(type_: str) -> AnyResponse:
+    """Send the mail that is shown to the admin who asks, to see it in a mail client."""
+    asked, now, to = _asked(type_), parts().clock(), Address("", g.admin.email)
+    notice = replace(_notice(asked, noted=True), delivery_id=new_id("dlv"), address=to)
+    try:
+        outcome = parts().previewer.send(notice, now)
+        said = "is on its way" if isinstance(outcome, Delivered) else f"was not taken: {outcome.code} {outcome.text}"
+    except TemplateFault as fault:
+        said = f"could not be made. {fault}"
+    with parts().database.write() as connection:
+        Admins(connection).note(
+            g.admin.email, "template.send", f"{asked.type} {asked.locale} {asked.event}".strip(), now
+        )
+    flash(f"The mail to {g.admin.email} {said}.".replace("..", "."))
+    return redirect(url_for("admin_templates.show", **asked.args))
 
 
 def _asked(type_: str) -> Asked:

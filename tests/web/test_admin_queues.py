@@ -3,7 +3,9 @@
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,7 +17,7 @@ from notifier.store.admins import Role
 from notifier.store.models import Audit, QueuePause, Worker
 from notifier.store.workers import WorkerEntry, Workers
 from notifier.web.admin.queues import LONGEST_WHY, age, bounded
-from tests.web.api import Api
+from tests.web.api import Api, make_parts
 from tests.web.test_admin import signed_in, token_of
 
 
@@ -133,3 +135,14 @@ def test_ages_and_counts_are_short():
     assert ages == ["0 s", "41 s", "1 min", "2 h", "2 d"]
     assert (age(at + timedelta(seconds=9), at), age(None, at)) == ("0 s", "")
     assert (bounded(12), bounded(4_999), bounded(5_000)) == ("12", "4,999", "5,000+")
+
+
+def test_a_broker_that_is_away_is_said_and_the_page_stays(tmp_path: Path):
+    made = make_parts(tmp_path)
+    api = Api(replace(made, around=replace(made.around, broker_url="redis://127.0.0.1:1/0"))).migrate()
+    admin = signed_in(api, Role.OPERATOR)
+    page = admin.get("/admin/queues").text
+    assert "Broker does not answer" in page
+    assert "<td" in row_of(page, "urgent")
+    assert "No worker answered" in admin.get("/admin/queues/inspect").text
+    api.parts.database.close()

@@ -109,7 +109,7 @@ class Queues:
             pause=pauses.get(name),
         )
 
-    def _counted(self, rows: Select[Any, Any]) -> Mapping[str, _Counted]:
+    def _counted(self, rows: Select[*tuple[Any, ...]]) -> Mapping[str, _Counted]:
         """The rows by state."""
         some = rows.limit(MOST).subquery()
         found = self._connection.execute(
@@ -123,7 +123,7 @@ class Queues:
         some = select(literal(1)).select_from(Delivery).where(*later).limit(MOST).subquery()
         return self._connection.scalar(select(func.count()).select_from(some)) or 0
 
-    def _rates(self, rows: Select[Any, Any], now: datetime) -> Mapping[str, float]:
+    def _rates(self, rows: Select[*tuple[Any, ...]], now: datetime) -> Mapping[str, float]:
         """How many a minute, by queue: of the newest rows within the window, over the time that they span."""
         some = rows.limit(NEWEST).subquery()
         goes = func.sum(case((some.c.goes, 1), else_=0))
@@ -134,24 +134,24 @@ class Queues:
         return {queue: going * 60 / span.total_seconds() for queue, _, going, _ in found}
 
 
-def _near(name: str, now: datetime) -> Select[Any, Any]:
+def _near(name: str, now: datetime) -> Select[*tuple[Any, ...]]:
     """What is queued or on its way, or waits for a moment very near."""
     near = UNFINISHED, Delivery.queue == name, Delivery.due_at <= now + SOON
     return select(Delivery.state, Delivery.wanted_at).where(*near).order_by(Delivery.due_at)
 
 
-def _held(name: str) -> Select[Any, Any]:
+def _held(name: str) -> Select[*tuple[Any, ...]]:
     return select(Delivery.state, Delivery.wanted_at).where(PAUSED, Delivery.queue == name).order_by(Delivery.id)
 
 
-def _made(now: datetime) -> Select[Any, Any]:
+def _made(now: datetime) -> Select[*tuple[Any, ...]]:
     """Deliveries made lately; what was skipped, or stands in a feed, goes nowhere."""
     goes = and_(Delivery.address_id.is_not(None), Delivery.state != State.SKIPPED)
     query = select(Delivery.queue, goes.label("goes"), Delivery.created_at.label("at"))
     return query.where(Delivery.id >= id_at("dlv", now - WINDOW)).order_by(Delivery.id.desc())
 
 
-def _tried(now: datetime) -> Select[Any, Any]:
+def _tried(now: datetime) -> Select[*tuple[Any, ...]]:
     """Tries made lately."""
     query = select(Delivery.queue, true().label("goes"), Attempt.started_at.label("at"))
     query = query.join(Delivery, Delivery.id == Attempt.delivery_id)

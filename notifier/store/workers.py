@@ -68,6 +68,6 @@ class Workers:
     def crew(self, now: datetime) -> Crew:
         """All workers, the longest running first."""
         rows = self._connection.execute(select(Worker).order_by(Worker.started_at, Worker.name))
-        entries = [WorkerEntry(*row) for row in rows]
+        entries = [WorkerEntry(**row._asdict()) for row in rows]
         silent = [entry for entry in entries if entry.is_silent(now)]
         return Crew([entry for entry in entries if entry not in silent], silent)

@@ -1,7 +1,7 @@
 """Figures for Prometheus, read from the roll-ups and by bounded counts at each scrape: they outlive restarts."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from secrets import compare_digest
 
@@ -107,7 +107,7 @@ def _pulse(found: Gauges, now: datetime) -> Iterator[Metric]:
         yield GaugeMetricFamily("notifier_unaccounted", says, value=lost)
 
 
-def _by_queue(name: str, says: str, values: dict[str, float] | dict[str, int] | dict[str, bool]) -> Metric:
+def _by_queue(name: str, says: str, values: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(name, says, labels=["queue"])
     for queue, value in values.items():
         family.add_metric([queue], float(value))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from flask import render_template
 from flask.testing import FlaskClient
 from sqlalchemy import delete, select
 
@@ -146,3 +147,14 @@ def test_a_broker_that_is_away_is_said_and_the_page_stays(tmp_path: Path):
     assert "<td" in row_of(page, "urgent")
     assert "No worker answered" in admin.get("/admin/queues/inspect").text
     api.parts.database.close()
+
+
+def test_another_page_shows_queues_and_workers_on_a_line(api: Api, admin: FlaskClient):
+    hear(api, "host:1", "urgent,default,bulk")
+    hear(api, "host:2", ago=300)
+    act(admin, "pause", queue="bulk", why="too much")
+    with api.server.test_request_context():
+        line = render_template("admin/queues_line.html")
+    assert 'title="too much"' in line
+    assert "none for digest" in line
+    assert "1 silent" in line

@@ -84,10 +84,13 @@ class Sweeper:
 
     def _take(self, connection: Connection, queue: str) -> Overdue:
         now, pauses = self._clock(), Pauses(connection)
-        if queue in pauses.all():
+        is_paused, holds = pauses.stands(queue)
+        if is_paused:
             self._due(connection, queue, now, paused=True)
             return Overdue()
         found = self._due(connection, queue, now)
+        if not holds:
+            return found
         # What was held while the queue was paused; after people were locked, as everybody does.
         resumed = pauses.held(queue)
         Outbox(connection).queue([row.id for row in resumed], now)

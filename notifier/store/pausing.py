@@ -3,13 +3,21 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
 
 from notifier.policy.words import Reason, State
 from notifier.store.models import PAUSED, Delivery, QueuePause
 from notifier.store.outbox import SWEEP
 from notifier.store.sql import AnyRow, insert, locked
+
+_QUEUE: BindParameter[Any] = bindparam("queue")
+# Asked for every queue every second, so it is one statement and made once.
+_STANDS = select(
+    select(QueuePause.queue).where(QueuePause.queue == _QUEUE).exists().label("is_paused"),
+    select(Delivery.id).where(PAUSED, Delivery.queue == _QUEUE).exists().label("holds"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,11 @@ class Pauses:
         """The queues that are paused."""
         rows = self._connection.execute(select(QueuePause))
         return {row.queue: Pause(row.queue, row.paused_at, row.paused_by, row.why) for row in rows}
+
+    def stands(self, queue: str) -> tuple[bool, bool]:
+        """Whether the queue is paused, and whether it holds anything for when it goes on."""
+        row = self._connection.execute(_STANDS, {"queue": queue}).one()
+        return bool(row.is_paused), bool(row.holds)
 
     def pause(self, pause: Pause) -> bool:
         """Pause the queue; False where it was paused already, which then stays as it is."""

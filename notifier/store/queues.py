@@ -18,7 +18,7 @@ from notifier.store.types import id_at
 from notifier.store.workers import Crew, Workers
 
 MOST = 5_000  # rows of one count
-NEWEST = 2_000  # rows of one rate
+NEWEST = 1_000  # rows of one rate
 WINDOW = timedelta(minutes=5)  # of rates
 SOON = timedelta(minutes=2)  # by then the timer of everything runs out that is queued or on its way
 

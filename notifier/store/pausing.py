@@ -56,7 +56,8 @@ class Pauses:
         row = insert(self._connection, QueuePause).values(
             queue=pause.queue, paused_at=pause.at, paused_by=pause.by, why=pause.why
         )
-        return self._connection.execute(row.on_conflict_do_nothing()).rowcount == 1
+        made = row.on_conflict_do_nothing().returning(QueuePause.queue)
+        return self._connection.execute(made).first() is not None
 
     def resume(self, queue: str) -> bool:
         """Let the queue go on; False where it was not paused."""

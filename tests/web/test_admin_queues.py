@@ -149,10 +149,11 @@ def test_a_broker_that_is_away_is_said_and_the_page_stays(tmp_path: Path):
     api.parts.database.close()
 
 
-def test_another_page_shows_queues_and_workers_on_a_line(api: Api, admin: FlaskClient):
+@pytest.mark.usefixtures("admin")
+def test_another_page_shows_queues_and_workers_on_a_line(api: Api):
     hear(api, "host:1", "urgent,default,bulk")
     hear(api, "host:2", ago=300)
-    act(admin, "pause", queue="bulk", why="too much")
+    api.parts.pausing.pause("bulk", "too much", who="ada")
     with api.server.test_request_context():
         line = render_template("admin/queues_line.html")
     assert 'title="too much"' in line

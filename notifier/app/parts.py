@@ -344,6 +344,7 @@ class Parts:
             parse_device=self._parse_device,
             device_host=self._device_host,
             masked=self.masked,
+            named=self._named,
             vapid_key=public_key(self.push_settings.private_key),
             link_secret=self.secret_key.encode(),
             secret_key=self.secret_key,
@@ -376,6 +377,9 @@ class Parts:
     def masked(self, channel: str, address: Address) -> str:
         """The address as a log may show it."""
         return CHANNELS[channel].masked(address) if channel in CHANNELS else ""
+
+    def _named(self, channel: str, address: Address) -> str:
+        return CHANNELS[channel].named(address) if channel in CHANNELS else ""
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:
         device = self._parse_device(subscription)

@@ -57,6 +57,7 @@ class WebParts:
     parse_device: Callable[[Mapping[str, Any]], NewDevice]  # raises BadAddress
     device_host: Callable[[str], str]  # of a stored subscription
     masked: Callable[[str, Address], str]  # channel, address → as logs may show it
+    named: Callable[[str, Address], str]  # the same, as operators may see it
     vapid_key: str
     link_secret: bytes
     secret_key: str

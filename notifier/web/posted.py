@@ -84,6 +84,8 @@ def kind_of(type_: str, data: Mapping[str, Any], catalogue: Catalogue, *, lenien
     if kind is None:
         known = ", ".join(catalogue.short_names)
         raise invalid([Fault("/type", "unknown_type", f"This type is not in the catalogue; we know {known}.")])
+    if kind.service:
+        raise invalid([Fault("/type", "invalid", "No app can send this type: it is the service's own.")])
     if not kind.cadences or FOLLOWERS in kind.told:
         return kind
     paths = _paths(kind.told)

@@ -11,11 +11,13 @@ from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.policy.catalogue import read_catalogue
 from notifier.policy.words import Reason, State
 from notifier.store.database import Database
+from notifier.store.directory import Directory
 from notifier.store.log import Log
 from notifier.store.models import Address, Base, Delivery, Digest, Event, Figure, Notification
 from notifier.store.pausing import Pauses
 from notifier.store.people import People
 from notifier.store.schema import migrate
+from notifier.store.suppressions import Sought, Suppressions
 from notifier.store.types import Utc, new_id
 from tests.pipeline.line import CATALOGUE
 from tests.store.past import Past
@@ -248,3 +250,25 @@ def test_what_a_provider_had_paused_before_queues_could_be_is_not_taken_for_a_pa
         entry = Log(connection).delivery(waits)
     assert entry
     assert (entry.state, entry.reason, entry.due_at) == (State.WAITING, Reason.PAUSED, NOON)
+
+
+def test_people_from_before_are_found_by_their_address_and_what_is_gone_is_listed(empty: Database):
+    migrate(empty, "0007")
+    later = NOON + timedelta(hours=1)
+    with empty.write() as connection:
+        for user, at in (("ben", NOON), ("ana", later)):
+            People(connection).save(user, {"name": user.title()}, at)
+            People(connection).set_mailbox(user, "both@app.example", at)
+        People(connection).drop_mailbox("ben", later)
+        People(connection).set_mailbox("ben", "ben@app.example", later)
+        gone = Address.user_id == "ana"
+        connection.execute(update(Address).where(gone).values(gone_at=later, gone_why="550 unknown"))
+    migrate(empty)
+    with empty.read() as connection:
+        directory = Directory(connection)
+        assert [one.id for one in directory.newest(10)] == ["ana", "ben"]
+        assert [one.id for one in directory.by_mailbox("ben@app.example", 10)] == ["ben"]
+        assert [one.id for one in directory.by_mailbox("both@app.example", 10)] == ["ana"]
+        assert [(one.user, one.gone_why) for one in Suppressions(connection).page(Sought(), 10)] == [
+            ("ana", "550 unknown")
+        ]

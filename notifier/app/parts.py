@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -23,6 +24,7 @@ from notifier.catchers.pages import dev_pages, receive_push
 from notifier.catchers.push import PushCatcher
 from notifier.channels import Address, Channel
 from notifier.channels.email import EmailChannel, EmailSettings, parse_email
+from notifier.channels.preview import Previewer
 from notifier.channels.push import (
     DEFAULT_ALLOWED_HOSTS,
     PushChannel,
@@ -40,7 +42,9 @@ from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.kinds import Kinds
+from notifier.pipeline.pausing import Pausing
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.purge import Purger
 from notifier.pipeline.record import Recorder
@@ -58,7 +62,7 @@ from notifier.store.database import Database
 from notifier.store.intake import Intake
 from notifier.store.people import People
 from notifier.store.types import make_ids_ahead
-from notifier.tasks import Bell, Steps, make_celery, register
+from notifier.tasks import Bell, Steps, ask_workers, make_celery, register
 from notifier.web.parts import NewDevice, WebParts
 from notifier.web.server import make_server
 
@@ -171,7 +175,8 @@ class Parts:
 
     @cached_property
     def steps(self) -> Steps:
-        return Steps(self._planner, self._sender, self._sweeper, self.builder, Bell(self.celery))
+        heartbeat = Heartbeat(self.database, version("notifier"), self.clock)
+        return Steps(self._planner, self._sender, self._sweeper, self.builder, Bell(self.celery), heartbeat)
 
     @cached_property
     def server(self) -> Flask:
@@ -189,6 +194,11 @@ class Parts:
     def scheduling(self) -> Scheduling:
         """Schedules as people make and change them."""
         return Scheduling(self.database, self.kinds, frozenset(BUILT_IN), self.clock)
+
+    @property
+    def pausing(self) -> Pausing:
+        """Pauses queues."""
+        return Pausing(self.database, self.clock)
 
     @property
     def ticks(self) -> Ticks:
@@ -325,6 +335,8 @@ class Parts:
             backtest=self.backtest,
             steering=self.steering,
             scheduling=self.scheduling,
+            pausing=self.pausing,
+            previewer=Previewer(EmailChannel(self.email_settings, self.clock, self.writer), self.writer),
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
@@ -346,6 +358,10 @@ class Parts:
             max_streams=self.settings.FEED_STREAMS,
             broker_answers=self.broker_answers,
             remember=self.home.remember,
+            broker_depths=self.steps.bell.depths,
+            metrics_token=self.settings.METRICS_TOKEN.get_secret_value(),
+            unaccounted=lambda: None,
+            ask_workers=lambda: ask_workers(self.celery),
         )
 
     @property

@@ -8,17 +8,20 @@ from typing import Any, Protocol
 from flask import current_app
 
 from notifier.channels import Address, Notice
+from notifier.channels.preview import Previewer
 from notifier.channels.wording import Wording
 from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.pausing import Pausing
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.steering import Steering
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.retention import Retention
 from notifier.store.database import Database
 from notifier.store.intake import Intake
+from notifier.tasks import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class WebParts:
     backtest: Backtest
     steering: Steering
     scheduling: Scheduling
+    pausing: Pausing
+    previewer: Previewer
     word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
     nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon
@@ -73,6 +78,10 @@ class WebParts:
     max_streams: int  # beside them
     broker_answers: Callable[[], bool]
     remember: Remembers
+    broker_depths: Callable[[], Mapping[str, int] | None]  # tickets by queue; None while the broker does not answer
+    metrics_token: str  # whoever bears it reads the figures; empty: this machine alone
+    unaccounted: Callable[[], int | None]  # by the books as last counted; None where nobody counted yet
+    ask_workers: Callable[[], Mapping[str, Asked]]  # by worker, within a second
 
 
 def parts() -> WebParts:

@@ -17,6 +17,7 @@ from notifier.store.directory import Directory
 from notifier.store.events import EventFilter, Events
 from notifier.store.log import Log
 from notifier.store.models import Address, Base, Delivery, Digest, Event, Figure, Notification
+from notifier.store.pausing import Pauses
 from notifier.store.people import People
 from notifier.store.schema import migrate
 from notifier.store.suppressions import Sought, Suppressions
@@ -235,6 +236,23 @@ def test_what_was_there_before_figures_is_counted_purged_and_accounted_for(empty
     assert books.balanced
     assert (books.accepted, books.channels["feed"].delivered, books.channels["email"].failed) == (3, 1, 1)
     assert past.rows(Figure) == 2
+
+
+def test_what_a_provider_had_paused_before_queues_could_be_is_not_taken_for_a_paused_queue(empty: Database):
+    migrate(empty, "0007")
+    with empty.write() as connection:
+        told = a_notification(connection, None)
+        waits = a_delivery(connection, told, "email", State.WAITING)
+        connection.execute(
+            update(Delivery).where(Delivery.id == waits).values(reason=Reason.PAUSED, due_at=NOON, queue="default")
+        )
+    migrate(empty)
+    with empty.read() as connection:
+        assert Pauses(connection).held("default") == []
+        assert Pauses(connection).all() == {}
+        entry = Log(connection).delivery(waits)
+    assert entry
+    assert (entry.state, entry.reason, entry.due_at) == (State.WAITING, Reason.PAUSED, NOON)
 
 
 def test_people_from_before_are_found_by_their_address_and_what_is_gone_is_listed(empty: Database):

@@ -3,10 +3,11 @@
 from notifier.store.models.admins import Admin, Audit, LoginLink
 from notifier.store.models.apps import App, AppSecret
 from notifier.store.models.base import Base
-from notifier.store.models.deliveries import DUE_AT, UNFINISHED, WAITS, Attempt, Delivery, Pause
+from notifier.store.models.deliveries import DUE_AT, PAUSED, UNFINISHED, WAITS, Attempt, Delivery, Pause
 from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, OPEN, SKIPPED, Digest
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
 from notifier.store.models.figures import Counter, Fallback, Figure, Tally
+from notifier.store.models.operations import QueuePause, Worker
 from notifier.store.models.people import IS_GONE, IS_MAILBOX, Address, Preference, PreferenceChange, Relation, User
 from notifier.store.models.refusals import RejectedRequest
 from notifier.store.models.schedules import Lease, Schedule, ScheduleRun
@@ -21,6 +22,7 @@ __all__ = [
     "IS_OPEN",
     "IS_UNBUILT",
     "OPEN",
+    "PAUSED",
     "SKIPPED",
     "UNFINISHED",
     "UNREAD",
@@ -45,10 +47,12 @@ __all__ = [
     "Pause",
     "Preference",
     "PreferenceChange",
+    "QueuePause",
     "RejectedRequest",
     "Relation",
     "Schedule",
     "ScheduleRun",
     "Tally",
     "User",
+    "Worker",
 ]

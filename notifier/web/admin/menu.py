@@ -12,9 +12,11 @@ from notifier.web.admin import (
     find,
     overview,
     people,
+    queues,
     schedules,
     signin,
     suppressions,
+    templates,
 )
 
 
@@ -61,11 +63,15 @@ MENU = (
         (
             Item("Digests", digests.bp),
             Item("Schedules", schedules.bp),
+            Item("Templates", templates.bp),
         ),
     ),
     Group(
         "Run",
-        (Item("Apps & keys", apps.bp),),
+        (
+            Item("Queues & workers", queues.bp),
+            Item("Apps & keys", apps.bp),
+        ),
     ),
 )
 BLUEPRINTS = (signin.bp, find.bp, *(item.blueprint for group in MENU for item in group.items))

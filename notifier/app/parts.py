@@ -23,6 +23,7 @@ from notifier.catchers.pages import dev_pages, receive_push
 from notifier.catchers.push import PushCatcher
 from notifier.channels import Address, Channel
 from notifier.channels.email import EmailChannel, EmailSettings, parse_email
+from notifier.channels.email.signin import SignInMail, send_signin_mail
 from notifier.channels.push import (
     DEFAULT_ALLOWED_HOSTS,
     PushChannel,
@@ -34,6 +35,8 @@ from notifier.channels.push import (
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
 from notifier.pipeline import Clock
+from notifier.pipeline.account import OwnAccount
+from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.announce import Announcer
 from notifier.pipeline.backtest import Backtest
@@ -41,6 +44,8 @@ from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.kinds import Kinds
+from notifier.pipeline.links import Links
+from notifier.pipeline.passwords import Passwords
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.purge import Purger
 from notifier.pipeline.record import Recorder
@@ -48,9 +53,12 @@ from notifier.pipeline.rollup import Roller
 from notifier.pipeline.runs import Runner
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.send import Sender, SendSettings
+from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
+from notifier.pipeline.tickets import link_ticket
 from notifier.policy.catalogue import Catalogue, read_catalogue
+from notifier.policy.outcomes import Outcome
 from notifier.policy.retention import Retention
 from notifier.scheduler.lead import Lead
 from notifier.scheduler.ticks import Ticks
@@ -159,9 +167,13 @@ class Parts:
     def channels(self) -> Mapping[str, Channel[Any]]:
         """How people are reached. A new channel is one line here, and its class one in `CHANNELS`."""
         return {
-            "email": EmailChannel(self.email_settings, self.clock, self.writer),
+            "email": self._email,
             "push": PushChannel(self.push_settings, self.clock, writer=self.writer),
         }
+
+    @cached_property
+    def _email(self) -> EmailChannel:
+        return EmailChannel(self.email_settings, self.clock, self.writer)
 
     @cached_property
     def celery(self) -> Celery:
@@ -171,7 +183,7 @@ class Parts:
 
     @cached_property
     def steps(self) -> Steps:
-        return Steps(self._planner, self._sender, self._sweeper, self.builder, Bell(self.celery))
+        return Steps(self._planner, self._sender, self._sweeper, self.builder, self.links, Bell(self.celery))
 
     @cached_property
     def server(self) -> Flask:
@@ -212,6 +224,20 @@ class Parts:
     def steering(self) -> Steering:
         """Sends, skips and moves digests at somebody's word."""
         return Steering(self.database, self.builder, self.clock)
+
+    @property
+    def staff(self) -> Staff:
+        """The admins, as owners and the command line change them."""
+        return Staff(self.database, self.clock)
+
+    @property
+    def links(self) -> Links:
+        """Mails sign-in links."""
+        return Links(self.database, self._send_link, self.around.public_url, self.clock)
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        return Passwords()
 
     @property
     def announcer(self) -> Announcer:
@@ -325,6 +351,11 @@ class Parts:
             backtest=self.backtest,
             steering=self.steering,
             scheduling=self.scheduling,
+            signin=SignIn(self.database, self.passwords, self.clock),
+            own_account=OwnAccount(self.database, self.passwords, self.clock),
+            staff=self.staff,
+            links=self.links,
+            mail_link=self._mail_link,
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
@@ -360,6 +391,12 @@ class Parts:
     def masked(self, channel: str, address: Address) -> str:
         """The address as a log may show it."""
         return CHANNELS[channel].masked(address) if channel in CHANNELS else ""
+
+    def _mail_link(self, asked: str) -> None:
+        self.steps.bell.ring([link_ticket(asked)])
+
+    def _send_link(self, mail: SignInMail) -> Outcome:
+        return send_signin_mail(self._email, self.email_settings, mail)
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:
         device = self._parse_device(subscription)

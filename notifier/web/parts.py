@@ -10,10 +10,14 @@ from flask import current_app
 from notifier.channels import Address, Notice
 from notifier.channels.wording import Wording
 from notifier.languages import Languages
+from notifier.pipeline.account import OwnAccount
+from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.links import Links
 from notifier.pipeline.scheduling import Scheduling
+from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.retention import Retention
@@ -45,6 +49,11 @@ class WebParts:
     backtest: Backtest
     steering: Steering
     scheduling: Scheduling
+    signin: SignIn
+    own_account: OwnAccount
+    staff: Staff
+    links: Links
+    mail_link: Callable[[str], None]  # the id of what was asked for: mail it soon
     word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
     nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon

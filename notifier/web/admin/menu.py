@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from notifier.web.admin import deliveries, digests, overview, schedules, signin
+from notifier.store.admins import Role
+from notifier.web.admin import account, admins, audit, deliveries, digests, overview, schedules, signin
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A page in the navigation: its words, and the blueprint whose `page` it is."""
+    """A page in the navigation: its words, the blueprint whose `page` it is, and to whom it is shown."""
 
     label: str
     blueprint: Blueprint
+    role: Role = Role.VIEWER
 
     @property
     def endpoint(self) -> str:
@@ -32,5 +34,6 @@ class Group:
 MENU = (
     Group("Watch", (Item("Overview", overview.bp), Item("Deliveries", deliveries.bp))),
     Group("Send", (Item("Digests", digests.bp), Item("Schedules", schedules.bp))),
+    Group("Run", (Item("Admins", admins.bp, Role.OWNER), Item("Audit", audit.bp, Role.OPERATOR))),
 )
-BLUEPRINTS = (signin.bp, *(item.blueprint for group in MENU for item in group.items))
+BLUEPRINTS = (signin.bp, account.bp, *(item.blueprint for group in MENU for item in group.items))

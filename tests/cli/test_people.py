@@ -80,7 +80,7 @@ def test_a_role_that_does_not_exist_is_wrong_usage(terminal: Terminal):
 
 def test_admins_are_listed_and_removed_but_never_the_last_owner(terminal: Terminal):
     terminal.done("admins", "create", "Leaving@app.example", "--role", "operator")
-    assert re.search(r"^leaving@app\.example  operator  link  not signed in$", terminal.done("admins", "list"), re.MULTILINE)
+    assert "leaving@app.example  operator  link  not signed in\n" in terminal.done("admins", "list")
     terminal.done("admins", "create", "leaving@app.example")
     assert "leaving@app.example  operator" in terminal.done("admins", "list")  # no role said: the role stays
     assert "is no admin any more" in terminal.done("admins", "remove", "LEAVING@app.example")

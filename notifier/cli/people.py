@@ -6,8 +6,7 @@ import click
 
 from notifier.channels import BadAddress
 from notifier.channels.email import parse_email
-from notifier.cli.group import to_type, with_tools
-from notifier.cli.retry import who
+from notifier.cli.group import to_type, who, with_tools
 from notifier.cli.tools import Tools
 from notifier.pipeline.admins import LastOwner
 from notifier.store.admins import Account, Admins, Role

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from flask import abort, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from notifier.store.admins import Role
+from notifier.store.database import DatabaseAway
 from notifier.store.sessions import SEEN, Sessions, SignedIn
 from notifier.web.access import guarded_by
 from notifier.web.parts import parts
@@ -48,7 +50,8 @@ def signed_in() -> SignedIn | None:
     with parts().database.read() as connection:
         found = Sessions(connection).find(token, now)
     if found and now - found.session.seen_at >= SEEN:
-        with parts().database.write() as connection:
+        # Who only looks must not be refused because nobody can write just now; the next page notes it.
+        with suppress(DatabaseAway), parts().database.write() as connection:
             Sessions(connection).see(found.session.id, now)
     return found
 

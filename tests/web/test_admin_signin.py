@@ -145,7 +145,7 @@ def test_the_second_step_is_asked_for_after_the_password(api: Api):
     assert post(browser, "/admin/login/code", "/admin/login/code", code="nothing").status_code == 401
     used = post(browser, "/admin/login/code", "/admin/login/code", code=app.now())
     assert used.status_code == 401, "the code that turned it on was used"
-    assert post(browser, "/admin/login/code", "/admin/login/code", code=codes[0]).location == "/admin"
+    assert post(browser, "/admin/login/code", "/admin/login/code", code=codes[0]).location == "/admin/deliveries"
     assert browser.get("/admin/deliveries").status_code == 200
 
 

@@ -130,5 +130,5 @@ def _qr(standing: Standing) -> Markup:
         return Markup()
     code = segno.make(address_of(standing.offered, g.admin.email), error="m", micro=False)
     # On white in the dark too: apps do not read it otherwise.
-    svg = code.svg_inline(scale=5, border=3, dark="#000", light="#fff", svgclass="qr", lineclass=None)
+    svg = code.svg_inline(omitsize=True, border=3, dark="#000", light="#fff", svgclass="qr", lineclass=None)
     return Markup(svg)  # noqa: S704 (made of squares; the address is not in it as text)

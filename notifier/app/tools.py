@@ -17,6 +17,7 @@ from notifier.catchers.push import PushCatcher
 from notifier.channels import Address
 from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline import Clock
+from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
@@ -101,6 +102,10 @@ class Tools:
     @property
     def scheduling(self) -> Scheduling:
         return self._begun.scheduling
+
+    @property
+    def staff(self) -> Staff:
+        return self._begun.staff
 
     @property
     def purger(self) -> Purger:

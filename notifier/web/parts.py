@@ -11,11 +11,15 @@ from notifier.channels import Address, Notice
 from notifier.channels.preview import Previewer
 from notifier.channels.wording import Wording
 from notifier.languages import Languages
+from notifier.pipeline.account import OwnAccount
+from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.links import Links
 from notifier.pipeline.pausing import Pausing
 from notifier.pipeline.scheduling import Scheduling
+from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.retention import Retention
@@ -57,6 +61,11 @@ class WebParts:
     scheduling: Scheduling
     pausing: Pausing
     previewer: Previewer
+    signin: SignIn
+    own_account: OwnAccount
+    staff: Staff
+    links: Links
+    mail_link: Callable[[str], None]  # the id of what was asked for: mail it soon
     word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
     nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from flask import Blueprint, Flask, Request, Response, redirect, url_for
+from flask import Blueprint, Flask, Request, Response, redirect, request, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
@@ -125,8 +125,11 @@ def _pages(app: Flask) -> None:
         return redirect(url_for("admin_overview.page"))
 
     @app.errorhandler(CSRFError)
-    def stale_form(error: CSRFError) -> tuple[str, int]:
-        return f"The form is too old or came from elsewhere: {error.description} Reload the page and try again.", 400
+    def stale_form(error: CSRFError) -> tuple[str, int] | Response:
+        detail = f"{error.description} Go back, reload the page and try again."
+        if request.path.startswith("/admin"):
+            return frame.refusal(400, "The form is too old", detail)
+        return f"The form is too old or came from elsewhere: {detail}", 400
 
     @app.after_request
     def secure(response: Response) -> Response:

@@ -11,12 +11,13 @@ from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.policy.catalogue import read_catalogue
 from notifier.policy.words import Reason, State
+from notifier.store.admins import Admins, digest
 from notifier.store.apps import Apps
 from notifier.store.database import Database
 from notifier.store.directory import Directory
 from notifier.store.events import EventFilter, Events
 from notifier.store.log import Log
-from notifier.store.models import Address, Base, Delivery, Digest, Event, Figure, Notification
+from notifier.store.models import Address, Admin, Base, Delivery, Digest, Event, Figure, Notification
 from notifier.store.pausing import Pauses
 from notifier.store.people import People
 from notifier.store.schema import migrate
@@ -297,3 +298,23 @@ def test_keys_and_events_from_before_doors_were_recorded_work_as_they_did(empty:
         assert event is not None
         assert event.door == ""
         assert [row.id for row in Events(connection).page(EventFilter(), 5).rows] == [liked]
+
+
+def test_admins_from_before_passwords_come_in_by_a_link_whichever_way_their_address_was_written(empty: Database):
+    migrate(empty, "0007")
+    kept = {"role": "owner", "created_at": NOON}
+    with empty.write() as connection:
+        for email in ("Ann@App.example", "Ben@app.example", "ben@app.example"):
+            store(connection, "admins", id=new_id("adm"), email=email, **kept)
+        ann = connection.scalar(select(Admin.id).where(Admin.email == "Ann@App.example"))
+        link = {"token_hash": digest("waiting"), "admin_id": ann, "expires_at": NOON + timedelta(minutes=15)}
+        store(connection, "login_links", **link)
+    migrate(empty)
+    with empty.write() as connection:
+        admins = Admins(connection)
+        emails = {one.account.email for one in admins.all()}
+        assert emails == {"Ben@app.example", "ann@app.example", "ben@app.example"}
+        assert not any(one.has_password or one.has_totp for one in admins.all())
+        entered = admins.enter("waiting", NOON)
+    assert entered
+    assert (entered.account.id, entered.asks) == (ann, False)

@@ -1,6 +1,6 @@
 """The tables. Migrations make them; a test proves that both say the same."""
 
-from notifier.store.models.admins import Admin, Audit, LoginLink
+from notifier.store.models.admins import Admin, AdminSession, Audit, LoginLink, RecoveryCode, SignInTry
 from notifier.store.models.apps import App, AppSecret
 from notifier.store.models.base import Base
 from notifier.store.models.deliveries import DUE_AT, PAUSED, UNFINISHED, WAITS, Attempt, Delivery, Pause
@@ -29,6 +29,7 @@ __all__ = [
     "WAITS",
     "Address",
     "Admin",
+    "AdminSession",
     "App",
     "AppSecret",
     "Attempt",
@@ -48,10 +49,12 @@ __all__ = [
     "Preference",
     "PreferenceChange",
     "QueuePause",
+    "RecoveryCode",
     "RejectedRequest",
     "Relation",
     "Schedule",
     "ScheduleRun",
+    "SignInTry",
     "Tally",
     "User",
     "Worker",

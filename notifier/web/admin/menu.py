@@ -4,8 +4,12 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
+from notifier.store.admins import Role
 from notifier.web.admin import (
+    account,
+    admins,
     apps,
+    audit,
     deliveries,
     digests,
     events,
@@ -22,10 +26,11 @@ from notifier.web.admin import (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A page in the navigation: its words, and the blueprint whose `page` it is."""
+    """A page in the navigation: its words, the blueprint whose `page` it is, and to whom it is shown."""
 
     label: str
     blueprint: Blueprint
+    role: Role = Role.VIEWER
 
     @property
     def endpoint(self) -> str:
@@ -71,7 +76,9 @@ MENU = (
         (
             Item("Queues & workers", queues.bp),
             Item("Apps & keys", apps.bp),
+            Item("Admins", admins.bp, Role.OWNER),
+            Item("Audit", audit.bp, Role.OPERATOR),
         ),
     ),
 )
-BLUEPRINTS = (signin.bp, find.bp, *(item.blueprint for group in MENU for item in group.items))
+BLUEPRINTS = (signin.bp, account.bp, find.bp, *(item.blueprint for group in MENU for item in group.items))

@@ -19,10 +19,21 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from notifier.pipeline.digests import DigestBuilder
+from notifier.pipeline.jobs import Working
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.send import Sender
 from notifier.pipeline.sweep import Sweeper
-from notifier.pipeline.tickets import BUILD, PLAN, SEND, Ticket, build_tickets, plan_tickets, send_tickets
+from notifier.pipeline.tickets import (
+    BUILD,
+    JOB,
+    PLAN,
+    SEND,
+    Ticket,
+    build_tickets,
+    job_tickets,
+    plan_tickets,
+    send_tickets,
+)
 from notifier.policy.queues import QUEUES
 from notifier.store.database import DatabaseAway
 
@@ -41,6 +52,7 @@ class Steps:
     sender: Sender
     sweeper: Sweeper
     builder: DigestBuilder
+    working: Working
     bell: "Bell"
 
 
@@ -83,6 +95,11 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
     def send(delivery_ids: list[str]) -> None:
         _run(lambda: steps().sender.send(delivery_ids))
 
+    @celery.task(name=JOB)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def job(job_ids: list[str]) -> None:
+        for one in job_ids:
+            _run(lambda one=one: steps().working.work_and_ring(one))  # type: ignore[misc]
+
     @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def get_ready(**_: object) -> None:
         # Made before there are threads that would each make their own.
@@ -116,7 +133,9 @@ def sweep(steps: Steps) -> int:
     found = 0
     for queue in steps.bell.roomy():
         found += _sweep_queue(steps, queue)
-    return found
+    left = steps.working.take_due()
+    steps.bell.ring(job_tickets(left))
+    return found + len(left)
 
 
 def _sweep_queue(steps: Steps, queue: str) -> int:

@@ -9,7 +9,7 @@ from notifier.policy.queues import QUEUES
 from notifier.store.building import DIGEST
 from notifier.store.planning import Planned
 
-PLAN, BUILD, SEND = "plan", "build", "send"
+PLAN, BUILD, SEND, JOB = "plan", "build", "send", "job"
 BUILDS = 20  # digests in one transaction
 PLANS = 4  # events to plan in the place of one delivery to send
 
@@ -41,6 +41,12 @@ def build_tickets(digests: Iterable[str]) -> Iterator[Ticket]:
     """Digests to build, as many as one short transaction takes."""
     for chunk in chunks(digests, BUILDS):
         yield Ticket(BUILD, DIGEST, chunk)
+
+
+def job_tickets(jobs: Iterable[str]) -> Iterator[Ticket]:
+    """Jobs of operators, each by itself."""
+    for job in jobs:
+        yield Ticket(JOB, "default", (job,))
 
 
 def chunks(ids: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:

@@ -20,12 +20,18 @@ SHOWN = 100  # events of one entry: a notification may have gathered a hundred t
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to show of the log; empty parts do not narrow. `before` is the id after which the page begins."""
+    """What to show of the log; empty parts do not narrow. `before` is the id after which the page begins.
+
+    `after` is the id before which it ends. `codes` are the last answers, "" for those without one; `ids` name
+    deliveries one by one.
+    """
 
     states: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     user: str = ""
     app: str = ""
     event: str = ""
@@ -34,6 +40,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,9 @@ class Entry:
     queue: str
     state: State
     reason: Reason | None
+    rule: str  # what decided, with its value
+    value: str
+    wanted_at: datetime
     due_at: datetime | None
     tries: int
     last_code: str
@@ -174,6 +184,23 @@ class Log:
         query = _entries().where(*conditions(wanted)).order_by(Delivery.id.desc()).limit(limit)
         return self._with_events(self._connection.execute(query).all())
 
+    def rows(self, wanted: Filter, limit: int, *, oldest_first: bool = False) -> list[Entry]:
+        """Up to `limit` deliveries of the filter, newest first, without their events."""
+        order = Delivery.id.asc() if oldest_first else Delivery.id.desc()
+        rows = self._connection.execute(_entries().where(*conditions(wanted)).order_by(order).limit(limit))
+        return [_entry(row, (), 0) for row in rows]
+
+    def last_texts(self, deliveries: Sequence[str]) -> dict[str, str]:
+        """What the provider said to the last try of each of these."""
+        place = func.row_number().over(partition_by=Attempt.delivery_id, order_by=Attempt.id.desc())
+        numbered = (
+            select(Attempt.delivery_id, Attempt.text, place.label("place"))
+            .where(Attempt.delivery_id.in_(deliveries))
+            .subquery()
+        )
+        rows = self._connection.execute(select(numbered.c.delivery_id, numbered.c.text).where(numbered.c.place == 1))
+        return {delivery: text for delivery, text in rows}  # noqa: C416 (a row is no pair to mypy)
+
     def delivery(self, id: str) -> Entry | None:
         """One delivery, or None."""
         entries = self._with_events(self._connection.execute(_entries().where(Delivery.id == id)).all())
@@ -261,6 +288,8 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         (Delivery.channel, wanted.channels),
         (Delivery.type, wanted.types),
         (Delivery.reason, wanted.reasons),
+        (Delivery.last_code, wanted.codes),
+        (Delivery.id, wanted.ids),
     )
     narrowed: list[ColumnElement[bool]] = [column.in_(values) for column, values in several if values]
     if wanted.states and State.SENT not in wanted.states:
@@ -285,6 +314,8 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         narrowed.append(Delivery.id < id_at("dlv", wanted.until))
     if wanted.before:
         narrowed.append(Delivery.id < wanted.before)
+    if wanted.after:
+        narrowed.append(Delivery.id > wanted.after)
     return narrowed or [true()]
 
 
@@ -299,6 +330,9 @@ def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
         queue=row.queue,
         state=State(row.state),
         reason=Reason(row.reason) if row.reason else None,
+        rule=row.rule,
+        value=row.value,
+        wanted_at=row.wanted_at,
         # What waits for a digest has no timer of its own.
         due_at=row.due_at or (row.wanted_at if row.digest_id else None),
         tries=row.tries,

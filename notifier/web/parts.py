@@ -13,6 +13,9 @@ from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.jobs import Working
+from notifier.pipeline.preview import Preview
+from notifier.pipeline.pulse import Pulse
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.steering import Steering
 from notifier.policy.catalogue import Catalogue
@@ -45,6 +48,10 @@ class WebParts:
     backtest: Backtest
     steering: Steering
     scheduling: Scheduling
+    working: Working
+    pulse: Pulse
+    preview: Preview
+    catches_mail: bool  # no mail server is set: mails go to the local catcher
     word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
     nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon

@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter, Map, ValidationError
 from notifier.policy.fields import id_fault
 
 USERS = "/v1/users/"
-PREFIXES = ("evt", "dlv", "dig", "sub", "app", "ntf", "sch")
+PREFIXES = ("evt", "dlv", "dig", "sub", "app", "ntf", "sch", "job")
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

@@ -6,7 +6,8 @@ from notifier.store.models.base import Base
 from notifier.store.models.deliveries import DUE_AT, UNFINISHED, WAITS, Attempt, Delivery, Pause
 from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, OPEN, SKIPPED, Digest
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
-from notifier.store.models.figures import Counter, Fallback, Figure, Tally
+from notifier.store.models.figures import Counter, Fallback, Figure, RecentFigure, Snapshot, Tally
+from notifier.store.models.jobs import Job, PutAway
 from notifier.store.models.people import Address, Preference, PreferenceChange, Relation, User
 from notifier.store.models.schedules import Lease, Schedule, ScheduleRun
 
@@ -35,6 +36,7 @@ __all__ = [
     "Event",
     "Fallback",
     "Figure",
+    "Job",
     "Lease",
     "LoginLink",
     "Notification",
@@ -42,9 +44,12 @@ __all__ = [
     "Pause",
     "Preference",
     "PreferenceChange",
+    "PutAway",
+    "RecentFigure",
     "Relation",
     "Schedule",
     "ScheduleRun",
+    "Snapshot",
     "Tally",
     "User",
 ]

@@ -34,6 +34,11 @@ class Preview:
         self._word = word
         self._clock = clock
 
+    @property
+    def perishable(self) -> tuple[str, ...]:
+        """The channels whose messages are worth nothing when they have expired."""
+        return tuple(name for name, channel in self._channels.items() if channel.perishable)
+
     def show(self, delivery: str, catalogue: Catalogue, *, who: str) -> Shown:
         """The delivery's message; that `who` saw it is noted. Raises `Unseen`."""
         replacing = tuple(name for name, channel in self._channels.items() if channel.replaces)

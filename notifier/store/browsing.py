@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, literal_column, select
 from notifier.policy.words import State
 from notifier.store.log import Entry, Filter, Log, conditions
 from notifier.store.models import Delivery
-from notifier.store.types import id_after
+from notifier.store.types import id_after, id_before
 
 LOOKED_AT = 8_000  # deliveries of one page
 CHUNK = 500  # deliveries of an export that are read at once
@@ -54,7 +54,7 @@ class Browsing:
         entries = tuple(reversed(found[:limit]))
         if len(found) <= limit and not ceiling:
             return self.older(replace(wanted, after="", before=""), limit)  # the first page, and a full one
-        newer = entries[0].id if len(found) > limit else _before(ceiling)
+        newer = entries[0].id if len(found) > limit else id_before(ceiling)
         return Sheet(entries, newer, entries[-1].id if entries else id_after(wanted.after))
 
     def newest(self, wanted: Filter, after: str, most: int) -> int:
@@ -95,8 +95,3 @@ def _driving(wanted: Filter) -> list[ColumnElement[bool]] | None:
         its_state = [Delivery.state == wanted.states[0], Delivery.state != literal_column("'sent'")]
         return its_state if any(others) else None
     return [] if any([*others, wanted.states]) else None
-
-
-def _before(id: str) -> str:
-    """The largest id that comes before this one."""
-    return f"{id[:4]}{int(id[4:], 16) - 1:032x}"

@@ -110,7 +110,7 @@ class DeadLetters:
         query = select(Delivery.id, retried).where(*its).order_by(Delivery.id.desc()).limit(LOOKED_AT + 1)
         rows = self._connection.execute(query).all()
         more = len(rows) > LOOKED_AT
-        left = [id for id, retried in rows[:LOOKED_AT] if not retried]
+        left = [one for one, was_retried in rows[:LOOKED_AT] if not was_retried]
         if not left and not more:
             return None
         seen = left or [rows[0][0]]

@@ -179,6 +179,13 @@ class Log:
         deliveries = {str(state): count for state, count in counts}
         return EventEntry(row.id, row.app_id, row.type, row.occurred_at, row.accepted_at, row.planned_at, deliveries)
 
+    def event_line(self, id: str) -> EventEntry | None:
+        """The event without its deliveries, or None."""
+        row = self._connection.execute(select(Event).where(Event.id == id)).one_or_none()
+        if row is None:
+            return None
+        return EventEntry(row.id, row.app_id, row.type, row.occurred_at, row.accepted_at, row.planned_at)
+
     def page(self, wanted: Filter, limit: int) -> list[Entry]:
         """Up to `limit` deliveries of the filter, newest first."""
         query = _entries().where(*conditions(wanted)).order_by(Delivery.id.desc()).limit(limit)
@@ -295,18 +302,14 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.states and State.SENT not in wanted.states:
         # Said in the index's own words: SQLite uses it for no others.
         narrowed.append(Delivery.state != literal_column("'sent'"))
-    if wanted.user:
-        narrowed.append(Delivery.user_id == wanted.user)
-    if wanted.app:
-        narrowed.append(Delivery.app_id == wanted.app)
+    one = ((Delivery.user_id, wanted.user), (Delivery.app_id, wanted.app), (Delivery.id, wanted.delivery))
+    narrowed += [column == value for column, value in one if value]
     if wanted.event:
         narrowed.append(Delivery.notification_id.in_(_notifications_of(wanted.event)))
     if wanted.digest:
         # All of them are its person's, and a person's are found by an index.
         narrowed.append(Delivery.user_id == select(Digest.user_id).where(Digest.id == wanted.digest).scalar_subquery())
         narrowed.append(Delivery.digest_id == wanted.digest)
-    if wanted.delivery:
-        narrowed.append(Delivery.id == wanted.delivery)
     # Ids sort by time, so that a time range is a range of the primary key.
     if wanted.since:
         narrowed.append(Delivery.id >= id_at("dlv", wanted.since))

@@ -36,6 +36,7 @@ class LogQuery(BaseModel):
     channel: list[str] = []
     type: list[Word] = []
     reason: list[Reason] = []
+    code: list[Word] = []
     user: Word = ""
     app: str = ""
     event: str = ""
@@ -133,7 +134,7 @@ def cancel_one(delivery_id: str, *, who: str) -> dict[str, Any]:
 
 def log_query(given: dict[str, list[str]]) -> LogQuery:
     """The filters of a query string. Raises a problem that names each wrong one."""
-    several = ("state", "channel", "type", "reason")
+    several = ("state", "channel", "type", "reason", "code")
     try:
         query = LogQuery.model_validate(
             {
@@ -156,6 +157,7 @@ def filter_of(query: LogQuery) -> Filter:
         channels=tuple(query.channel),
         types=tuple(kind.name if kind else name for name, kind in kinds),
         reasons=tuple(query.reason),
+        codes=tuple(query.code),
         user=query.user,
         app=query.app,
         event=query.event,
@@ -178,7 +180,17 @@ def filter_of(query: LogQuery) -> Filter:
 
 def cursor_of(entry: Entry) -> str:
     """An opaque mark: the page goes on after this entry."""
-    return base64.urlsafe_b64encode(id_octets(entry.id)).rstrip(b"=").decode()
+    return cursor_at(entry.id)
+
+
+def cursor_at(id: str) -> str:
+    """The mark of a place in the log, whether or not a delivery stands there."""
+    return base64.urlsafe_b64encode(id_octets(id)).rstrip(b"=").decode()
+
+
+def place_of(cursor: str) -> str:
+    """The place that a mark names; empty where it is no mark."""
+    return _before(cursor)
 
 
 def request_fields(body: RetryBody) -> dict[str, str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from notifier.web.admin import deliveries, digests, overview, schedules, signin
+from notifier.web.admin import dead, delivery, digests, jobs, overview, schedules, signin
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Group:
 
 # A new page is a line here: so are its routes registered.
 MENU = (
-    Group("Watch", (Item("Overview", overview.bp), Item("Deliveries", deliveries.bp))),
+    Group("Watch", (Item("Overview", overview.bp), Item("Deliveries", delivery.bp), Item("Dead letters", dead.bp))),
     Group("Send", (Item("Digests", digests.bp), Item("Schedules", schedules.bp))),
 )
-BLUEPRINTS = (signin.bp, *(item.blueprint for group in MENU for item in group.items))
+BLUEPRINTS = (signin.bp, jobs.bp, *(item.blueprint for group in MENU for item in group.items))

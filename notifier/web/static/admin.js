@@ -32,6 +32,11 @@
     }
   });
 
+  // A live page asks for nothing while nobody looks at it.
+  document.addEventListener("htmx:before:request", (event) => {
+    if (document.hidden && event.target.closest("[data-live]")) event.preventDefault();
+  });
+
   // "/" goes to the search, as in other logs.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;

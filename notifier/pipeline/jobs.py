@@ -65,11 +65,12 @@ class Working:
             pass
         return self.find(id)
 
-    def work_and_ring(self, id: str) -> None:
-        """Do some of it, and ring for the rest."""
-        job = self.work(id)
+    def work_and_ring(self, id: str, *, seconds: float = TURN) -> JobEntry | None:
+        """Do some of it, and ring for the rest; gives where it then stands."""
+        job = self.work(id, seconds=seconds)
         if job and job.runs:
             self._ring([id])
+        return job
 
     def stop(self, id: str, *, who: str) -> bool:
         """Let it do no more; what it did stays done. False where it is over already."""

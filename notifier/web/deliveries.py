@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from notifier.policy.catalogue import CHANNELS
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins
+from notifier.store.jobs import Act
 from notifier.store.log import Entry, Filter, Log
 from notifier.store.operate import Operate
 from notifier.store.types import id_octets
@@ -21,10 +22,12 @@ from notifier.web.bodies import Moment, RetryBody, Word
 from notifier.web.kept import no_delivery
 from notifier.web.parts import parts
 from notifier.web.paths import is_id
-from notifier.web.problems import Fault, Problem, faults_of, invalid
+from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found
 from notifier.web.reading import read
 
 bp = Blueprint("deliveries", __name__, url_prefix="/v1")
+
+AT_ONCE = 3.0  # seconds of a job that an answer waits for
 
 
 class LogQuery(BaseModel):
@@ -94,11 +97,27 @@ def cancel(delivery_id: str) -> dict[str, Any]:
 @needs("operate")
 @takes(RetryBody)
 def retry_many() -> tuple[dict[str, Any], int]:
-    """Send all failed deliveries of a filter again, those that were not retried yet."""
+    """Send all failed deliveries of a filter again, those that were not retried yet.
+
+    Many take longer than an answer: `retried` is how many so far, and the job goes on until it is `done`.
+    """
     body = read(RetryBody)
     wanted = filter_of(log_query({name: [value] for name, value in request_fields(body).items()}))
     wanted = replace(wanted, since=body.since, until=body.until)
-    return {"retried": parts().again.all(wanted, who=g.app_id)}, 202
+    working = parts().working
+    job = working.add(Act.RETRY, wanted, who=g.app_id)
+    job = working.work_and_ring(job.id, seconds=AT_ONCE) if job else None
+    return {"retried": job.done if job else 0, "job": job.id if job else None, "done": not (job and job.runs)}, 202
+
+
+@bp.get("/jobs/<job:job_id>")
+@needs("operate")
+def show_job(job_id: str) -> dict[str, Any]:
+    """How far a job on many deliveries has come."""
+    job = parts().working.find(job_id)
+    if job is None:
+        raise not_found("job", job_id)
+    return shapes.job(job)
 
 
 @bp.get("/books")

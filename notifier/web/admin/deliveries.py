@@ -95,7 +95,7 @@ def rows() -> str:
 
 @bp.get("/export.csv")
 @admins_only(Role.VIEWER)
-def as_file() -> Response:
+def as_csv() -> Response:
     """The filter's deliveries as a file, written while it is read."""
     wish = asked_or_refused()
     now = parts().clock()

@@ -40,7 +40,7 @@ class Preview:
         return tuple(name for name, channel in self._channels.items() if channel.perishable)
 
     def show(self, delivery: str, catalogue: Catalogue, *, who: str) -> Shown:
-        """The delivery's message; that `who` saw it is noted. Raises `Unseen`."""
+        """The delivery's message; that `who` saw it is noted, unless that is nobody. Raises `Unseen`."""
         replacing = tuple(name for name, channel in self._channels.items() if channel.replaces)
         with self._database.read() as connection:
             found = Claims(connection, replacing).peek(delivery)
@@ -51,7 +51,8 @@ class Preview:
         if catalogue.find(found.own.type) is None:
             raise Unseen(f"The type {found.own.type} is in no catalogue any more.")
         shown = self._shown(found)
-        self._database.transact(lambda tx: Admins(tx).note(who, "delivery.preview", delivery, self._clock()))
+        if who:
+            self._database.transact(lambda tx: Admins(tx).note(who, "delivery.preview", delivery, self._clock()))
         return shown
 
     def _shown(self, found: Claimed) -> Shown:

@@ -139,10 +139,13 @@ def _known(log: Log, delivery_id: str) -> Entry:
 
 def _message(entry: Entry) -> tuple[Shown | None, str]:
     """The message where a tab asks for it, or why it cannot be shown."""
-    if request.args.get("tab") not in TABS:
+    tab = request.args.get("tab")
+    if tab not in TABS:
         return None, ""
+    # A page with a frame says nothing of the message itself: what stands in the frame is asked for, and noted, then.
+    who = "" if tab == "html" else g.admin.email
     try:
-        return parts().preview.show(entry.id, parts().catalogue, who=g.admin.email), ""
+        return parts().preview.show(entry.id, parts().catalogue, who=who), ""
     except Unseen as why:
         return None, str(why)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -111,6 +111,14 @@ class Jobs:
         """It is over; False where it was already."""
         runs = Job.id == id, Job.state == JobState.RUNNING
         return self._connection.execute(update(Job).where(*runs).values(state=state, ended_at=now)).rowcount == 1
+
+    def forget(self, person: str, name: str) -> None:
+        """Let the filters that name a person name somebody else, who was nobody."""
+        for row in self._connection.execute(select(Job.id, Job.wanted)).all():
+            wanted = _read(json.loads(row.wanted))
+            if wanted.user == person:
+                values = {"wanted": _written(replace(wanted, user=name))}
+                self._connection.execute(update(Job).where(Job.id == row.id).values(values))
 
     def take_due(self, now: datetime) -> list[str]:
         """Jobs that nobody has moved for a while; each is given once in a lease."""

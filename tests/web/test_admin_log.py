@@ -169,7 +169,7 @@ def test_the_file_has_every_row_and_nothing_that_a_spreadsheet_would_run(api: Ap
     assert {row["user"] for row in rows} == {"bob", "'=cmd()"}
     assert {row["address"] for row in rows if row["id"] == ids["email"]} == {"b•••@app.example"}
     assert [row["id"] for row in rows] == sorted((row["id"] for row in rows), reverse=True)
-    assert audited(api) == [("deliveries.export", "Deliveries, all times")]
+    assert [action for action, _ in audited(api)] == ["deliveries.export"]
 
 
 def test_many_are_sent_again_after_a_confirmation_that_says_how_many(api: Api):

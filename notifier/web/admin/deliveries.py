@@ -100,7 +100,7 @@ def as_csv() -> Response:
     wish = asked_or_refused()
     now = parts().clock()
     with parts().database.write() as connection:
-        Admins(connection).note(g.admin.email, "deliveries.export", wish.words, now)
+        Admins(connection).note(g.admin.email, "deliveries.export", f"{wish.filter}", now)
     answer = Response(_lines(wish.filter), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="deliveries-{now:%Y-%m-%d-%H%M}.csv"'
     return answer

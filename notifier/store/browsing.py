@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, Connection, literal_column, select
 
 from notifier.policy.words import State
+from notifier.store.database import Database
 from notifier.store.log import Entry, Filter, Log, conditions
 from notifier.store.models import Delivery
 from notifier.store.types import id_after, id_before
@@ -74,10 +75,18 @@ class Browsing:
         return self._connection.scalar(query) or ""
 
 
-def export(connection: Connection, wanted: Filter, most: int) -> Iterator[list[Entry]]:
-    """The filter's deliveries, newest first, some at a time."""
-    log, left = Log(connection), most
-    while left > 0 and (found := log.rows(wanted, min(CHUNK, left))):
+def export(database: Database, wanted: Filter, most: int) -> Iterator[list[Entry]]:
+    """The filter's deliveries, newest first, some at a time.
+
+    Each some in a transaction of its own: whoever reads them slowly keeps nobody waiting. What is planned meanwhile has
+    a larger id and is not among them.
+    """
+    left = most
+    while left > 0:
+        with database.read() as connection:
+            found = Log(connection).rows(wanted, min(CHUNK, left))
+        if not found:
+            return
         yield found
         wanted, left = replace(wanted, before=found[-1].id), left - len(found)
 

@@ -70,8 +70,7 @@ def test_what_is_rare_is_found_by_looking_further_not_by_looking_at_everything(
         if not sheet.older:
             break
         sheet = older(past, replace(wanted, before=sheet.older))
-    with past.database.read() as connection:
-        assert found == [entry.id for some in export(connection, wanted, 1_000) for entry in some]
+    assert found == [entry.id for some in export(past.database, wanted, 1_000) for entry in some]
     assert found
     assert set(found) <= {first, second}
 
@@ -100,5 +99,4 @@ def test_new_ones_are_counted_to_a_bound(past: Past):
 def test_an_export_ends_where_it_is_capped(past: Past):
     for day in range(5):
         past.told(ago(5 - day), ("email", State.SENT))
-    with past.database.read() as connection:
-        assert sum(len(some) for some in export(connection, Filter(), 3)) == 3
+    assert sum(len(some) for some in export(past.database, Filter(), 3)) == 3

@@ -24,6 +24,8 @@ from notifier.web.kept import no_delivery
 from notifier.web.parts import parts
 from notifier.web.problems import Problem
 
+__all__ = ["bp"]  # whoever registers the log's pages takes it from here, with these routes
+
 # What a stranger's words in a message may do: be read. No script, no frame, no form, nothing fetched.
 CONTAINED = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:{images}; frame-ancestors 'self'"
 TABS = ("html", "text", "headers", "raw", "payload")

@@ -54,9 +54,16 @@ class Asked:
         query = self.query
         states = " or ".join(query.state)
         head = " ".join(filter(None, (states, " or ".join(query.channel), "deliveries")))
-        said = [("of the type", query.type), ("because", query.reason), ("answered", query.code), ("of", [query.user])]
-        said += [("by the app", [query.app]), ("telling of", [query.event]), ("in", [query.digest])]
-        said += [("found by", [query.q])]
+        said: list[tuple[str, Sequence[str]]] = [
+            ("of the type", query.type),
+            ("because", query.reason),
+            ("answered", query.code),
+            ("of", [query.user]),
+            ("by the app", [query.app]),
+            ("telling of", [query.event]),
+            ("in", [query.digest]),
+            ("found by", [query.q]),
+        ]
         tail = [f"{what} {' or '.join(values)}" for what, values in said if any(values)]
         whole = f"{' '.join([head, *tail])}, {self._when()}"
         return whole[0].upper() + whole[1:]

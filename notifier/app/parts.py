@@ -41,6 +41,7 @@ from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.kinds import Kinds
+from notifier.pipeline.new_links import NewLinks
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.purge import Purger
 from notifier.pipeline.record import Recorder
@@ -325,6 +326,7 @@ class Parts:
             backtest=self.backtest,
             steering=self.steering,
             scheduling=self.scheduling,
+            new_links=NewLinks(self.database, self.catalogue, self.clock, self.steps.bell.nudge),
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,

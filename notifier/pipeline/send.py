@@ -20,7 +20,17 @@ from notifier.pipeline.missing import keep_missing
 from notifier.pipeline.record import Recorder, Result
 from notifier.policy.calendar import Slot
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.links import PREFERENCES, Link, digest_mark, make_token, type_mark
+from notifier.policy.links import (
+    LASTS,
+    PREFERENCES,
+    UNSUBSCRIBE,
+    WHY,
+    Link,
+    digest_mark,
+    end_mark,
+    make_token,
+    type_mark,
+)
 from notifier.policy.outcomes import Deferred, Gone
 from notifier.policy.ranking import ranked
 from notifier.policy.retry import Next, after, policy_for
@@ -139,7 +149,7 @@ class Sender:
                 return
             try:
                 with self._wording:
-                    notice = replace(self._notice(one), preferences_url=self._preferences_url(one))
+                    notice = self._with_links(one, self._notice(one))
                     message = channel.render(notice, self._clock())
             except Exception as fault:  # whatever a template does with its data, it fails this message alone
                 log.exception("delivery %s cannot be rendered", one.id)
@@ -194,12 +204,19 @@ class Sender:
         return "" if kind is None or kind.mandatory else self._link_to_stop(one, type_mark(type_))
 
     def _link_to_stop(self, one: Claimed, mark: bytes) -> str:
-        link = Link(id_octets(one.address_id), mark)
-        return f"{self._settings.public_url}/u/{make_token(self._settings.link_secret, 'unsubscribe', link)}"
+        return self._link("u", UNSUBSCRIBE, Link(id_octets(one.address_id), mark))
 
-    def _preferences_url(self, one: Claimed) -> str:
-        token = make_token(self._settings.link_secret, PREFERENCES, Link(id_octets(one.address_id)))
-        return f"{self._settings.public_url}/p/{token}"
+    def _with_links(self, one: Claimed, notice: Notice) -> Notice:
+        """The notice with the links that every message has. They end by when it was wanted: the same on every try."""
+        end = end_mark(one.wanted_at + LASTS)
+        return replace(
+            notice,
+            preferences_url=self._link("p", PREFERENCES, Link(id_octets(one.address_id), end)),
+            why_url=self._link("why", WHY, Link(id_octets(one.id), end)),
+        )
+
+    def _link(self, path: str, purpose: str, link: Link) -> str:
+        return f"{self._settings.public_url}/{path}/{make_token(self._settings.link_secret, purpose, link)}"
 
     def _kind(self, one: Claimed) -> Kind:
         kind = self._catalogue.find(one.own.type)

@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import request
 from sqlalchemy import Connection
 
-from notifier.channels import Address
 from notifier.languages.when import when
 from notifier.policy.choices import CAP, Author, What
-from notifier.policy.links import PREFERENCES, read_token, sealed, unsealed
+from notifier.policy.links import PREFERENCES, Link, sealed, unsealed
 from notifier.policy.steering import Which, moment_on_clock, wrong_moment
 from notifier.store.choices import Choices
 from notifier.store.people import People
@@ -19,11 +18,20 @@ from notifier.web import choosing
 from notifier.web.access import guarded_by
 from notifier.web.choosing import FAULTS, MOST, Asked
 from notifier.web.chosen_page import Holder, Said, page
+from notifier.web.link_pages import (
+    address_of,
+    has_run_out,
+    link_pages,
+    masked,
+    old_link,
+    owner_of,
+    read_link,
+    unknown_link,
+)
 from notifier.web.parts import parts
 from notifier.web.paths import is_id
-from notifier.web.public import CHANNEL, unknown_link
 
-bp = Blueprint("chosen", __name__)
+bp = link_pages("chosen", __name__)
 
 AUTHOR = Author("person", "page")
 
@@ -32,44 +40,35 @@ AUTHOR = Author("person", "page")
 @guarded_by("link")
 def show(token: str) -> str | tuple[str, int]:
     """What waits, and what was chosen. Mail scanners open every link, so that opening one must change nothing."""
-    holder = _holder(token)
+    link = read_link(PREFERENCES, token)
+    if link and has_run_out(link):
+        return old_link(address_of(link))
+    holder = _holder(token, link)
     return page(holder) if holder else unknown_link()
 
 
 @bp.post("/p/<string:token>")
 @guarded_by("link")
 def change(token: str) -> str | tuple[str, int]:
-    """Do what was asked for: save, turn off, undo; or send, skip or move what waits."""
-    holder = _holder(token)
+    """Do what was asked for: save, turn off, undo; send, skip or move what waits; or mail a new link for an old one."""
+    link = read_link(PREFERENCES, token)
+    if link and has_run_out(link):
+        return old_link(address_of(link))
+    holder = _holder(token, link)
     if holder is None:
         return unknown_link()
     act = ACTS.get(request.form.get("act", ""), _nothing)
     said = act(holder)
-    return page(_holder(token) or holder, said), 422 if said.wrong else 200
+    return page(_holder(token, link) or holder, said), 422 if said.wrong else 200
 
 
-@bp.after_request
-def kept_nowhere(response: Response) -> Response:
-    """A page for one person: no cache keeps it, and no search engine."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response
-
-
-def _holder(token: str) -> Holder | None:
-    link = read_token(parts().link_secret, PREFERENCES, token)
-    if link is None:
+def _holder(token: str, link: Link | None) -> Holder | None:
+    owner = owner_of(address_of(link)) if link else None
+    if link is None or owner is None:
         return None
-    address_id = f"sub_{link.address.hex()}"
-    with parts().database.read() as connection:
-        people = People(connection)
-        owner = people.owner(address_id)
-        profile = people.profile(owner[0]) if owner else None
-    if owner is None:
-        return None
-    user, value = owner
+    user, value, profile = owner
     language = parts().languages.speak(profile.locale if profile else "")
-    return Holder(token, user, profile, parts().masked(CHANNEL, Address(address_id, value)), language)
+    return Holder(token, user, profile, masked(address_of(link), value), language)
 
 
 def _nothing(holder: Holder) -> Said:

@@ -13,6 +13,7 @@ from notifier.languages import Languages
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.new_links import NewLinks
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.steering import Steering
 from notifier.policy.catalogue import Catalogue
@@ -45,6 +46,7 @@ class WebParts:
     backtest: Backtest
     steering: Steering
     scheduling: Scheduling
+    new_links: NewLinks
     word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
     nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon

@@ -32,6 +32,7 @@ from notifier.web import (
     schedules,
     tokens,
     users,
+    why,
 )
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.admin import frame
@@ -47,7 +48,7 @@ MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
 EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp, schedules.bp)
 PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, digests.bp, tokens.bp)
-WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, chosen.bp, health.bp, openapi.bp)
+WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, chosen.bp, why.bp, health.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

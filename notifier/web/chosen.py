@@ -8,6 +8,7 @@ from typing import Any
 from flask import request
 from sqlalchemy import Connection
 
+from notifier.languages import Language
 from notifier.languages.when import when
 from notifier.policy.choices import CAP, Author, What
 from notifier.policy.links import PREFERENCES, Link, sealed, unsealed
@@ -16,7 +17,7 @@ from notifier.store.choices import Choices
 from notifier.store.people import People
 from notifier.web import choosing
 from notifier.web.access import guarded_by
-from notifier.web.choosing import FAULTS, MOST, Asked
+from notifier.web.choosing import FAULTS, LOCALE, MOST, ZONE, Asked
 from notifier.web.chosen_page import Holder, Said, page
 from notifier.web.link_pages import (
     address_of,
@@ -79,11 +80,19 @@ def _nothing(holder: Holder) -> Said:
 def _save(holder: Holder) -> Said:
     language = holder.language
     zone = holder.profile.timezone if holder.profile else "UTC"
-    wanted = choosing.asked(request.form, choosing.fields_of({}, zone))
+    wanted = choosing.asked(request.form, choosing.fields_of({}, zone, language.tag))
     if wanted.faults:
         faults = [language.gettext(FAULTS[section], **_parts_of(section)) for section in wanted.faults]
         return Said(" ".join([language.gettext("Nothing was changed."), *faults]), wrong=True)
-    return Said(language.gettext("Saved."), undo=_change(holder, wanted))
+    undo = _change(holder, wanted)
+    return Said(_speaking(holder).gettext("Saved."), undo=undo)
+
+
+def _speaking(holder: Holder) -> Language:
+    """The person's language as of now: they may just have chosen another."""
+    with parts().database.read() as connection:
+        profile = People(connection).profile(holder.user)
+    return parts().languages.speak(profile.locale if profile else "")
 
 
 def _parts_of(section: str) -> dict[str, object]:
@@ -100,28 +109,31 @@ def _undo(holder: Holder) -> Said:
     before = unsealed(parts().link_secret, _undo_purpose(holder), request.form.get("undo", ""))
     if before is None:
         return _nothing(holder)
-    choices, zone = json.loads(before)
-    _change(holder, Asked({(what[0], what[1]): value for *what, value in choices}, zone))
-    return Said(holder.language.gettext("It is as it was before."))
+    choices, profile = json.loads(before)
+    _change(holder, Asked({(what[0], what[1]): value for *what, value in choices}, **profile))
+    return Said(_speaking(holder).gettext("It is as it was before."))
 
 
 def _change(holder: Holder, wanted: Asked) -> str:
     """Change what is asked for; gives what undoes it, nothing where all stands as it stood."""
 
-    def work(connection: Connection) -> tuple[Mapping[What, str], str | None]:
+    def work(connection: Connection) -> tuple[Mapping[What, str], dict[str, str]]:
         choices, people, now = Choices(connection), People(connection), parts().clock()
         choices.lock([holder.user], now)
         before, profile = choices.of([holder.user])[holder.user], people.profile(holder.user)
-        if wanted.zone is not None:
-            people.save(holder.user, {"timezone": wanted.zone}, now)
+        if wanted.profile:
+            people.save(holder.user, wanted.profile, now)
         choices.change({holder.user: wanted.wishes}, AUTHOR, now)
-        return before, profile.timezone if profile and wanted.zone is not None else None
+        known = {ZONE: profile.timezone, LOCALE: profile.locale} if profile else {}
+        return before, {name: value for name, value in known.items() if wanted.profile.get(name, value) != value}
 
-    before, zone = parts().database.transact(work)
+    before, profile = parts().database.transact(work)
     changed = [[*what, before.get(what)] for what, value in wanted.wishes.items() if before.get(what) != value]
-    if not changed and zone in (None, wanted.zone):
+    if not changed and not profile:
         return ""
-    return sealed(parts().link_secret, _undo_purpose(holder), json.dumps([changed, zone]))
+    # By the names that `Asked` has for them.
+    known = {"zone": profile.get(ZONE), "locale": profile.get(LOCALE)}
+    return sealed(parts().link_secret, _undo_purpose(holder), json.dumps([changed, known]))
 
 
 def _undo_purpose(holder: Holder) -> str:
@@ -149,6 +161,14 @@ def _move(holder: Holder) -> Said:
     return Said(language.gettext("Moved: it comes %(when)s.", when=when(language, at, now, holder.zone)))
 
 
+def _forget(holder: Holder) -> Said:
+    """A device gets no more pushes; only its browser can ask for them again."""
+    device = request.form.get("device", "")
+    with parts().database.write() as connection:
+        known = is_id(device, "sub") and People(connection).drop_device(holder.user, device, parts().clock())
+    return Said(holder.language.gettext("Removed. This browser gets nothing more.")) if known else _nothing(holder)
+
+
 def _meant(steer: Callable[..., list[Any]]) -> list[Any]:
     """Steer the digest that stands on the page, if it is an id at all."""
     digest = request.form.get("digest", "")
@@ -166,4 +186,5 @@ ACTS: Mapping[str, Callable[[Holder], Said]] = {
     "send": _send,
     "skip": _skip,
     "move": _move,
+    "forget": _forget,
 }

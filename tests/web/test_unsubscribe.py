@@ -12,7 +12,7 @@ from notifier.policy.words import Cadence
 from notifier.store.choices import Choices
 from tests.web.api import Api
 
-MANDATORY = {"security": "instant"}
+MANDATORY = {"security": "instant", "link": "instant"}
 FORM = "application/x-www-form-urlencoded"
 
 

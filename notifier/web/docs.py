@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 
 from notifier.languages.templates import said_in
 from notifier.web.access import guarded_by
-from notifier.web.openapi import describe
+from notifier.web.openapi import description
 from notifier.web.parts import parts
 
 bp = Blueprint("docs", __name__)
@@ -78,17 +78,17 @@ def page() -> str:
     return render_template(
         "docs/docs.html",
         language=language,
-        chapters=chapters(describe(current_app)),
+        chapters=chapters(description()),
         url=parts().public_url,
         **said_in(language),
     )
 
 
-def chapters(description: Mapping[str, Any]) -> list[Chapter]:
+def chapters(told: Mapping[str, Any]) -> list[Chapter]:
     """The description by subjects; one that is new stands at the end under its own name."""
-    schemas = description["components"]["schemas"]
+    schemas = told["components"]["schemas"]
     found: dict[str, list[Call]] = {tag: [] for tag in CHAPTERS}
-    for path, methods in description["paths"].items():
+    for path, methods in told["paths"].items():
         for method, operation in methods.items():
             found.setdefault(operation["tags"][0], []).append(_call(path, method, operation, schemas))
     return [Chapter(tag, CHAPTERS.get(tag, tag.title()), tuple(calls)) for tag, calls in found.items() if calls]

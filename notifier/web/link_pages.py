@@ -77,9 +77,14 @@ def old_link(address_id: str) -> tuple[str, int]:
     """
     if request.form.get("act") != RENEW:
         return _page("public/link_old.html", asked=False, days=LASTS // timedelta(days=1)), 410
+    return link_mailed(address_id), 200
+
+
+def link_mailed(address_id: str) -> str:
+    """Mail a new link to the settings to whoever has the address, and say so; nobody learns whether anybody has it."""
     if address_id:
         parts().new_links.mail(address_id)
-    return _page("public/link_old.html", asked=True), 200
+    return _page("public/link_old.html", asked=True)
 
 
 def _page(template: str, **shown: object) -> str:

@@ -67,7 +67,15 @@ View = Callable[..., Any]
 @guarded_by("public")
 def openapi() -> dict[str, Any]:
     """This description."""
-    return describe(current_app)
+    return description()
+
+
+def description() -> dict[str, Any]:
+    """That of the running app, made once: nothing of it changes."""
+    made: dict[str, Any] | None = current_app.extensions.get("description")
+    if made is None:
+        made = current_app.extensions["description"] = describe(current_app)
+    return made
 
 
 def describe(app: Flask) -> dict[str, Any]:

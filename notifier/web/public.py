@@ -16,7 +16,16 @@ from notifier.policy.links import UNSUBSCRIBE, digest_mark, sealed, type_mark, u
 from notifier.policy.words import Cadence
 from notifier.store.choices import Choices, Chosen
 from notifier.web.access import guarded_by
-from notifier.web.link_pages import CHANNEL, address_of, link_pages, masked, owner_of, read_link, unknown_link
+from notifier.web.link_pages import (
+    CHANNEL,
+    address_of,
+    link_mailed,
+    link_pages,
+    masked,
+    owner_of,
+    read_link,
+    unknown_link,
+)
 from notifier.web.parts import parts
 
 bp = link_pages("public", __name__)
@@ -33,6 +42,7 @@ class Subject:
 
     user: str
     about: Kind | Cadence
+    address_id: str
     address: str
     language: Language
 
@@ -52,6 +62,9 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
     subject = _subject(token)
     if subject is None:
         return unknown_link()
+    if "settings" in request.form:
+        # The link to stop mail never runs out, and stands in a header; it must not open what waits for a person.
+        return link_mailed(subject.address_id)
     if "undo" in request.form:
         return _undo(subject, token, request.form["undo"])
     stop = request.form.get("stop", "")
@@ -80,7 +93,7 @@ def _subject(token: str) -> Subject | None:
         return None
     user, value, profile = owner
     language = parts().languages.speak(profile.locale if profile else "")
-    return Subject(user, about, masked(address_of(link), value), language)
+    return Subject(user, about, address_of(link), masked(address_of(link), value), language)
 
 
 def _about(mark: bytes) -> Kind | Cadence | None:

@@ -34,13 +34,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A delivery that has a message of its own; `more` are the things beyond its first parts."""
+    """A delivery that has a message of its own; `more` are the things beyond its first parts.
+
+    `address` is None where its person was erased.
+    """
 
     id: str
     user: str
     channel: str
     address_id: str
-    address: str
+    address: str | None
     created_at: datetime
     sent_at: datetime | None
     cadence: Cadence | None  # of a digest
@@ -67,7 +70,7 @@ def sent_message(connection: Connection, delivery: str) -> SentMessage | None:
         user=own.user_id,
         channel=own.channel,
         address_id=own.address_id or "",
-        address=own.address or "",
+        address=own.address,
         created_at=own.created_at,
         sent_at=own.sent_at,
         cadence=Cadence(own.cadence) if own.cadence else None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import render_template
+from flask import render_template, url_for
 
 from notifier.languages import Language, message
 from notifier.languages.choosing import OFTEN
@@ -85,7 +85,9 @@ def page(token: str) -> str | tuple[str, int]:
         profile = People(connection).profile(sent.user) if sent else None
     if has_run_out(link):
         return old_link(sent.address_id if sent else "")
-    return _page(link, sent, profile) if sent else _purged()
+    if sent is None or sent.address is None:
+        return _purged()
+    return _page(link, sent, sent.address, profile)
 
 
 @bp.post("/why/<string:token>")
@@ -95,17 +97,19 @@ def renew(token: str) -> str | tuple[str, int]:
     return page(token)
 
 
-def _page(link: Link, sent: SentMessage, profile: Profile | None) -> str:
+def _page(link: Link, sent: SentMessage, address: str, profile: Profile | None) -> str:
     language = parts().languages.speak(profile.locale if profile else "")
     teller = Teller(sent, reader(sent.user, profile, parts().word), language, parts().clock())
     return render_template(
         "public/why.html",
         language=language,
-        address=masked(sent.address_id, sent.address),
+        address=masked(sent.address_id, address),
         sent=teller.when(sent.sent_at or sent.created_at),
         told=[_told(teller, part) for part in sent.parts],
         more=sent.more,
-        settings=f"/p/{make_token(parts().link_secret, PREFERENCES, _of_address(sent, link.mark))}",
+        settings=url_for(
+            "chosen.show", token=make_token(parts().link_secret, PREFERENCES, _of_address(sent, link.mark))
+        ),
         stop=_stop(sent),
         **said_in(language),
     )
@@ -121,7 +125,8 @@ def _stop(sent: SentMessage) -> str:
     if not sent.cadence and (kind is None or kind.mandatory):
         return ""
     mark = digest_mark(sent.cadence) if sent.cadence else type_mark(sent.parts[0].type)
-    return f"/u/{make_token(parts().link_secret, UNSUBSCRIBE, _of_address(sent, mark))}"
+    token = make_token(parts().link_secret, UNSUBSCRIBE, _of_address(sent, mark))
+    return url_for("public.unsubscribe_page", token=token)
 
 
 def _purged() -> tuple[str, int]:

@@ -175,6 +175,15 @@ def test_what_was_purged_says_so(reader: Reader):
     assert "This is not kept any more" in answer.text
 
 
+def test_of_somebody_who_was_erased_nothing_is_told(reader: Reader):
+    reader.happens(comment(reader))
+    token = reader.token()
+    assert reader.api.call("DELETE", f"/v1/users/{reader.user}").status_code == 204
+    answer = reader.api.call("GET", f"/why/{token}", authorization="")
+    assert answer.status_code == 410
+    assert "Sunset" not in answer.text
+
+
 def test_what_was_taken_back_since_is_not_repeated(reader: Reader):
     body = comment(reader)
     reader.happens(body)

@@ -380,6 +380,7 @@ class FeedPage(BaseModel):
     data: list[FeedItem]
     next_cursor: Cursor
     unread: int
+    last_event_id: str
 
 
 class ReadItems(BaseModel):

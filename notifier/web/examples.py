@@ -97,7 +97,7 @@ EXAMPLES: Mapping[str, Example] = {
 }
 SIGNED = "events.receive_signed"  # which needs more than a key
 
-_SIGNED_CURL = r"""body='{body}'
+_SIGNED_CURL = r"""body='BODY'
 id="msg_$(openssl rand -hex 12)"
 now=$(date +%s)
 secret=$(printf %s "${NOTIFIER_SECRET#whsec_}" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
@@ -120,7 +120,7 @@ import uuid
 from urllib.request import Request, urlopen
 
 body = json.dumps(
-{body}
+BODY
 )
 id, now = f"msg_{uuid.uuid4().hex}", int(time.time())
 secret = base64.b64decode(os.environ["NOTIFIER_SECRET"].removeprefix("whsec_"))
@@ -140,7 +140,7 @@ with urlopen(Request(url, body.encode(), headers, method="POST")) as answer:
 def samples(endpoint: str) -> list[Sample]:
     """How one calls it, in each language; nothing where there is no example."""
     if endpoint == SIGNED:
-        said = {"curl": _SIGNED_CURL.replace("{body}", _json(COMMENT)), "python": _signed_python()}
+        said = {"curl": _SIGNED_CURL.replace("BODY", _json(COMMENT)), "python": _signed_python()}
     elif example := EXAMPLES.get(endpoint):
         said = {"curl": _curl(example), "python": _python(example)}
     else:
@@ -179,7 +179,7 @@ def _python(example: Example) -> str:
 
 def _signed_python() -> str:
     told = "\n".join(f"    {line}" for line in pformat(COMMENT, width=_WIDTH, sort_dicts=False).splitlines())
-    return _SIGNED_PYTHON.replace("{body}", told)
+    return _SIGNED_PYTHON.replace("BODY", told)
 
 
 def _json(body: Any) -> str:

@@ -91,7 +91,8 @@ def test_people(api: Api, told: str):
 def test_devices(api: Api):
     held("users.save", api.call("PUT", "/v1/users/dora", {}))
     held("devices.vapid_key", api.call("GET", "/v1/push/vapid-key"))
-    subscription = PushServer().subscribe() | {"endpoint": "https://fcm.googleapis.com/fcm/send/answers"}
+    with PushServer() as server:
+        subscription = server.subscribe() | {"endpoint": "https://fcm.googleapis.com/fcm/send/answers"}
     one = held("devices.add_device", api.call("POST", "/v1/users/dora/push-subscriptions", subscription))
     assert held("devices.devices", api.call("GET", "/v1/users/dora/push-subscriptions"))["data"] == [one]
     held("devices.drop_device", api.call("DELETE", f"/v1/users/dora/push-subscriptions/{one['id']}"))

@@ -1,5 +1,6 @@
 """The pages of the API: its documentation, and what each problem means."""
 
+import html
 import json
 import re
 
@@ -72,7 +73,7 @@ def test_every_operation_says_what_it_answers():
 def test_every_problem_has_a_page_that_says_what_to_do(api: Api, slug: str):
     answer = api.call("GET", f"/problems/{slug}", authorization="")
     assert answer.status_code == 200
-    assert TITLES[slug] in answer.text
+    assert TITLES[slug] in html.unescape(answer.text)
     advice = ADVICE[slug]
     example = json.loads(json.dumps(advice.example(slug)))
     assert (example["type"], example["status"]) == (f"/problems/{slug}", advice.status)
@@ -88,4 +89,4 @@ def test_a_refusal_names_a_page_that_is_there(api: Api):
     body = api.post({"type": "like"}).get_json(force=True)
     page = api.call("GET", body["type"], authorization="")
     assert page.status_code == 200
-    assert body["title"] in page.text
+    assert body["title"] in html.unescape(page.text)

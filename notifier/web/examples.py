@@ -83,7 +83,7 @@ EXAMPLES: Mapping[str, Example] = {
     "explain.explain": Example("GET", "/v1/events/{EVENT}/explain"),
     "deliveries.page": Example("GET", "/v1/deliveries?user=bob&channel=email&limit=10"),
     "deliveries.show": Example("GET", "/v1/deliveries/{DELIVERY}"),
-    "deliveries.retry_many": Example("POST", "/v1/deliveries/retry", {"channel": ["email"], "user": "bob"}),
+    "deliveries.retry_many": Example("POST", "/v1/deliveries/retry", {"channel": "email", "user": "bob"}),
     "deliveries.books": Example("GET", "/v1/books"),
     "changes.page": Example("GET", "/v1/changes?limit=10"),
     "relations.mute": Example("PUT", "/v1/users/bob/mutes/object:post-8"),

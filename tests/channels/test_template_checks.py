@@ -8,7 +8,19 @@ from notifier.channels.template_checks import WrongTemplate, check_templates
 from notifier.channels.wording import TEMPLATES, Writer
 from notifier.languages import Languages
 
-TYPES = ("like", "comment", "follow", "mention", "share", "post", "announcement", "security", "link", "poke", "order.shipped")
+TYPES = (
+    "like",
+    "comment",
+    "follow",
+    "mention",
+    "share",
+    "post",
+    "announcement",
+    "security",
+    "link",
+    "poke",
+    "order.shipped",
+)
 
 
 def check(folder: Path) -> None:

@@ -36,6 +36,8 @@ def read(model: type[BaseModel], body: Mapping[str, Any]) -> Any:
 def told(api: Api) -> str:
     """The id of an event that was planned for bob."""
     held("users.save", api.call("PUT", "/v1/users/bob", EXAMPLES["users.save"].body))
+    # Another test may have given them a night.
+    api.call("PUT", "/v1/users/bob/preferences", {"types": None, "quiet_hours": None})
     event: str = held("events.receive", api.post(COMMENT | {"timestamp": "2026-11-21T10:00:00Z"}))["id"]
     plan(api, event)
     return event

@@ -41,7 +41,7 @@ class Holder:
     def address(self) -> bytes:
         with self.api.parts.database.read() as connection:
             [found] = connection.exec_driver_sql(
-                f"SELECT id FROM addresses WHERE user_id = '{self.user}'"  # noqa: S608 (made here)
+                f"SELECT id FROM addresses WHERE channel = 'email' AND user_id = '{self.user}'"  # noqa: S608 (made here)
             ).scalars()
         return getattr(found, "bytes", found)
 

@@ -49,6 +49,7 @@ from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.jobs import Working
 from notifier.pipeline.kinds import Kinds
 from notifier.pipeline.links import Links
+from notifier.pipeline.new_links import NewLinks
 from notifier.pipeline.noticing import Noticing
 from notifier.pipeline.passwords import Passwords
 from notifier.pipeline.pausing import Pausing
@@ -395,6 +396,7 @@ class Parts:
             backtest=self.backtest,
             steering=self.steering,
             scheduling=self.scheduling,
+            new_links=NewLinks(self.database, self.catalogue, self.clock, self.steps.bell.nudge),
             pausing=self.pausing,
             previewer=Previewer(EmailChannel(self.email_settings, self.clock, self.writer), self.writer),
             signin=SignIn(self.database, self.passwords, self.clock),

@@ -61,6 +61,7 @@ class Notice:
     urgent: bool = False
     unsubscribe_url: str = ""  # RFC 8058 one-click; empty on mail that cannot be turned off
     preferences_url: str = ""  # the page where this person chooses what comes, and when
+    why_url: str = ""  # the page that says why this person is told
     earlier_events: int = 0  # before `events`, too many to be handed over
     earlier_actors: int = 0  # people who acted in those alone
     last_code: str = ""  # the provider's code of the try before; empty on the first

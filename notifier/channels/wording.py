@@ -161,6 +161,7 @@ class Writer:
             "count": len(notice.items) or len(_actors(notice.events)) + notice.earlier_actors,
             "mine": event.object.owner == person.id,
             "person": person,
+            "preferences_url": notice.preferences_url,
             "kind": partial(kind_name, language, notice.type),
             "called": partial(_called, language, person.id),
             "titled": partial(titled, language),

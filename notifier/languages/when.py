@@ -25,6 +25,16 @@ def place(language: Language, zone: ZoneInfo) -> str:
     return get_timezone_location(zone, locale=language.locale, return_city=True).rpartition("/")[2]
 
 
+def native_name(tag: str) -> str:
+    """What a language calls itself: "Deutsch"; one that Babel does not know stands as it is."""
+    from babel import Locale, UnknownLocaleError  # see above
+
+    try:
+        return Locale.parse(tag).get_display_name() or tag
+    except (UnknownLocaleError, ValueError):
+        return tag
+
+
 def weekday_names(language: Language) -> list[str]:
     """The days of the week, Monday first."""
     from babel.dates import get_day_names  # see above

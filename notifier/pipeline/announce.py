@@ -42,7 +42,7 @@ class Announcer:
         wall = wall.replace(microsecond=0, fold=0) if wall else None
         audience = Audience(announcement.everyone, wall, wave_after(wall, None, now) if wall else None)
         due_at = max(audience.wave or now, now + OVERDUE)
-        return self._accept(_event(TYPE, key, data_of(announcement, key), now, due_at), audience)
+        return self._accept(event_of_ours(TYPE, key, data_of(announcement, key), now, due_at), audience)
 
     def take_back(self, event: str) -> str | None:
         """Take back the announcement of that id: who was not told yet is not told, and it leaves the feeds.
@@ -56,7 +56,7 @@ class Announcer:
         # No sooner than what it takes back, whatever the clock of the machine says that announced it.
         now = max(self._clock(), announced.occurred_at)
         data = {"actor": {"id": announced.actor.id}, "object": {"id": announced.object.id, "type": "announcement"}}
-        return self._accept(_event(TAKEN_BACK, f"take back {event}", data, now, now + OVERDUE), Audience())
+        return self._accept(event_of_ours(TAKEN_BACK, f"take back {event}", data, now, now + OVERDUE), Audience())
 
     def _accept(self, event: NewEvent, audience: Audience) -> str:
         accepted = self._database.transact(lambda tx: Announcing(tx).accept(event, audience))
@@ -66,7 +66,8 @@ class Announcer:
         return accepted.id
 
 
-def _event(type_: str, key: str, data: Mapping[str, Any], now: datetime, due_at: datetime) -> NewEvent:
+def event_of_ours(type_: str, key: str, data: Mapping[str, Any], now: datetime, due_at: datetime) -> NewEvent:
+    """An event of the service itself, which is stored once under its key."""
     body = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     return NewEvent(
         id=new_id("evt"),

@@ -6,7 +6,17 @@ from dataclasses import replace
 from notifier.channels import Address, Digest, Notice, Person
 from notifier.policy.calendar import Slot
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.links import PREFERENCES, Link, digest_mark, make_token, type_mark
+from notifier.policy.links import (
+    LASTS,
+    PREFERENCES,
+    UNSUBSCRIBE,
+    WHY,
+    Link,
+    digest_mark,
+    end_mark,
+    make_token,
+    type_mark,
+)
 from notifier.policy.ranking import ranked
 from notifier.store.claims import Claimed, Item
 from notifier.store.types import id_octets
@@ -22,7 +32,9 @@ class Noticing:
 
     def notice(self, one: Claimed) -> Notice:
         """The notice of a delivery that tells of something, and whose type is in the catalogue."""
-        return replace(self._notice(one), preferences_url=self._preferences_url(one))
+        notice = self._notice(one)
+        # What stands in a feed goes to no address: no link of ours goes with it.
+        return self._with_links(one, notice) if one.address_id else notice
 
     def _notice(self, one: Claimed) -> Notice:
         """One notice of all that the message tells; where that is of several things, a summary."""
@@ -71,16 +83,19 @@ class Noticing:
         return "" if kind is None or kind.mandatory else self._link_to_stop(one, type_mark(type_))
 
     def _link_to_stop(self, one: Claimed, mark: bytes) -> str:
-        if not one.address_id:  # it stands in a feed: no link of ours goes with it
-            return ""
-        link = Link(id_octets(one.address_id), mark)
-        return f"{self._public_url}/u/{make_token(self._link_secret, 'unsubscribe', link)}"
+        return self._link("u", UNSUBSCRIBE, Link(id_octets(one.address_id), mark)) if one.address_id else ""
 
-    def _preferences_url(self, one: Claimed) -> str:
-        if not one.address_id:
-            return ""
-        token = make_token(self._link_secret, PREFERENCES, Link(id_octets(one.address_id)))
-        return f"{self._public_url}/p/{token}"
+    def _with_links(self, one: Claimed, notice: Notice) -> Notice:
+        """The notice with the links that every message has. They end by when it was wanted: the same on every try."""
+        end = end_mark(one.wanted_at + LASTS)
+        return replace(
+            notice,
+            preferences_url=self._link("p", PREFERENCES, Link(id_octets(one.address_id), end)),
+            why_url=self._link("why", WHY, Link(id_octets(one.id), end)),
+        )
+
+    def _link(self, path: str, purpose: str, link: Link) -> str:
+        return f"{self._public_url}/{path}/{make_token(self._link_secret, purpose, link)}"
 
     def _kind(self, one: Claimed) -> Kind:
         kind = self._catalogue.find(one.own.type)

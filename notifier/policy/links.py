@@ -1,31 +1,37 @@
-"""Signed links for people: bound to one purpose, one person and one type or digest, without naming any of them."""
+"""Signed links for people: bound to one purpose and one person, without naming anybody; most of them run out."""
 
 import base64
 import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from notifier.policy.words import Cadence
 
-PREFERENCES = "preferences"  # the purpose of links to the page where a person chooses
+# The purposes of links: to the page where a person chooses, to what says why a mail came, and to stop mail.
+PREFERENCES, WHY, UNSUBSCRIBE = "preferences", "why", "unsubscribe"
+LASTS = timedelta(days=90)  # links of the first two; whoever wants no more mail is never turned away
 _ID = 16
-_TYPE = 4
+_MARK = 4
 _SEAL = 12
-_NO_TYPE = bytes(_TYPE)
+_NO_MARK = bytes(_MARK)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a token speaks of: an address by the 16 octets of its id, and the four that stand for a type or a digest."""
+    """What a token speaks of: an address, or of `WHY` a delivery, by the 16 octets of its id.
 
-    address: bytes
-    type: bytes = _NO_TYPE
+    The four of its `mark` stand for a type or a digest; in links that run out, for their end.
+    """
+
+    id: bytes
+    mark: bytes = _NO_MARK
 
 
 def type_mark(type_: str) -> bytes:
     """Four octets that stand for a type's long name."""
-    return hashlib.sha256(type_.encode()).digest()[:_TYPE]
+    return hashlib.sha256(type_.encode()).digest()[:_MARK]
 
 
 def digest_mark(cadence: Cadence) -> bytes:
@@ -33,9 +39,20 @@ def digest_mark(cadence: Cadence) -> bytes:
     return type_mark(f"digest/{cadence}")
 
 
+def end_mark(at: datetime) -> bytes:
+    """Four octets that stand for the moment (aware) at which a link runs out, to the second."""
+    return int(at.timestamp()).to_bytes(_MARK, "big")
+
+
+def end_of(link: Link) -> datetime | None:
+    """When the link runs out (aware UTC); None for one that was made before links did."""
+    seconds = int.from_bytes(link.mark, "big")
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
 def make_token(secret: bytes, purpose: str, link: Link) -> str:
     """A token of 43 URL-safe characters: short enough that no mail program folds the header it stands in."""
-    body = link.address + link.type
+    body = link.id + link.mark
     return base64.urlsafe_b64encode(body + _seal(secret, purpose, body)).rstrip(b"=").decode()
 
 
@@ -45,8 +62,8 @@ def read_token(secret: bytes, purpose: str, token: str) -> Link | None:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
-    body, seal = raw[: _ID + _TYPE], raw[_ID + _TYPE :]
-    if len(raw) != _ID + _TYPE + _SEAL or not hmac.compare_digest(seal, _seal(secret, purpose, body)):
+    body, seal = raw[: _ID + _MARK], raw[_ID + _MARK :]
+    if len(raw) != _ID + _MARK + _SEAL or not hmac.compare_digest(seal, _seal(secret, purpose, body)):
         return None
     return Link(body[:_ID], body[_ID:])
 

@@ -35,7 +35,7 @@ from notifier.web.parts import parts
 from notifier.web.preferences import wishes_of
 from notifier.web.problems import Problem, faults_of
 
-TYPES, ZONE = "types", "timezone"
+TYPES, ZONE, LOCALE = "types", "timezone", "locale"
 WAYS = CAPPED  # the channels that reach people wherever they are; the app shows the feed, and its own switch for it
 START, END = f"{QUIET}/start", f"{QUIET}/end"
 REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -45,6 +45,7 @@ FAULTS = {
     QUIET: message("Quiet hours must end at another time than they begin; leave both empty for none."),
     CAP: message("The most messages in an hour must be a number from 0 to %(most)s; leave it empty for the default."),
     ZONE: message("Choose your time zone from the list."),
+    LOCALE: message("Choose your language from the list."),
 }
 MOST = MOST_PER_HOUR
 
@@ -57,7 +58,14 @@ class Asked:
 
     wishes: Wishes = field(default_factory=dict)
     zone: str | None = None
+    locale: str | None = None
     faults: tuple[str, ...] = ()
+
+    @property
+    def profile(self) -> dict[str, str]:
+        """What is asked for of the person's profile."""
+        asked = {ZONE: self.zone, LOCALE: self.locale}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 def kinds() -> list[Kind]:
@@ -70,8 +78,8 @@ def always() -> list[Kind]:
     return [kind for kind in parts().catalogue.heard if kind.mandatory]
 
 
-def fields_of(chosen: Mapping[What, str], zone: str) -> dict[str, str]:
-    """Every field of the form, with what holds for a person who chose this and lives there."""
+def fields_of(chosen: Mapping[What, str], zone: str, locale: str) -> dict[str, str]:
+    """Every field of the form, with what holds for a person who chose this, lives there and is spoken to so."""
     start, end = quiet_times(chosen.get(QUIET_HOURS, ""))
     often = {_of_type(kind, way): chosen.get((kind.name, way), kind.cadences[way]) for kind in kinds() for way in WAYS}
     return often | {
@@ -81,6 +89,7 @@ def fields_of(chosen: Mapping[What, str], zone: str) -> dict[str, str]:
         END: end,
         **{f"{CAP}/{way}": chosen.get((CAP, way), "") for way in WAYS},
         ZONE: zone,
+        LOCALE: locale,
     }
 
 
@@ -91,7 +100,10 @@ def asked(form: Fields, standing: Fields) -> Asked:
     """
     shown = _shown(form.get("shown", ""))
     changed = {name: form[name] for name in standing if name in form and form[name] != shown.get(name)}
-    zone, body = changed.pop(ZONE, None), _body(changed, form)
+    zone, locale = changed.pop(ZONE, None), changed.pop(LOCALE, None)
+    body = _body(changed, form)
+    if locale is not None and locale not in parts().languages.tags:
+        return Asked(faults=(LOCALE,))
     try:
         wishes = wishes_of(PreferencesBody.model_validate(body))
         UserBody.model_validate({} if zone is None else {ZONE: zone})
@@ -99,7 +111,7 @@ def asked(form: Fields, standing: Fields) -> Asked:
         return Asked(faults=_sections(fault.pointer for fault in faults_of(error)))
     except Problem as problem:
         return Asked(faults=_sections(fault.pointer for fault in problem.faults))
-    return Asked(wishes, zone)
+    return Asked(wishes, zone, locale)
 
 
 def everything_off() -> Wishes:

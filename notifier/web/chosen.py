@@ -5,25 +5,34 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import request
 from sqlalchemy import Connection
 
-from notifier.channels import Address
+from notifier.languages import Language
 from notifier.languages.when import when
 from notifier.policy.choices import CAP, Author, What
-from notifier.policy.links import PREFERENCES, read_token, sealed, unsealed
+from notifier.policy.links import PREFERENCES, Link, sealed, unsealed
 from notifier.policy.steering import Which, moment_on_clock, wrong_moment
 from notifier.store.choices import Choices
 from notifier.store.people import People
 from notifier.web import choosing
 from notifier.web.access import guarded_by
-from notifier.web.choosing import FAULTS, MOST, Asked
+from notifier.web.choosing import FAULTS, LOCALE, MOST, ZONE, Asked
 from notifier.web.chosen_page import Holder, Said, page
+from notifier.web.link_pages import (
+    address_of,
+    has_run_out,
+    link_pages,
+    masked,
+    old_link,
+    owner_of,
+    read_link,
+    unknown_link,
+)
 from notifier.web.parts import parts
 from notifier.web.paths import is_id
-from notifier.web.public import CHANNEL, unknown_link
 
-bp = Blueprint("chosen", __name__)
+bp = link_pages("chosen", __name__)
 
 AUTHOR = Author("person", "page")
 
@@ -32,44 +41,35 @@ AUTHOR = Author("person", "page")
 @guarded_by("link")
 def show(token: str) -> str | tuple[str, int]:
     """What waits, and what was chosen. Mail scanners open every link, so that opening one must change nothing."""
-    holder = _holder(token)
+    link = read_link(PREFERENCES, token)
+    if link and has_run_out(link):
+        return old_link(address_of(link))
+    holder = _holder(token, link)
     return page(holder) if holder else unknown_link()
 
 
 @bp.post("/p/<string:token>")
 @guarded_by("link")
 def change(token: str) -> str | tuple[str, int]:
-    """Do what was asked for: save, turn off, undo; or send, skip or move what waits."""
-    holder = _holder(token)
+    """Do what was asked for: save, turn off, undo; send, skip or move what waits; or mail a new link for an old one."""
+    link = read_link(PREFERENCES, token)
+    if link and has_run_out(link):
+        return old_link(address_of(link))
+    holder = _holder(token, link)
     if holder is None:
         return unknown_link()
     act = ACTS.get(request.form.get("act", ""), _nothing)
     said = act(holder)
-    return page(_holder(token) or holder, said), 422 if said.wrong else 200
+    return page(_holder(token, link) or holder, said), 422 if said.wrong else 200
 
 
-@bp.after_request
-def kept_nowhere(response: Response) -> Response:
-    """A page for one person: no cache keeps it, and no search engine."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response
-
-
-def _holder(token: str) -> Holder | None:
-    link = read_token(parts().link_secret, PREFERENCES, token)
-    if link is None:
+def _holder(token: str, link: Link | None) -> Holder | None:
+    owner = owner_of(address_of(link)) if link else None
+    if link is None or owner is None:
         return None
-    address_id = f"sub_{link.address.hex()}"
-    with parts().database.read() as connection:
-        people = People(connection)
-        owner = people.owner(address_id)
-        profile = people.profile(owner[0]) if owner else None
-    if owner is None:
-        return None
-    user, value = owner
+    user, value, profile = owner
     language = parts().languages.speak(profile.locale if profile else "")
-    return Holder(token, user, profile, parts().masked(CHANNEL, Address(address_id, value)), language)
+    return Holder(token, user, profile, masked(address_of(link), value), language)
 
 
 def _nothing(holder: Holder) -> Said:
@@ -80,11 +80,19 @@ def _nothing(holder: Holder) -> Said:
 def _save(holder: Holder) -> Said:
     language = holder.language
     zone = holder.profile.timezone if holder.profile else "UTC"
-    wanted = choosing.asked(request.form, choosing.fields_of({}, zone))
+    wanted = choosing.asked(request.form, choosing.fields_of({}, zone, language.tag))
     if wanted.faults:
         faults = [language.gettext(FAULTS[section], **_parts_of(section)) for section in wanted.faults]
         return Said(" ".join([language.gettext("Nothing was changed."), *faults]), wrong=True)
-    return Said(language.gettext("Saved."), undo=_change(holder, wanted))
+    undo = _change(holder, wanted)
+    return Said(_speaking(holder).gettext("Saved."), undo=undo)
+
+
+def _speaking(holder: Holder) -> Language:
+    """The person's language as of now: they may just have chosen another."""
+    with parts().database.read() as connection:
+        profile = People(connection).profile(holder.user)
+    return parts().languages.speak(profile.locale if profile else "")
 
 
 def _parts_of(section: str) -> dict[str, object]:
@@ -101,28 +109,31 @@ def _undo(holder: Holder) -> Said:
     before = unsealed(parts().link_secret, _undo_purpose(holder), request.form.get("undo", ""))
     if before is None:
         return _nothing(holder)
-    choices, zone = json.loads(before)
-    _change(holder, Asked({(what[0], what[1]): value for *what, value in choices}, zone))
-    return Said(holder.language.gettext("It is as it was before."))
+    choices, profile = json.loads(before)
+    _change(holder, Asked({(what[0], what[1]): value for *what, value in choices}, **profile))
+    return Said(_speaking(holder).gettext("It is as it was before."))
 
 
 def _change(holder: Holder, wanted: Asked) -> str:
     """Change what is asked for; gives what undoes it, nothing where all stands as it stood."""
 
-    def work(connection: Connection) -> tuple[Mapping[What, str], str | None]:
+    def work(connection: Connection) -> tuple[Mapping[What, str], dict[str, str]]:
         choices, people, now = Choices(connection), People(connection), parts().clock()
         choices.lock([holder.user], now)
         before, profile = choices.of([holder.user])[holder.user], people.profile(holder.user)
-        if wanted.zone is not None:
-            people.save(holder.user, {"timezone": wanted.zone}, now)
+        if wanted.profile:
+            people.save(holder.user, wanted.profile, now)
         choices.change({holder.user: wanted.wishes}, AUTHOR, now)
-        return before, profile.timezone if profile and wanted.zone is not None else None
+        known = {ZONE: profile.timezone, LOCALE: profile.locale} if profile else {}
+        return before, {name: value for name, value in known.items() if wanted.profile.get(name, value) != value}
 
-    before, zone = parts().database.transact(work)
+    before, profile = parts().database.transact(work)
     changed = [[*what, before.get(what)] for what, value in wanted.wishes.items() if before.get(what) != value]
-    if not changed and zone in (None, wanted.zone):
+    if not changed and not profile:
         return ""
-    return sealed(parts().link_secret, _undo_purpose(holder), json.dumps([changed, zone]))
+    # By the names that `Asked` has for them.
+    known = {"zone": profile.get(ZONE), "locale": profile.get(LOCALE)}
+    return sealed(parts().link_secret, _undo_purpose(holder), json.dumps([changed, known]))
 
 
 def _undo_purpose(holder: Holder) -> str:
@@ -150,6 +161,14 @@ def _move(holder: Holder) -> Said:
     return Said(language.gettext("Moved: it comes %(when)s.", when=when(language, at, now, holder.zone)))
 
 
+def _forget(holder: Holder) -> Said:
+    """A device gets no more pushes; only its browser can ask for them again."""
+    device = request.form.get("device", "")
+    with parts().database.write() as connection:
+        known = is_id(device, "sub") and People(connection).drop_device(holder.user, device, parts().clock())
+    return Said(holder.language.gettext("Removed. This browser gets nothing more.")) if known else _nothing(holder)
+
+
 def _meant(steer: Callable[..., list[Any]]) -> list[Any]:
     """Steer the digest that stands on the page, if it is an id at all."""
     digest = request.form.get("digest", "")
@@ -167,4 +186,5 @@ ACTS: Mapping[str, Callable[[Holder], Said]] = {
     "send": _send,
     "skip": _skip,
     "move": _move,
+    "forget": _forget,
 }

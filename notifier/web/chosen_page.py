@@ -13,13 +13,13 @@ from notifier.languages.choosing import OFTEN, WAYS
 from notifier.languages.digests import digest_heading
 from notifier.languages.templates import said_in
 from notifier.languages.things import kind_name
-from notifier.languages.when import place, weekday_names, when
+from notifier.languages.when import native_name, place, weekday_names, when
 from notifier.policy.calendar import zone_of
 from notifier.policy.catalogue import CADENCES
 from notifier.policy.choices import CAPPED, WEEKDAYS
 from notifier.policy.steering import LONGEST
 from notifier.store.choices import Choices
-from notifier.store.people import Profile
+from notifier.store.people import Device, People, Profile
 from notifier.web import choosing
 from notifier.web.items import Reader, reader, worded
 from notifier.web.parts import parts
@@ -63,6 +63,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Browser:
+    """A browser that gets pushes: through which service, and since when."""
+
+    id: str
+    host: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One digest that waits, as the page shows it. `at` is its local time, to be moved."""
 
@@ -80,12 +89,15 @@ def page(holder: Holder, said: Said | None = None) -> str:
     language = holder.language
     whose = reader(holder.user, holder.profile, parts().word)
     with parts().database.read() as connection:
-        standing = choosing.fields_of(Choices(connection).of([holder.user])[holder.user], whose.person.timezone)
+        standing = choosing.fields_of(
+            Choices(connection).of([holder.user])[holder.user], whose.person.timezone, language.tag
+        )
         cards = [
             _card(waits, whose, language)
             for waits in what_waits(connection, holder.user, parts().catalogue)
             if waits.count
         ]
+        devices = [device for device in People(connection).devices(holder.user) if device.state == "active"]
     # What is wrong stays in its field, to be mended.
     given = request.form if said and said.wrong else {}
     return render_template(
@@ -94,13 +106,20 @@ def page(holder: Holder, said: Said | None = None) -> str:
         language=language,
         said=said,
         cards=cards,
+        devices=[_browser(device, holder) for device in devices],
         latest=(parts().clock() + LONGEST).astimezone(holder.zone).strftime(MINUTES),
         fields={name: given.get(name, value) for name, value in standing.items()},
         shown=json.dumps(standing, ensure_ascii=False),
         form=_words(language),
         zones=choosing.zones(standing[choosing.ZONE]),
+        languages={tag: native_name(tag) for tag in parts().languages.tags},
         **said_in(language),
     )
+
+
+def _browser(device: Device, holder: Holder) -> Browser:
+    since = when(holder.language, device.created_at, parts().clock(), holder.zone)
+    return Browser(device.id, parts().device_host(device.value), since)
 
 
 def _words(language: Language) -> dict[str, Any]:

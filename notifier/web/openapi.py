@@ -6,6 +6,7 @@
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Flask, current_app
@@ -15,12 +16,15 @@ from werkzeug.routing import Rule
 
 from notifier.policy.fields import ID
 from notifier.web.access import guarded_by
+from notifier.web.answers import ANSWERS
+from notifier.web.examples import EXAMPLES, samples
 from notifier.web.paths import PREFIXES
 
 bp = Blueprint("openapi", __name__)
 
 _PART = re.compile(r"<(\w+):(\w+)>")
 SCHEMA = "#/components/schemas/{model}"
+NO_CONTENT = 204
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
 SECURITY = {
     "api_key": {"type": "http", "scheme": "bearer", "description": "An app's API key: nk_…"},
@@ -63,7 +67,15 @@ View = Callable[..., Any]
 @guarded_by("public")
 def openapi() -> dict[str, Any]:
     """This description."""
-    return describe(current_app)
+    return description()
+
+
+def description() -> dict[str, Any]:
+    """That of the running app, made once: nothing of it changes."""
+    made: dict[str, Any] | None = current_app.extensions.get("description")
+    if made is None:
+        made = current_app.extensions["description"] = describe(current_app)
+    return made
 
 
 def describe(app: Flask) -> dict[str, Any]:
@@ -93,14 +105,15 @@ def _operation(rule: Rule, view: View) -> dict[str, Any]:
         "description": rest.strip(),
         "security": _security(view.guard),  # type: ignore[attr-defined]  # a test walks all routes for it
         "parameters": [_in_path(*found) for found in _PART.findall(rule.rule)] + _in_query(view),
-        "requestBody": _body(view),
+        "requestBody": _body(rule.endpoint, view),
         "responses": {
-            "2XX": {"description": "Done"},
+            **_answer(rule.endpoint),
             "default": {
                 "description": "Refused",
                 "content": {"application/problem+json": {"schema": {"$ref": SCHEMA.format(model="Problem")}}},
             },
         },
+        "x-codeSamples": [asdict(sample) for sample in samples(rule.endpoint)],
     }
     return {name: value for name, value in operation.items() if value or name == "security"}
 
@@ -136,13 +149,26 @@ def _inlined(field: Any, definitions: dict[str, Any]) -> Any:
     return {name: _inlined(value, definitions) for name, value in field.items() if name != "title"}
 
 
-def _body(view: View) -> dict[str, Any]:
+def _body(endpoint: str, view: View) -> dict[str, Any]:
     model: type[BaseModel] | None = getattr(view, "takes", None)
     if model is None:
         return {}
     schema = {"$ref": SCHEMA.format(model=model.__name__)}
     needed = any(field.is_required() for field in model.model_fields.values())
-    return {"required": needed, "content": {"application/json": {"schema": schema}}}
+    content: dict[str, Any] = {"schema": schema}
+    if (example := EXAMPLES.get(endpoint)) and example.body is not None:
+        content["example"] = example.body
+    return {"required": needed, "content": {"application/json": content}}
+
+
+def _answer(endpoint: str) -> dict[str, Any]:
+    gives = ANSWERS[endpoint]
+    answer: dict[str, Any] = {"description": gives.says}
+    if gives.model:
+        answer["content"] = {gives.media: {"schema": {"$ref": SCHEMA.format(model=gives.model.__name__)}}}
+    elif gives.status != NO_CONTENT:
+        answer["content"] = {gives.media: {}}
+    return {str(gives.status): answer}
 
 
 def _security(guard: str) -> list[dict[str, list[str]]]:
@@ -158,6 +184,7 @@ def _security(guard: str) -> list[dict[str, list[str]]]:
 
 def _schemas(app: Flask) -> dict[str, Any]:
     models = {view.takes for view in app.view_functions.values() if hasattr(view, "takes")}
+    models |= {gives.model for endpoint, gives in ANSWERS.items() if gives.model and endpoint in app.view_functions}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, made = models_json_schema([(model, "validation") for model in ordered], ref_template=SCHEMA)
     return {**made["$defs"], "Problem": PROBLEM}

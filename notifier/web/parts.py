@@ -18,6 +18,7 @@ from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.jobs import Working
 from notifier.pipeline.links import Links
+from notifier.pipeline.new_links import NewLinks
 from notifier.pipeline.pausing import Pausing
 from notifier.pipeline.preview import Preview
 from notifier.pipeline.pulse import Pulse
@@ -62,6 +63,7 @@ class WebParts:
     backtest: Backtest
     steering: Steering
     scheduling: Scheduling
+    new_links: NewLinks
     pausing: Pausing
     previewer: Previewer
     signin: SignIn

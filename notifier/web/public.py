@@ -4,26 +4,32 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, render_template, request
+from flask import Response, render_template, request
 from sqlalchemy import Connection
 
-from notifier.channels import Address
 from notifier.languages import Language
 from notifier.languages.templates import said_in
 from notifier.languages.things import kind_name
 from notifier.policy.catalogue import Kind
 from notifier.policy.choices import Author
-from notifier.policy.links import digest_mark, read_token, sealed, type_mark, unsealed
+from notifier.policy.links import UNSUBSCRIBE, digest_mark, sealed, type_mark, unsealed
 from notifier.policy.words import Cadence
 from notifier.store.choices import Choices, Chosen
-from notifier.store.people import People
 from notifier.web.access import guarded_by
+from notifier.web.link_pages import (
+    CHANNEL,
+    address_of,
+    link_mailed,
+    link_pages,
+    masked,
+    owner_of,
+    read_link,
+    unknown_link,
+)
 from notifier.web.parts import parts
 
-bp = Blueprint("public", __name__)
+bp = link_pages("public", __name__)
 
-PURPOSE = "unsubscribe"
-CHANNEL = "email"  # the only one whose messages carry these links
 # Each digest, and the rarer one that can come instead.
 DIGESTS = {Cadence.HOURLY: Cadence.DAILY, Cadence.DAILY: Cadence.WEEKLY, Cadence.WEEKLY: None}
 
@@ -36,6 +42,7 @@ class Subject:
 
     user: str
     about: Kind | Cadence
+    address_id: str
     address: str
     language: Language
 
@@ -55,6 +62,9 @@ def unsubscribe(token: str) -> str | Response | tuple[str, int]:
     subject = _subject(token)
     if subject is None:
         return unknown_link()
+    if "settings" in request.form:
+        # The link to stop mail never runs out, and stands in a header; it must not open what waits for a person.
+        return link_mailed(subject.address_id)
     if "undo" in request.form:
         return _undo(subject, token, request.form["undo"])
     stop = request.form.get("stop", "")
@@ -74,30 +84,16 @@ def _page(subject: Subject, done: str = "", undo: str = "") -> str:
     return render_template("public/unsubscribe_digest.html", cadence=about, rarer=DIGESTS[about], **shown)
 
 
-def unknown_link() -> tuple[str, int]:
-    """The page of a link that is not ours, in the language of the browser."""
-    # Nobody is known here; the browser says what its owner reads.
-    languages = parts().languages
-    asked = request.accept_languages.best_match([tag.replace("_", "-") for tag in languages.tags], "en")
-    language = languages.speak(asked)
-    return render_template("public/link_unknown.html", language=language, **said_in(language)), 404
-
-
 def _subject(token: str) -> Subject | None:
-    link = read_token(parts().link_secret, PURPOSE, token)
+    link = read_link(UNSUBSCRIBE, token)
     if link is None:
         return None
-    about = _about(link.type)
-    address_id = f"sub_{link.address.hex()}"
-    with parts().database.read() as connection:
-        people = People(connection)
-        owner = people.owner(address_id)
-        profile = people.profile(owner[0]) if owner else None
+    about, owner = _about(link.mark), owner_of(address_of(link))
     if owner is None or about is None:
         return None
-    user, value = owner
+    user, value, profile = owner
     language = parts().languages.speak(profile.locale if profile else "")
-    return Subject(user, about, parts().masked(CHANNEL, Address(address_id, value)), language)
+    return Subject(user, about, address_of(link), masked(address_of(link), value), language)
 
 
 def _about(mark: bytes) -> Kind | Cadence | None:

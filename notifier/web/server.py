@@ -19,6 +19,7 @@ from notifier.web import (
     deliveries,
     devices,
     digests,
+    docs,
     events,
     explain,
     feed,
@@ -27,12 +28,14 @@ from notifier.web import (
     openapi,
     policy,
     preferences,
+    problem_pages,
     problems,
     public,
     relations,
     schedules,
     tokens,
     users,
+    why,
 )
 from notifier.web.access import Doorkeeper, guarded_by
 from notifier.web.admin import frame
@@ -49,7 +52,18 @@ MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
 EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp, schedules.bp)
 PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, digests.bp, tokens.bp)
-WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, chosen.bp, health.bp, metrics.bp, openapi.bp)
+WITHOUT_COOKIES = (
+    *EVENTS,
+    *PEOPLE,
+    public.bp,
+    chosen.bp,
+    why.bp,
+    health.bp,
+    metrics.bp,
+    openapi.bp,
+    docs.bp,
+    problem_pages.bp,
+)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

@@ -8,7 +8,7 @@ from notifier.channels.template_checks import WrongTemplate, check_templates
 from notifier.channels.wording import TEMPLATES, Writer
 from notifier.languages import Languages
 
-TOLD = ("like", "comment", "follow", "mention", "share", "post", "announcement", "security", "notifier.test")
+TOLD = ("like", "comment", "follow", "mention", "share", "post", "announcement", "security", "link", "notifier.test")
 TYPES = (*TOLD, "poke", "order.shipped")
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from notifier.channels import TemplateFault
 from notifier.pipeline.record import MOST_OPEN, Recorder, Result
-from notifier.policy.links import PREFERENCES, Link, read_token
+from notifier.policy.links import LASTS, PREFERENCES, WHY, Link, end_mark, read_token
 from notifier.policy.outcomes import Deferred, Delivered, Gone, Refused
 from notifier.policy.retry import Next
 from notifier.policy.words import Reason, State
@@ -295,15 +295,20 @@ def test_only_mail_that_can_be_turned_off_has_a_link_to_turn_it_off(line: Line):
     assert links == {"security.created": False, "mention.created": True}
 
 
-def test_every_message_leads_to_where_its_person_chooses(line: Line):
+def test_every_message_leads_to_where_its_person_chooses_and_to_why_it_came(line: Line):
     line.people("bob")
     line.plan([line.accept(type_, to=["bob"]) for type_ in ("security.created", "mention.created")])
     line.sender.send([one.id for one in line.deliveries()])
     assert len(line.post.letters) == 2
     for letter in line.post.letters:
-        base, _, token = letter.notice.preferences_url.rpartition("/")
-        assert base == "http://x/p"
-        assert read_token(b"k" * 32, PREFERENCES, token) == Link(id_octets(letter.notice.address.id))
+        end = end_mark(letter.notice.created_at + LASTS)
+        for url, path, purpose, of in (
+            (letter.notice.preferences_url, "p", PREFERENCES, letter.notice.address.id),
+            (letter.notice.why_url, "why", WHY, letter.notice.delivery_id),
+        ):
+            base, _, token = url.rpartition("/")
+            assert base == f"http://x/{path}"
+            assert read_token(b"k" * 32, purpose, token) == Link(id_octets(of), end)
 
 
 def test_nothing_is_sent_far_ahead_of_what_is_on_record(line: Line):

@@ -1,5 +1,6 @@
 """The page of a person's choices: no login, no script, and what is posted is checked, and can be undone."""
 
+import base64
 import html
 import json
 import re
@@ -10,6 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from werkzeug.test import TestResponse
 
 from notifier.policy.links import PREFERENCES, Link, make_token, type_mark
@@ -38,7 +41,7 @@ class Holder:
     def address(self) -> bytes:
         with self.api.parts.database.read() as connection:
             [found] = connection.exec_driver_sql(
-                f"SELECT id FROM addresses WHERE user_id = '{self.user}'"  # noqa: S608 (made here)
+                f"SELECT id FROM addresses WHERE channel = 'email' AND user_id = '{self.user}'"  # noqa: S608 (made here)
             ).scalars()
         return getattr(found, "bytes", found)
 
@@ -205,9 +208,9 @@ def test_everything_is_turned_off_but_what_concerns_the_account_and_comes_back_b
     answer = holder.post("off")
     assert said(answer) == "Everything is turned off."
     types = holder.chosen()["types"]
-    for way in ("email", "push"):
-        assert {name: channels[way] for name, channels in types.items()} == dict.fromkeys(types, "off") | MANDATORY
-    assert {channels["feed"] for channels in types.values()} == {"on"}
+    for way, always in (("email", MANDATORY), ("push", {"security": "instant"})):
+        assert {name: channels[way] for name, channels in types.items()} == dict.fromkeys(types, "off") | always
+    assert {name for name, channels in types.items() if channels["feed"] == "off"} == {"link"}
     holder.undo(answer)
     assert holder.chosen() == before
 
@@ -414,3 +417,52 @@ def test_the_page_speaks_the_persons_language(
         assert said(answer)
         if lang != "en":
             assert not re.search("Nothing|Choose|Skipped|Saved|turned|wait", said(answer))
+
+
+def test_a_language_is_chosen_at_once_and_undone(holder: Holder):
+    assert re.findall(r'<option value="(\w+)" lang', holder.page()) == ["ar", "de", "en", "es", "ja", "pt"]
+    assert '<option value="de" lang="de">Deutsch</option>' in holder.page()
+    answer = holder.save(locale="de")
+    assert said(answer) == "Gespeichert."
+    assert holder.profile()["locale"] == "de"
+    assert '<html lang="de" dir="ltr">' in holder.page()
+    holder.undo(answer)
+    assert holder.profile()["locale"] == "en"
+
+
+@pytest.mark.parametrize("tag", ["fr", "xx", "de_AT", ""])
+def test_a_language_that_is_not_offered_is_refused(holder: Holder, tag: str):
+    answer = holder.save(locale=tag)
+    assert (answer.status_code, said(answer)) == (422, "Nothing was changed. Choose your language from the list.")
+    assert holder.profile()["locale"] == "en"
+
+
+def test_a_browser_is_listed_and_removed_and_nobody_elses(holder: Holder, api: Api):
+    other = Holder(api, f"u-{uuid.uuid4().hex}")
+    other.profile(email="eve@app.example")
+    mine, theirs = (subscribed(one) for one in (holder, other))
+    page = holder.page()
+    assert "Browsers that get push messages" in page
+    assert "fcm.googleapis.com" in page
+    assert mine in page
+    assert theirs not in page
+    for device in (theirs, "nonsense", ""):
+        answer = holder.post("forget", device=device)
+        assert (answer.status_code, said(answer)) == (422, "Nothing was changed.")
+    assert theirs in other.page()
+    assert said(holder.post("forget", device=mine)) == "Removed. This browser gets nothing more."
+    assert "Browsers that get push messages" not in holder.page()
+
+
+def subscribed(holder: Holder) -> str:
+    """The id of a new browser of theirs."""
+    keys = {"p256dh": base64url(ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
+        Encoding.X962, PublicFormat.UncompressedPoint)), "auth": base64url(bytes(16))}  # fmt: skip
+    wanted = {"endpoint": f"https://fcm.googleapis.com/fcm/send/{uuid.uuid4().hex}", "keys": keys}
+    answer = holder.api.call("POST", f"/v1/users/{holder.user}/push-subscriptions", wanted)
+    assert answer.status_code == 201, answer.text
+    return answer.json["id"]
+
+
+def base64url(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -12,7 +12,7 @@ from notifier.policy.words import Cadence
 from notifier.store.choices import Choices
 from tests.web.api import Api
 
-MANDATORY = {"security": "instant"}
+MANDATORY = {"security": "instant", "link": "instant"}
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -233,3 +233,21 @@ def test_the_page_of_a_digest_speaks_the_persons_language(api: Api, locale: str,
     assert f'<html lang="{locale}" dir="{direction}">' in page
     assert asks in page
     assert tells in reader.post(b"stop=this").text
+
+
+def test_the_link_to_stop_mail_opens_no_settings_but_mails_a_link_to_them(reader: Reader, api: Api):
+    before, counted = reader.mails(), api.counts()
+    answer = reader.post(b"settings=mail")
+    assert answer.status_code == 200
+    assert "a new link is on its way" in answer.text
+    assert "/p/" not in answer.text
+    assert reader.mails() == before
+    assert api.counts() == counted | {"events": counted["events"] + 1}
+
+
+def test_the_pages_are_kept_nowhere_and_tell_nobody_where_one_came_from(reader: Reader):
+    for answer in (reader.api.call("GET", f"/u/{reader.token}", authorization=""), reader.post(b"stop=this")):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Robots-Tag"] == "noindex"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert "Set-Cookie" not in answer.headers

@@ -60,6 +60,8 @@ def _context(notice: Notice, digest: Digest, wording: Wording, *, brand: str, ad
         "unsubscribe_url": linked(notice.unsubscribe_url),
         "settings": language.gettext("Settings"),
         "preferences_url": linked(notice.preferences_url),
+        "why": language.gettext("Why this mail?"),
+        "why_url": linked(notice.why_url),
     }
 
 

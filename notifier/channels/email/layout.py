@@ -71,6 +71,8 @@ def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str,
         "unsubscribe_url": linked(notice.unsubscribe_url),
         "settings": language.gettext("Settings"),
         "preferences_url": linked(notice.preferences_url),
+        "why": language.gettext("Why this mail?"),
+        "why_url": linked(notice.why_url),
     }
 
 

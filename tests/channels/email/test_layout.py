@@ -63,6 +63,16 @@ def test_every_mail_leads_to_the_persons_settings(unsubscribe: str) -> None:
     assert "Einstellungen: https://app.example/p/y" in german.text
 
 
+@pytest.mark.parametrize("unsubscribe", ["https://app.example/u/x", ""])
+def test_every_mail_leads_to_why_it_came(unsubscribe: str) -> None:
+    made = page(why_url="https://app.example/why/y", unsubscribe_url=unsubscribe)
+    assert "Why this mail? https://app.example/why/y\n" in f"{made.text}\n"
+    assert Read(made.html).all("a")[-1]["href"] == "https://app.example/why/y"
+    assert "Why this mail?" not in page().text
+    japanese = page(person=Person("bob", "Bob", "ja"), why_url="https://app.example/why/y")
+    assert "このメールが届いた理由 https://app.example/why/y" in japanese.text
+
+
 def test_the_text_stands_alone() -> None:
     made = page(events=(an_event(content="1 < 2 & 3 > 2"),))
     assert "1 < 2 & 3 > 2" in made.text

@@ -1,0 +1,186 @@
+"""Examples of the API's calls, in curl and in Python, that work when they are pasted: a test runs every one of them.
+
+They read `NOTIFIER_URL` and `NOTIFIER_KEY` from the environment; a capital word in a path is a variable, too.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pprint import pformat
+from typing import Any
+
+_VARIABLE = re.compile(r"{([A-Z]+)}")
+_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One call. Variables in the path stand in braces: `/v1/events/{EVENT}`. `key` names the one that opens it."""
+
+    method: str
+    path: str
+    body: Any = None
+    key: str = "NOTIFIER_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A call as it is pasted, in one language."""
+
+    lang: str
+    label: str
+    source: str
+
+
+COMMENT = {
+    "type": "comment.created",
+    "data": {
+        "actor": {"id": "ana", "name": "Ana"},
+        "object": {"id": "c-91", "type": "comment", "content": "What a sky!"},
+        "target": {
+            "id": "post-7",
+            "type": "post",
+            "name": "Sunset",
+            "url": "https://app.example/p/7",
+            "owner": "bob",
+        },
+    },
+}
+_LIKE = {"actor": {"id": "ana"}, "object": {"id": "post-7", "type": "post", "owner": "bob"}}
+_FOLLOW = {"actor": {"id": "ana"}, "object": {"id": "bob"}}
+
+# By the endpoint of the view, in the order in which one tries them.
+EXAMPLES: Mapping[str, Example] = {
+    "users.save": Example(
+        "PUT", "/v1/users/bob", {"email": "bob@app.example", "name": "Bob", "timezone": "Europe/Berlin"}
+    ),
+    "users.save_many": Example(
+        "PUT",
+        "/v1/users/batch",
+        {
+            "users": [
+                {"id": "cara", "email": "cara@app.example", "locale": "de"},
+                {"id": "dan", "preferences": {"types": {"like": {"email": "off"}}}},
+            ]
+        },
+    ),
+    "users.show": Example("GET", "/v1/users/bob"),
+    "preferences.choose": Example(
+        "PUT",
+        "/v1/users/bob/preferences",
+        {"types": {"comment": {"email": "instant"}}, "quiet_hours": {"start": "22:00", "end": "07:00"}},
+    ),
+    "preferences.show": Example("GET", "/v1/users/bob/preferences"),
+    "events.receive": Example("POST", "/v1/events", COMMENT),
+    "batches.receive_batch": Example(
+        "POST",
+        "/v1/events/batch",
+        {"events": [{"id": "like-1", "type": "like", "data": _LIKE}, {"type": "follow", "data": _FOLLOW}]},
+    ),
+    "explain.dry_run": Example("POST", "/v1/events/explain", COMMENT),
+    "events.show": Example("GET", "/v1/events/{EVENT}"),
+    "explain.explain": Example("GET", "/v1/events/{EVENT}/explain"),
+    "deliveries.page": Example("GET", "/v1/deliveries?user=bob&channel=email&limit=10"),
+    "deliveries.show": Example("GET", "/v1/deliveries/{DELIVERY}"),
+    "deliveries.retry_many": Example("POST", "/v1/deliveries/retry", {"channel": "email", "user": "bob"}),
+    "deliveries.books": Example("GET", "/v1/books"),
+    "changes.page": Example("GET", "/v1/changes?limit=10"),
+    "relations.mute": Example("PUT", "/v1/users/bob/mutes/object:post-8"),
+    "relations.block": Example("PUT", "/v1/users/bob/blocks/eve"),
+    "devices.vapid_key": Example("GET", "/v1/push/vapid-key"),
+    "tokens.make": Example("POST", "/v1/users/bob/token", {"ttl_seconds": 600}),
+    "feed.page": Example("GET", "/v1/users/bob/feed?limit=5", key="TOKEN"),
+    "feed.mark_seen": Example("POST", "/v1/users/bob/feed/seen", {"before": "2030-01-01T00:00:00Z"}, key="TOKEN"),
+    "feed.mark_read": Example("POST", "/v1/users/bob/feed/read", {"before": "2030-01-01T00:00:00Z"}, key="TOKEN"),
+    "digests.show": Example("GET", "/v1/users/bob/digest"),
+}
+SIGNED = "events.receive_signed"  # which needs more than a key
+
+_SIGNED_CURL = r"""body='BODY'
+id="msg_$(openssl rand -hex 12)"
+now=$(date +%s)
+secret=$(printf %s "${NOTIFIER_SECRET#whsec_}" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
+signature=$(printf %s "$id.$now.$body" |
+  openssl dgst -sha256 -mac HMAC -macopt "hexkey:$secret" -binary | openssl base64 -A)
+curl -sS --fail-with-body -X POST "$NOTIFIER_URL/v1/hooks/$NOTIFIER_APP" \
+  -H "Content-Type: application/json" \
+  -H "webhook-id: $id" \
+  -H "webhook-timestamp: $now" \
+  -H "webhook-signature: v1,$signature" \
+  -d "$body"
+"""
+_SIGNED_PYTHON = """import base64
+import hashlib
+import hmac
+import json
+import os
+import time
+import uuid
+from urllib.request import Request, urlopen
+
+body = json.dumps(
+BODY
+)
+id, now = f"msg_{uuid.uuid4().hex}", int(time.time())
+secret = base64.b64decode(os.environ["NOTIFIER_SECRET"].removeprefix("whsec_"))
+digest = hmac.digest(secret, f"{id}.{now}.{body}".encode(), hashlib.sha256)
+headers = {
+    "Content-Type": "application/json",
+    "webhook-id": id,
+    "webhook-timestamp": str(now),
+    "webhook-signature": "v1," + base64.b64encode(digest).decode(),
+}
+url = f"{os.environ['NOTIFIER_URL']}/v1/hooks/{os.environ['NOTIFIER_APP']}"
+with urlopen(Request(url, body.encode(), headers, method="POST")) as answer:
+    print(answer.status, answer.read().decode())
+"""
+
+
+def samples(endpoint: str) -> list[Sample]:
+    """How one calls it, in each language; nothing where there is no example."""
+    if endpoint == SIGNED:
+        said = {"curl": _SIGNED_CURL.replace("BODY", _json(COMMENT)), "python": _signed_python()}
+    elif example := EXAMPLES.get(endpoint):
+        said = {"curl": _curl(example), "python": _python(example)}
+    else:
+        return []
+    return [Sample("Shell", "curl", said["curl"]), Sample("Python", "Python", said["python"])]
+
+
+def _curl(example: Example) -> str:
+    url = _VARIABLE.sub(r"$\1", example.path)
+    lines = [
+        f'curl -sS --fail-with-body -X {example.method} "$NOTIFIER_URL{url}"',
+        f'-H "Authorization: Bearer ${example.key}"',
+    ]
+    if example.body is not None:
+        # None of the examples has a quote of the shell in it.
+        lines += ['-H "Content-Type: application/json"', f"-d '{_json(example.body)}'"]
+    return " \\\n  ".join(lines) + "\n"
+
+
+def _python(example: Example) -> str:
+    url = _VARIABLE.sub(lambda found: "{os.environ['" + found[1] + "']}", example.path)
+    headers = f'"Authorization": f"Bearer {{os.environ[\'{example.key}\']}}"'
+    lines = ["import os", "from urllib.request import Request, urlopen", ""]
+    sent = ""
+    if example.body is not None:
+        lines = ["import json", *lines, f"body = {pformat(example.body, width=_WIDTH, sort_dicts=False)}"]
+        headers, sent = f'{headers}, "Content-Type": "application/json"', ", json.dumps(body).encode()"
+    lines += [
+        f"url = f\"{{os.environ['NOTIFIER_URL']}}{url}\"",
+        f"headers = {{{headers}}}",
+        f'with urlopen(Request(url{sent}, headers=headers, method="{example.method}")) as answer:',
+        "    print(answer.status, answer.read().decode())",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _signed_python() -> str:
+    told = "\n".join(f"    {line}" for line in pformat(COMMENT, width=_WIDTH, sort_dicts=False).splitlines())
+    return _SIGNED_PYTHON.replace("BODY", told)
+
+
+def _json(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False)

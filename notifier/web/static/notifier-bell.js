@@ -10,37 +10,37 @@ const WORDS = {
 };
 const STEPS = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
 const LOOK = `
-:host { --accent: var(--notifier-accent, light-dark(#3750c8, #9db0ff)); --ground: var(--notifier-ground, light-dark(#fff, #1a202a));
-  --ink: var(--notifier-ink, light-dark(#1c2430, #e4e8ef)); --soft: var(--notifier-soft, light-dark(#596475, #9aa6b8));
-  --line: var(--notifier-line, light-dark(#dfe3ea, #2d3543)); display: inline-block; position: relative; font: inherit; }
+:host { --_accent: var(--notifier-accent, light-dark(#3750c8, #9db0ff)); --_ground: var(--notifier-ground, light-dark(#fff, #1a202a));
+  --_ink: var(--notifier-ink, light-dark(#1c2430, #e4e8ef)); --_soft: var(--notifier-soft, light-dark(#596475, #9aa6b8));
+  --_line: var(--notifier-line, light-dark(#dfe3ea, #2d3543)); display: inline-block; position: relative; font: inherit; }
 :host([hidden]), [hidden] { display: none !important; }
 button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 6px; }
+:focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; border-radius: 6px; }
 .bell { position: relative; width: 2.75rem; height: 2.75rem; display: grid; place-items: center; border-radius: 50%; }
 .bell:hover { background: color-mix(in srgb, currentColor 9%, transparent); }
 .badge { position: absolute; inset-block-start: .1rem; inset-inline-end: 0; min-width: 1.25rem; padding: 0 .3rem; border-radius: 1rem;
   box-sizing: border-box; background: #c22121; color: #fff; font: 700 .75rem/1.25rem system-ui, sans-serif; text-align: center; }
 .panel { position: absolute; inset-block-start: 100%; inset-inline-end: 0; z-index: 1000; width: var(--notifier-width, 23rem);
-  max-height: min(32rem, 75vh); overflow: auto; box-sizing: border-box; background: var(--ground); color: var(--ink);
-  border: 1px solid var(--line); border-radius: 14px; box-shadow: 0 8px 30px #0003; text-align: start; font-size: .95rem; line-height: 1.4; }
+  max-height: min(32rem, 75vh); overflow: auto; box-sizing: border-box; background: var(--_ground); color: var(--_ink);
+  border: 1px solid var(--_line); border-radius: 14px; box-shadow: 0 8px 30px #0003; text-align: start; font-size: .95rem; line-height: 1.4; }
 @media (max-width: 30rem) { .panel { position: fixed; inset: auto .5rem; width: auto; } }
 header { position: sticky; inset-block-start: 0; display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content: space-between;
-  padding: .8rem 1rem; background: inherit; border-block-end: 1px solid var(--line); z-index: 1; }
+  padding: .8rem 1rem; background: inherit; border-block-end: 1px solid var(--_line); z-index: 1; }
 h2 { font: inherit; font-weight: 700; margin: 0; }
 ul { list-style: none; margin: 0; padding: 0; }
-li { display: flex; align-items: flex-start; border-block-end: 1px solid var(--line); }
-li:hover { background: color-mix(in srgb, var(--accent) 7%, transparent); }
+li { display: flex; align-items: flex-start; border-block-end: 1px solid var(--_line); }
+li:hover { background: color-mix(in srgb, var(--_accent) 7%, transparent); }
 .go { flex: 1; min-width: 0; display: flex; gap: .75rem; padding: .75rem 0 .75rem 1rem; padding-inline: 1rem 0; color: inherit; text-decoration: none; text-align: start; }
 .face { flex: none; display: grid; place-items: center; width: 2.25rem; height: 2.25rem; border-radius: 50%; overflow: hidden; font-weight: 700;
-  background: color-mix(in srgb, var(--accent) 18%, transparent); color: var(--accent); }
+  background: color-mix(in srgb, var(--_accent) 18%, transparent); color: var(--_accent); }
 .face img { width: 100%; height: 100%; object-fit: cover; }
 .text { display: block; overflow-wrap: anywhere; }
 .new .text { font-weight: 600; }
-time, .none { color: var(--soft); font-size: .85rem; }
+time, .none { color: var(--_soft); font-size: .85rem; }
 .none { margin: 0; padding: 2rem 1rem; text-align: center; }
 .mark { flex: none; width: 2.5rem; height: 2.75rem; display: grid; place-items: center; }
-.mark::before { content: ""; width: .7rem; height: .7rem; border-radius: 50%; background: var(--accent); }
-.act { color: var(--accent); font-size: .88rem; }
+.mark::before { content: ""; width: .7rem; height: .7rem; border-radius: 50%; background: var(--_accent); }
+.act { color: var(--_accent); font-size: .88rem; }
 .more { width: 100%; padding: .8rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }`;
 let look;

@@ -28,12 +28,12 @@ def install(app: Flask) -> None:
         if request.args.get("v") and response.status_code == 200:
             _keep_for(response, A_YEAR)
             response.cache_control.immutable = True
-        if (name := (request.view_args or {}).get("filename")) in FOR_APPS:
-            return _for_apps(response, name)
+        if (request.view_args or {}).get("filename") in FOR_APPS:
+            return _for_apps(response)
         return response
 
 
-def _for_apps(response: Response, name: str) -> Response:
+def _for_apps(response: Response) -> Response:
     """The script as any page may have it: a module of another origin is only run with its server's consent."""
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Service-Worker-Allowed"] = "/"
@@ -41,7 +41,7 @@ def _for_apps(response: Response, name: str) -> Response:
     _keep_for(response, AN_HOUR)
     if response.status_code == 200 and request.accept_encodings["gzip"] > 0:
         response.direct_passthrough = False
-        response.set_data(_compressed(name))
+        response.set_data(_compressed(response.get_data()))
         response.content_encoding = "gzip"
     return response
 
@@ -53,8 +53,8 @@ def _keep_for(response: Response, seconds: int) -> None:
 
 
 @cache
-def _compressed(name: str) -> bytes:
-    return gzip.compress((FOLDER / name).read_bytes(), mtime=0)
+def _compressed(script: bytes) -> bytes:
+    return gzip.compress(script, mtime=0)
 
 
 @cache

@@ -217,8 +217,10 @@ export const define = (Notifier) => customElements.get("notifier-bell") || custo
   }
 
   #link(item) {
-    const [actor] = item.actors, face = make("span", { className: "face", ariaHidden: "true" }, (actor?.name || actor?.id || "•").slice(0, 1).toUpperCase());
-    if (actor?.avatar) face.replaceChildren(make("img", { alt: "", referrerPolicy: "no-referrer", src: actor.avatar, onerror: (event) => event.target.remove() }));
+    const [actor] = item.actors, [initial] = actor?.name || actor?.id || "•";
+    const face = make("span", { className: "face", ariaHidden: "true" }, initial.toUpperCase());
+    const onerror = () => face.replaceChildren(initial.toUpperCase());
+    if (actor?.avatar) face.replaceChildren(make("img", { alt: "", referrerPolicy: "no-referrer", onerror, src: actor.avatar }));
     const text = make("span", { className: "text", lang: item.lang, dir: "auto" }, item.text);
     const go = /^https?:/i.test(item.url ?? "") ? make("a", { href: item.url }) : make("button", { type: "button" });
     go.className = "go";

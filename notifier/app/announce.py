@@ -95,6 +95,6 @@ class Announcement:
             ]
         if self.around.catchers and not self.served.loopback:
             lines.append(
-                "  Whoever reaches this address can read /dev and use /demo; set ENVIRONMENT=production to serve others."
+                "  Whoever reaches this address can use /dev and /demo; set ENVIRONMENT=production to serve others."
             )
         return "\n".join([*lines, ""])

@@ -262,7 +262,7 @@ class Worker:
         )
         self._tools.send("ServiceWorker.enable")
         page.evaluate("navigator.serviceWorker.register('/notifier-sw.js').then(() => navigator.serviceWorker.ready)")
-        page.wait_for_timeout(200)
+        eventually(lambda: page.wait_for_timeout(100) or known)
         self._id = known[-1]
 
     def push(self, payload: str) -> None:

@@ -32,6 +32,20 @@
     }
   });
 
+  // What scrolls sideways is a stop for the keyboard, as long as there is something to scroll to.
+  function reach(area) {
+    const wide = area.scrollWidth > area.clientWidth;
+    const name = area.querySelector("caption")?.textContent.trim();
+    for (const [key, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", name || "Table"]]) {
+      if (wide) area.setAttribute(key, value); else area.removeAttribute(key);
+    }
+  }
+
+  const widths = new ResizeObserver((changes) => changes.forEach(({ target }) => reach(target)));
+  const watch = () => document.querySelectorAll(".scroll").forEach((area) => { widths.observe(area); reach(area); });
+  document.addEventListener("DOMContentLoaded", watch);
+  document.addEventListener("htmx:after:swap", watch);
+
   // "/" goes to the search, as in other logs.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -13,7 +13,7 @@
   function wear(name) {
     if (name) root.dataset.theme = name; else delete root.dataset.theme;
     const button = document.getElementById("theme");
-    if (button) { button.hidden = false; button.textContent = words[name]; }
+    if (button) { button.hidden = false; button.querySelector(".word").textContent = words[name]; }
   }
 
   wear(theme()); // before the page is drawn

@@ -90,8 +90,9 @@ class Announcement:
         if self.around.catchers:
             lines += [
                 f"  Push         {self.served.url}/dev/push    make a subscription and see what it gets",
+                f"  Demo         {self.served.url}/demo    two people side by side, and what each is told",
                 f"  Try:         {self._demo()}",
             ]
         if self.around.catchers and not self.served.loopback:
-            lines.append("  Whoever reaches this address can read /dev; set ENVIRONMENT=production to serve others.")
+            lines.append("  Whoever reaches this address can read /dev and use /demo; set ENVIRONMENT=production to serve others.")
         return "\n".join([*lines, ""])

@@ -16,7 +16,9 @@ from kombu.exceptions import OperationalError
 
 from notifier import tasks
 from notifier.app.acts import BUILT_IN, built_in, kinds_of
+from notifier.app.demo import make_demo
 from notifier.app.home import CATALOGUE, Home
+from notifier.catchers.demo.pages import Demo, demo_pages
 from notifier.catchers.faults import Faults
 from notifier.catchers.mailbox import Mailbox
 from notifier.catchers.pages import dev_pages, receive_push
@@ -348,7 +350,22 @@ class Parts:
 
     @property
     def _dev_pages(self) -> Any:
-        return [dev_pages(self.mailbox, self.push_catcher, self.faults, self._subscribe)]
+        return [
+            dev_pages(self.mailbox, self.push_catcher, self.faults, self._subscribe),
+            demo_pages(self._demo),
+        ]
+
+    @property
+    def _demo(self) -> Demo:
+        return make_demo(
+            self.database,
+            self.home,
+            self.explainer,
+            self.again,
+            masked=self.masked,
+            link_secret=self.secret_key.encode(),
+            clock=self.clock,
+        )
 
     def _parse_device(self, raw: Mapping[str, Any]) -> NewDevice:
         found = parse_subscription(raw, self.push_settings)

@@ -1,0 +1,158 @@
+// The page /demo: it sends what its server signed, asks what became of it, and draws that as it goes.
+import { Notifier } from "/static/notifier.js";
+
+const STATES = {
+  sent: ["✔", "good"], waiting: ["◷", "warn"], queued: ["◷", "warn"], sending: ["◷", "warn"], skipped: ["⊘", "calm"],
+  cancelled: ["⊘", "calm"], failed: ["✖", "bad"], bounced: ["✖", "bad"],
+};
+const QUICK = 400, SLOW = 3000; // ms between two looks
+const csrf = document.querySelector("meta[name=csrf-token]").content;
+const chain = document.getElementById("chain");
+const trouble = document.getElementById("trouble");
+
+function make(tag, given = {}, ...inside) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(given)) name in made ? (made[name] = value) : made.setAttribute(name, value);
+  made.append(...inside.filter((one) => one !== null && one !== undefined));
+  return made;
+}
+
+async function ask(path, body) {
+  const headers = { "Content-Type": "application/json", "X-CSRFToken": csrf };
+  const answer = await fetch(path, body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) });
+  if (answer.ok) return answer.json();
+  const { detail } = await answer.json().catch(() => ({}));
+  throw new Error(detail ?? `The service answered ${answer.status}. Reload the page and try again.`);
+}
+
+async function trying(what) {
+  trouble.hidden = true;
+  try { return await what(); } catch (error) {
+    trouble.textContent = error.message;
+    trouble.hidden = false;
+    return null;
+  }
+}
+
+// One act: sign, send, and follow what becomes of it.
+async function act(card, wanted, says) {
+  const sent = await ask("/demo/acts", { who: card.dataset.user, ...wanted });
+  const answer = await fetch(sent.path, { method: "POST", headers: sent.headers, body: sent.body });
+  const told = await answer.json();
+  const item = entry(`${card.dataset.name} ${says}`, sent, `${answer.status} ${JSON.stringify(told, null, 2)}`);
+  document.getElementById("nothing").hidden = true;
+  chain.prepend(item.row);
+  if (answer.ok) follow(told.id, item);
+}
+
+function entry(says, sent, answered) {
+  const now = new Date(), live = make("div");
+  const head = make("h3", {}, says, make("time", { dateTime: now.toISOString() }, now.toLocaleTimeString()));
+  const lines = [`POST ${sent.path}`, ...Object.entries(sent.headers).map(([name, value]) => `${name}: ${value}`), "", sent.body];
+  const request = make("details", {}, make("summary", {}, "1 · The signed request, and the answer"), make("pre", { tabIndex: 0 }, lines.join("\n")), make("pre", { tabIndex: 0 }, answered));
+  return { row: make("li", {}, head, request, live), live };
+}
+
+async function follow(id, item) {
+  for (let looks = 0, drawn = ""; looks < 300; looks++) {
+    const found = await trying(() => ask(`/demo/events/${id}`));
+    const text = JSON.stringify(found);
+    if (found && text !== drawn) draw(found, id, item);
+    drawn = text;
+    if (found && isOver(found)) return;
+    do await new Promise((done) => setTimeout(done, looks < 50 ? QUICK : SLOW)); while (document.hidden);
+  }
+}
+
+// Over when nothing changes by itself any more, and every mail and push that was sent has been seen.
+function isOver({ event, lines, mails, pushes }) {
+  const came = new Set([...mails, ...pushes].map((one) => one.delivery));
+  const settled = (line) => line.reason === "digest" || !["waiting", "queued", "sending"].includes(line.state);
+  const seen = (line) => line.state !== "sent" || line.channel === "feed" || came.has(line.delivery);
+  return event.state === "planned" && lines.every((line) => settled(line) && seen(line));
+}
+
+function draw({ event, lines, mails, pushes }, id, { live }) {
+  const caption = event.state === "planned" ? "2 · Who is told, and why" : "2 · Accepted, and being planned…";
+  const head = make("thead", {}, make("tr", {}, ...["Person", "Channel", "State", "Because"].map((word) => make("th", { scope: "col" }, word))));
+  const table = make("table", { className: "why" }, make("caption", {}, caption), head, make("tbody", {}, ...lines.map(why)));
+  const came = [...mails.map((one) => kept(live, one, mail)), ...pushes.map((one) => kept(live, one, push))];
+  const gathering = lines.some((line) => line.state === "waiting" && line.reason === "gathering");
+  const links = make("p", { className: "links" },
+    gathering ? make("button", { type: "button", className: "quiet", onclick: () => trying(() => ask(`/demo/events/${id}/hurry`, {})) }, "Do not wait: send it now") : null,
+    make("a", { href: `/admin/events/${id}` }, "This event in the admin pages"));
+  live.replaceChildren(table, came.length ? make("div", { className: "came" }, ...came) : "", links);
+}
+
+// A frame that stays need not load again.
+function kept(live, one, drawOne) {
+  const key = `${one.page} ${one.delivery}`;
+  live.kept ??= new Map();
+  if (!live.kept.has(key)) live.kept.set(key, drawOne(one));
+  return live.kept.get(key);
+}
+
+function why(line) {
+  const [icon, tone] = STATES[line.state] ?? ["•", "calm"];
+  const state = make("td", { className: "state" }, make("span", { className: `mark ${tone}`, ariaHidden: "true" }, icon), line.state ?? "no delivery");
+  const due = line.due_at && line.state === "waiting" ? ` Due ${new Date(line.due_at).toLocaleString()}.` : "";
+  return make("tr", {}, make("th", { scope: "row" }, line.user), make("td", {}, line.channel ?? "–"), state, make("td", {}, `${line.sentence ?? ""}${line.value ? ` (${line.value})` : ""}${due}`));
+}
+
+function mail(one) {
+  const caption = make("figcaption", {}, `Mail to ${one.to}: `, make("a", { href: one.page }, one.subject));
+  return make("figure", {}, caption, make("iframe", { src: one.html, title: `Mail to ${one.to}: ${one.subject}` }));
+}
+
+function push(one) {
+  const text = make("div", {}, make("p", { className: "title" }, one.title), one.body ? make("p", { className: "body" }, one.body) : null);
+  const card = make("a", { className: "card", href: one.page }, make("div", { className: "notification" }, make("span", { className: "app", ariaHidden: "true" }, one.title.slice(0, 1)), text));
+  return make("figure", {}, make("figcaption", {}, `Push to ${one.user}, decrypted`), card);
+}
+
+function play(card) {
+  const undo = card.querySelector("[data-undo]"), done = [];
+  const act_ = async (wanted, says, back) => {
+    await act(card, wanted, says);
+    if (back) done.push(back);
+    undo.disabled = !done.length;
+  };
+  for (const button of card.querySelectorAll("button[data-act]")) {
+    const { act: name, says } = button.dataset;
+    button.addEventListener("click", () => trying(() => act_({ act: name }, says, { act: `un${name}`, says: `takes back: ${says}` })));
+  }
+  card.querySelector("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const { says } = event.target.dataset, text = event.target.elements.text.value;
+    const key = [...crypto.getRandomValues(new Uint8Array(8))].map((octet) => octet.toString(16).padStart(2, "0")).join("");
+    trying(() => act_({ act: "comment", key, text }, `${says}: ${text}`, { act: "uncomment", key, says: `takes back the comment: ${text}` }));
+  });
+  undo.addEventListener("click", () => trying(() => { const { says, ...wanted } = done.pop(); return act_(wanted, says); }));
+}
+
+// What a browser or its push service refuses is said beside the button.
+async function subscribing(card) {
+  const button = card.querySelector("[data-push]"), says = card.querySelector("[role=status]");
+  const getToken = async () => (await ask(`/demo/people/${card.dataset.user}/token`)).token;
+  const notifier = new Notifier({ url: location.origin, user: card.dataset.user, getToken, worker: "/static/notifier-sw.js", scope: "/demo" });
+  const show = (state) => {
+    button.textContent = state === "on" ? "No more push to this browser" : "Push to this browser as well";
+    button.dataset.state = state;
+  };
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    says.textContent = "…";
+    try {
+      show(button.dataset.state === "on" ? await notifier.unsubscribe() : await notifier.subscribe());
+      says.textContent = button.dataset.state === "on" ? "On: the next push comes here too." : "Off.";
+    } catch (error) {
+      says.textContent = error.message;
+    }
+    button.disabled = false;
+  });
+  show(await notifier.pushState());
+}
+
+await trying(() => ask("/demo/people", {}));
+for (const card of document.querySelectorAll(".person")) { play(card); subscribing(card); }
+document.documentElement.dataset.ready = "";

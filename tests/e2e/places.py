@@ -14,7 +14,7 @@ ONES = tuple(f"{label}: first row" for label in LISTS)
 ADMIN = (*MENU_LABELS, *ONES)
 PUBLIC = ("preferences", "unsubscribe")
 CAUGHT = ("catchers", "mails", "mail", "mail: text", "mail: headers", "mail: raw", "pushes", "push")
-OTHERS = ("sign-in", *PUBLIC, *CAUGHT)
+OTHERS = ("sign-in", "demo", *PUBLIC, *CAUGHT)
 ALL = (*ADMIN, *OTHERS)
 
 
@@ -25,7 +25,7 @@ def addresses(windows: Windows, stack: Stack) -> dict[str, str]:
     for label, name in zip(LISTS, ONES, strict=True):
         page.goto(found[label])
         found[name] = _first_row(page, found[label])
-    return found | _caught(stack) | _public(stack) | {"sign-in": "/admin/login"}
+    return found | _caught(stack) | _public(stack) | {"sign-in": "/admin/login", "demo": "/demo"}
 
 
 def links_of(stack: Stack, mail: dict[str, Any]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e import browser, places
 from tests.e2e.browser import Browser, Windows
+from tests.e2e.firefox import NO_FIREFOX, firefox_path
 from tests.e2e.lived_in import lived_in
 from tests.stack import Stack
 
@@ -22,6 +23,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(PATIENCE))
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which browsers were there, and how those that were not can be had."""
+    terminalreporter.section("browsers")
+    why = browser.no_browser()
+    terminalreporter.line(f"Chromium: everything was skipped: {why}" if why else f"Chromium: {browser.chromium_path()}")
+    terminalreporter.line(f"Firefox: {firefox_path() or NO_FIREFOX}")
 
 
 @pytest.fixture(scope="session")

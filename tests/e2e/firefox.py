@@ -14,6 +14,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse
 from tests.e2e.background import Background
 
 NAMES = ("firefox-esr", "firefox")
+NO_FIREFOX = "no Firefox on the PATH, so that no push was really shown: `apt install firefox-esr`"
 START = 60.0  # seconds until it listens
 # Pushes come from the test's own push service, without TLS; nothing else is asked of the network.
 PREFERENCES = {

@@ -2,6 +2,7 @@
 
 import re
 
+from notifier.policy.words import SENTENCES, Reason
 from tests.e2e.browser import NARROW, Look, Page, Windows, expect
 from tests.e2e.places import mails
 from tests.stack import Stack, comment, eventually
@@ -46,9 +47,9 @@ def test_why_one_person_did_not_get_one_mail_is_found_in_a_few_clicks(windows: W
     page = windows.open("/admin")
     look_up(page, "mia")
     row = rows(page, "email", "skipped")
-    expect(row).to_contain_text("muted_actor")
+    expect(row).to_contain_text("muted")
     row.get_by_role("link").first.click()
-    expect(page.locator("main")).to_contain_text("The person has muted who did this.")
+    expect(page.locator("main")).to_contain_text(SENTENCES[Reason.MUTED_ACTOR])
 
 
 def test_a_failed_mail_is_sent_again_once_the_fault_is_off(windows: Windows, service: Stack):
@@ -88,7 +89,7 @@ def test_a_kind_of_mail_is_stopped_from_the_mail_itself_and_the_log_says_so(wind
     eventually(lambda: service.deliveries(user="ola", channel="email", state="skipped"))
     log = windows.open("/admin", NO_SCRIPT)
     look_up(log, "ola")
-    expect(rows(log, "email", "skipped")).to_contain_text("preference_off")
+    expect(rows(log, "email", "skipped")).to_contain_text("preference")
     assert len(mails(service, "ola@app.example")) == 1
 
 

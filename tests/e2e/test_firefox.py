@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.firefox import Firefox, firefox_path
+from tests.e2e.firefox import NO_FIREFOX, Firefox, firefox_path
 from tests.e2e.push_service import DECRYPTED, PushService
 from tests.e2e.shop import Shop
 from tests.stack import Stack, comment, eventually
 
-pytestmark = pytest.mark.skipif(
-    not firefox_path(), reason="no Firefox on the PATH: `apt install firefox-esr`, and a push is really shown"
-)
+pytestmark = pytest.mark.skipif(not firefox_path(), reason=NO_FIREFOX)
 
 NOTIFIER = "const { notifier } = document.querySelector('notifier-bell');"
 READY = "return Boolean(document.querySelector('notifier-bell')?.notifier);"

@@ -136,7 +136,7 @@ def test_on_a_phone_the_menu_opens_at_a_touch_and_leads_on(windows: Windows, jav
 
 def test_a_table_that_is_wider_than_the_window_is_scrolled_by_keyboard(windows: Windows):
     page = windows.open("/admin/deliveries", Look(width=NARROW))
-    table = page.get_by_role("region", name=re.compile("Newest first"))
+    table = page.get_by_role("region", name=re.compile("newest first", re.IGNORECASE))
     table.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.activeElement.scrollLeft > 0")

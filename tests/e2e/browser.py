@@ -70,8 +70,11 @@ class Windows:
     def open(self, path: str, look: Look | None = None, *, admin: bool | None = None) -> Page:
         """A page in a window of its own, with an empty cache; signed in where the path is an admin page's."""
         admin = path.startswith("/admin") and not path.startswith("/admin/login") if admin is None else admin
-        page = self.context(look or Look(), admin=admin).new_page()
+        look = look or Look()
+        page = self.context(look, admin=admin).new_page()
         page.goto(path)
+        if look.javascript and page.locator("notifier-bell").count():
+            page.wait_for_selector("html[data-ready]")  # the demo page: until then its people are not there
         return page
 
     def context(self, look: Look, *, admin: bool = False) -> BrowserContext:
@@ -107,8 +110,9 @@ class Windows:
 
     def _asked(self, request: Request) -> None:
         inside = (self.origin, "data:", "blob:", "about:")
-        if not request.url.startswith(inside) and request.frame.parent_frame is None:
-            self.faults.append(f"{request.frame.url} asks for {request.url}")
+        if request.is_navigation_request() or request.url.startswith(inside):
+            return
+        self.faults.append(f"{request.frame.url} asks for {request.url}")
 
 
 def _is_kept_out(message: ConsoleMessage) -> bool:

@@ -76,7 +76,8 @@ class PushService:
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 said = json.loads(message.data)
-                if answer := self._answer(socket, said):
+                answer = self._answer(socket, said)
+                if answer is not None:
                     await socket.send_json(answer)
         return socket
 

@@ -20,18 +20,6 @@
 
   document.addEventListener("DOMContentLoaded", () => wear(theme()));
 
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
-    if (button.id === "theme") {
-      const next = themes[(themes.indexOf(theme()) + 1) % themes.length];
-      try { localStorage.setItem("theme", next); } catch { /* private browsing: for this page alone */ }
-      wear(next);
-    } else if (button.dataset.copy) {
-      navigator.clipboard.writeText(button.dataset.copy).then(() => { button.textContent = "copied"; });
-    }
-  });
-
   // What scrolls sideways is a stop for the keyboard, as long as there is something to scroll to.
   function reach(area) {
     const wide = area.scrollWidth > area.clientWidth;
@@ -45,6 +33,18 @@
   const watch = () => document.querySelectorAll(".scroll").forEach((area) => { widths.observe(area); reach(area); });
   document.addEventListener("DOMContentLoaded", watch);
   document.addEventListener("htmx:after:swap", watch);
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.id === "theme") {
+      const next = themes[(themes.indexOf(theme()) + 1) % themes.length];
+      try { localStorage.setItem("theme", next); } catch { /* private browsing: for this page alone */ }
+      wear(next);
+    } else if (button.dataset.copy) {
+      navigator.clipboard.writeText(button.dataset.copy).then(() => { button.textContent = "copied"; });
+    }
+  });
 
   // "/" goes to the search, as in other logs.
   document.addEventListener("keydown", (event) => {

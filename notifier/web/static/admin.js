@@ -30,7 +30,7 @@
   }
 
   const widths = new ResizeObserver((changes) => changes.forEach(({ target }) => reach(target)));
-  const watch = () => document.querySelectorAll(".scroll").forEach((area) => { widths.observe(area); reach(area); });
+  const watch = () => document.querySelectorAll(".scroll:not([role])").forEach((area) => { widths.observe(area); reach(area); });
   document.addEventListener("DOMContentLoaded", watch);
   document.addEventListener("htmx:after:swap", watch);
 

@@ -18,6 +18,8 @@ NO_FIREFOX = "no Firefox on the PATH, so that no push was really shown: `apt ins
 START = 60.0  # seconds until it listens
 # Pushes come from the test's own push service, without TLS; nothing else is asked of the network.
 PREFERENCES = {
+    "remote.prefs.recommended": False,  # what is recommended for tests turns the connection to push services off
+    "network.manage-offline-status": False,
     "dom.push.testing.allowInsecureServerURL": True,
     "dom.push.alwaysConnect": True,
     "dom.push.userAgentID": "",
@@ -31,7 +33,7 @@ PREFERENCES = {
     "extensions.update.enabled": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
-    "services.settings.server": "data:,",
+    "services.settings.server": "data:,#remote-settings-dummy/v1",
     "toolkit.telemetry.enabled": False,
 }
 

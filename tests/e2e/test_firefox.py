@@ -60,13 +60,13 @@ def test_firefox_decrypts_a_push_and_shows_what_happened(
 ):
     assert visitor.evaluate(f"{NOTIFIER} return notifier.subscribe();") == "on"
     stack.post(comment("gus", to=shop.user))
+    eventually(lambda: pushes.acks or pushes.faults)
+    assert (pushes.faults, set(pushes.acks.values())) == ([], {DECRYPTED})
     [shown] = eventually(lambda: visitor.evaluate(SHOWN))
     assert shown["title"].startswith("Gus commented on your post")
     assert shown["data"]["url"] == "https://app.example/p/7"
     [delivery] = stack.deliveries(user=shop.user, channel="push")
     assert (delivery["state"], shown["data"]["delivery"]) == ("sent", delivery["id"])
-    eventually(lambda: pushes.acks)
-    assert (pushes.faults, set(pushes.acks.values())) == ([], {DECRYPTED})
 
 
 def test_after_unsubscribing_firefox_is_sent_nothing(stack: Stack, shop: Shop, pushes: PushService, visitor: Firefox):

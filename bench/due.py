@@ -2,19 +2,15 @@
 
 import json
 import os
-import tempfile
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import update
 
+from bench.databases import apart, scratch, servers, skipped
 from bench.figures import Figure, Measured
 from bench.meter import cpu_seconds
 from notifier.app.home import CATALOGUE
@@ -30,7 +26,6 @@ from notifier.store.models import OPEN, Digest
 from notifier.store.people import People
 from notifier.store.schema import migrate
 from notifier.store.types import new_id
-from tests.conftest import NO_POSTGRES, Postgres
 
 PEOPLE = 1_000_000
 DUE = 20_000
@@ -55,19 +50,14 @@ class Cost:
 def measure(rounds: int) -> Measured:
     """Each run is a process of its own, with a few people and with a million, in turn."""
     figures: list[Figure] = []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench", dir="/tmp")))
-        postgres = None if NO_POSTGRES else Postgres(folder / "pg")
-        if postgres:
-            stack.callback(postgres.stop)
-        for kind in ("sqlite", "postgresql") if postgres else ("sqlite",):
-            pids = _pids(folder) if kind == "postgresql" else ()
+    with scratch() as folder:
+        for server in servers(folder):
             many, few = [], []
             for _ in range(rounds):
-                many.append(_apart(_empty(kind, folder, postgres), pids, PEOPLE))
-                few.append(_apart(_empty(kind, folder, postgres), pids, DUE))
-            figures += _figures(kind, many, few)
-    return Measured(tuple(figures), (f"due on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
+                many.append(apart(_cost, server.empty(), server.pids, PEOPLE))
+                few.append(apart(_cost, server.empty(), server.pids, DUE))
+            figures += _figures(server.kind, many, few)
+    return Measured(tuple(figures), skipped("due"))
 
 
 def _figures(kind: str, many: list[Cost], few: list[Cost]) -> list[Figure]:
@@ -81,21 +71,6 @@ def _figures(kind: str, many: list[Cost], few: list[Cost]) -> list[Figure]:
         Figure(f"digest tick {kind}, taken", "µs CPU/person", taken[0], taken[1], against, most=MOST_TAKEN_US),
         Figure(f"digest build {kind}, {ITEMS} items", "ms CPU", built[0], built[1], against, most=MOST_BUILT_MS),
     ]
-
-
-def _apart(url: str, pids: tuple[int, ...], people: int) -> Cost:
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_cost, (url, pids, people))
-
-
-def _empty(kind: str, folder: Path, postgres: Postgres | None) -> str:
-    if kind == "postgresql" and postgres:
-        return postgres.empty()
-    return f"sqlite:///{folder / uuid.uuid4().hex}.db"
-
-
-def _pids(folder: Path) -> tuple[int, ...]:
-    return (int((folder / "pg" / "postmaster.pid").read_text().split()[0]),)
 
 
 def _cost(url: str, pids: tuple[int, ...], people: int) -> Cost:

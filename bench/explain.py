@@ -1,9 +1,8 @@
 """Explaining one event among a million deliveries: the answer's time, beside a database that holds next to nothing."""
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import insert, text
 
+from bench.databases import scratch, servers, skipped
 from bench.figures import Figure, Measured
 from notifier.app.parts import now
 from notifier.store.models import Relation
-from tests.conftest import NO_POSTGRES, Postgres
 from tests.web.api import Api, like, make_parts
 
 MANY, FEW = 333_400, 100  # followers, each with three deliveries
@@ -36,19 +35,14 @@ class Place:
 def measure(rounds: int) -> Measured:
     """A million deliveries are made once for each database, as the planner makes them."""
     figures: list[Figure] = []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench", dir="/tmp")))
-        postgres = None if NO_POSTGRES else Postgres(folder / "pg")
-        if postgres:
-            stack.callback(postgres.stop)
-        for kind in ("sqlite", "postgresql") if postgres else ("sqlite",):
-            urls = [postgres.empty() if postgres and kind == "postgresql" else "" for _ in range(2)]
+    with scratch() as folder:
+        for server in servers(folder):
             with (
-                _filled(folder / f"{kind}-many", urls[0], MANY) as many,
-                _filled(folder / f"{kind}-few", urls[1], FEW) as few,
+                _filled(folder / f"{server.kind}-many", server.elsewhere(), MANY) as many,
+                _filled(folder / f"{server.kind}-few", server.elsewhere(), FEW) as few,
             ):
-                figures += _figures(kind, many, few, rounds)
-    return Measured(tuple(figures), (f"explain on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
+                figures += _figures(server.kind, many, few, rounds)
+    return Measured(tuple(figures), skipped("explain"))
 
 
 def _figures(kind: str, many: Place, few: Place, rounds: int) -> Iterator[Figure]:

@@ -3,20 +3,16 @@
 import json
 import os
 import resource
-import tempfile
 import time
-import uuid
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from multiprocessing import get_context
-from pathlib import Path
 
 import psutil
 from celery import Celery
 from sqlalchemy import String, create_engine, insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from bench.databases import apart, scratch, servers, skipped
 from bench.figures import Figure, Measured
 from bench.meter import cpu_seconds
 from bench.running import redis
@@ -28,7 +24,6 @@ from notifier.store.intake import Intake, NewEvent
 from notifier.store.models import Relation
 from notifier.store.schema import migrate
 from notifier.store.types import new_id
-from tests.conftest import NO_POSTGRES, Postgres
 
 FOLLOWERS = 100_000
 CHANNELS = 3  # deliveries for each: mail, push and feed
@@ -51,20 +46,14 @@ class Cost:
 def measure(rounds: int) -> Measured:
     """Each run is a process of its own, so that its memory is its own."""
     figures: list[Figure] = []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench", dir="/tmp")))
-        _, broker = stack.enter_context(redis(folder))
-        postgres = None if NO_POSTGRES else Postgres(folder / "pg")
-        if postgres:
-            stack.callback(postgres.stop)
-        for kind in ("sqlite", "postgresql") if postgres else ("sqlite",):
-            pids = _pids(folder) if kind == "postgresql" else ()
+    with scratch() as folder, redis(folder) as (_, broker):
+        for server in servers(folder):
             ours, theirs = [], []
             for _ in range(rounds):
-                ours.append(_apart(_ours, _empty(kind, folder, postgres), pids))
-                theirs.append(_apart(_tutorial, _empty(kind, folder, postgres), pids, broker))
-            figures += _figures(kind, ours, theirs)
-    return Measured(tuple(figures), (f"fanout on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
+                ours.append(apart(_ours, server.empty(), server.pids))
+                theirs.append(apart(_tutorial, server.empty(), server.pids, broker))
+            figures += _figures(server.kind, ours, theirs)
+    return Measured(tuple(figures), skipped("fanout"))
 
 
 def _figures(kind: str, ours: list[Cost], theirs: list[Cost]) -> list[Figure]:
@@ -77,21 +66,6 @@ def _figures(kind: str, ours: list[Cost], theirs: list[Cost]) -> list[Figure]:
         Figure(f"fanout {kind}, memory", "MB more", mb[0], mb[1], f"{against}, {TUTORIAL:,} of them", most=MOST_MB),
         Figure(f"fanout {kind}, longest transaction", "ms", ms, ms, "itself", most=MOST_MS),
     ]
-
-
-def _apart(work: object, *given: object) -> Cost:
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, given)  # type: ignore[arg-type]  # one of the functions below
-
-
-def _empty(kind: str, folder: Path, postgres: Postgres | None) -> str:
-    if kind == "postgresql" and postgres:
-        return postgres.empty()
-    return f"sqlite:///{folder / uuid.uuid4().hex}.db"
-
-
-def _pids(folder: Path) -> tuple[int, ...]:
-    return (int((folder / "pg" / "postmaster.pid").read_text().split()[0]),)
 
 
 def _ours(url: str, pids: tuple[int, ...]) -> Cost:

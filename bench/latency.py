@@ -1,10 +1,9 @@
 """From POST to the relay's yes, of urgent events: while 100,000 bulk mails wait, beside nothing waiting."""
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
@@ -14,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
+from bench.databases import scratch, servers, skipped
 from bench.figures import Figure, Measured
 from bench.running import PYTHON, running, wait_until
 from bench.sink import smtp_sink
@@ -21,7 +21,6 @@ from notifier.policy.words import State
 from notifier.store.database import Database
 from notifier.store.models import Address, Attempt, Delivery, Event, NotificationEvent, Preference, Relation, User
 from notifier.store.types import new_id
-from tests.conftest import NO_POSTGRES, Postgres
 
 FOLLOWERS = 100_000
 URGENT = 120  # events of each phase
@@ -52,20 +51,15 @@ class Service:
 def measure(rounds: int) -> Measured:
     """Each round is a service of its own, on each kind of database."""
     figures: list[Figure] = []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench", dir="/tmp")))
-        postgres = None if NO_POSTGRES else Postgres(folder / "pg")
-        if postgres:
-            stack.callback(postgres.stop)
-        for kind in ("sqlite", "postgresql") if postgres else ("sqlite",):
+    with scratch() as folder:
+        for server in servers(folder):
             idle, behind = [], []
             for number in range(rounds):
-                url = postgres.empty() if postgres and kind == "postgresql" else ""
-                with service(folder / f"{kind}{number}", url) as running_service:
+                with service(folder / f"{server.kind}{number}", server.elsewhere()) as running_service:
                     idle.append(phase(running_service))
                     behind.append(_behind(running_service))
-            figures += _figures(kind, idle, behind)
-    return Measured(tuple(figures), (f"latency on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
+            figures += _figures(server.kind, idle, behind)
+    return Measured(tuple(figures), skipped("latency"))
 
 
 def _figures(kind: str, idle: list[list[float]], behind: list[list[float]]) -> Iterator[Figure]:

@@ -2,15 +2,15 @@
 
 import os
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 
+from bench.databases import Server, scratch, servers, skipped
 from bench.figures import Figure, Measured
 from bench.latency import phase, service
 from bench.meter import cpu_seconds
@@ -27,7 +27,6 @@ from notifier.store.models import Attempt, Delivery, Event, Notification, Notifi
 from notifier.store.planning import tally
 from notifier.store.schema import migrate
 from notifier.store.types import id_at, new_id
-from tests.conftest import NO_POSTGRES, Postgres
 
 PEOPLE = 83_400  # each has 3 deliveries, a try, a notification, and was told of an event: 6 rows
 ROWS = PEOPLE * 6
@@ -43,45 +42,40 @@ OUTCOMES = (("email", State.SENT, None), ("push", State.SKIPPED, Reason.NO_ADDRE
 def measure(rounds: int) -> Measured:
     """Each round has a service of its own, on each kind of database."""
     figures: list[Figure] = []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench", dir="/tmp")))
-        postgres = None if NO_POSTGRES else Postgres(folder / "pg")
-        if postgres:
-            stack.callback(postgres.stop)
-        for kind in ("sqlite", "postgresql") if postgres else ("sqlite",):
-            figures += _alone(kind, folder, postgres, rounds)
-            figures += _beside(kind, folder, postgres, rounds)
-    return Measured(tuple(figures), (f"purge on PostgreSQL: {NO_POSTGRES}",) if NO_POSTGRES else ())
+    with scratch() as folder:
+        for server in servers(folder):
+            figures += _alone(server, rounds)
+            figures += _beside(server, rounds)
+    return Measured(tuple(figures), skipped("purge"))
 
 
-def _alone(kind: str, folder: Path, postgres: Postgres | None, rounds: int) -> Iterator[Figure]:
+def _alone(server: Server, rounds: int) -> Iterator[Figure]:
     """What it costs where nobody else writes; and the books of what is there before and after."""
     us, ms, books = [], [], []
-    for number in range(rounds):
-        database = Database(_url(kind, folder / f"alone-{kind}{number}.db", postgres))
+    for _ in range(rounds):
+        database = Database(server.empty())
         migrate(database)
         _fill(database)
         before = _books_ms(database)
-        spent = _cpu(kind, folder)
+        spent = cpu_seconds(os.getpid(), *server.pids)
         freed = Purger(database, Retention(), Roller(database), ("feed",), lambda: datetime.now(UTC)).purge()
-        us.append((_cpu(kind, folder) - spent) / freed.purged.rows * 1e6)
+        us.append((cpu_seconds(os.getpid(), *server.pids) - spent) / freed.purged.rows * 1e6)
         ms.append(freed.longest * 1e3)
         books.append((before, _books_ms(database)))
         database.close()
-    yield Figure(f"purge {kind}, {ROWS:,} rows", "µs CPU/row", tuple(us), tuple(us), "itself", most=MOST_US)
-    yield Figure(f"purge {kind}, longest transaction", "ms", tuple(ms), tuple(ms), "itself", most=MOST_MS)
+    yield Figure(f"purge {server.kind}, {ROWS:,} rows", "µs CPU/row", tuple(us), tuple(us), "itself", most=MOST_US)
+    yield Figure(f"purge {server.kind}, longest transaction", "ms", tuple(ms), tuple(ms), "itself", most=MOST_MS)
     after = tuple(one for _, one in books)
     yield Figure(
-        f"books {kind}, after", "ms", after, tuple(one for one, _ in books), f"{PEOPLE * 3:,} deliveries there"
+        f"books {server.kind}, after", "ms", after, tuple(one for one, _ in books), f"{PEOPLE * 3:,} deliveries there"
     )
 
 
-def _beside(kind: str, folder: Path, postgres: Postgres | None, rounds: int) -> Iterator[Figure]:
+def _beside(server: Server, rounds: int) -> Iterator[Figure]:
     """From POST to the relay's yes, of urgent events: while a purge runs, beside none."""
     idle, beside = [], []
     for number in range(rounds):
-        url = postgres.empty() if postgres and kind == "postgresql" else ""
-        place = folder / f"beside-{kind}{number}"
+        url, place = server.elsewhere(), server.folder / f"beside-{server.kind}{number}"
         with service(place, url) as running:
             _fill(running.database)
             idle.append(phase(running))
@@ -90,7 +84,7 @@ def _beside(kind: str, folder: Path, postgres: Postgres | None, rounds: int) -> 
     for name, take in (("p50", median), ("p99", lambda all_: quantiles(all_, n=100)[98])):
         ours, theirs = tuple(map(take, beside)), tuple(map(take, idle))
         goal = 1 / SLOWER if name == "p50" else None
-        yield Figure(f"urgent {kind} beside a purge, {name}", "ms", ours, theirs, "no purge", goal=goal)
+        yield Figure(f"urgent {server.kind} beside a purge, {name}", "ms", ours, theirs, "no purge", goal=goal)
 
 
 @contextmanager
@@ -160,15 +154,6 @@ def _try(delivery: object, at: datetime) -> dict[str, object]:
 
 def _id(prefix: str, at: datetime) -> str:
     return id_at(prefix, at)[:16] + new_id(prefix)[16:]
-
-
-def _url(kind: str, path: Path, postgres: Postgres | None) -> str:
-    return postgres.empty() if postgres and kind == "postgresql" else f"sqlite:///{path}"
-
-
-def _cpu(kind: str, folder: Path) -> float:
-    server = [int((folder / "pg" / "postmaster.pid").read_text().split()[0])] if kind == "postgresql" else []
-    return cpu_seconds(os.getpid(), *server)
 
 
 def _books_ms(database: Database) -> float:

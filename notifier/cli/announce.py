@@ -7,12 +7,17 @@ import click
 
 from notifier.cli.group import to_type, with_tools
 from notifier.cli.retry import who
-from notifier.cli.schedules import next_words, refusing
+from notifier.cli.schedules import OPTIONS, next_words, refusing
 from notifier.cli.timing import timed, timed_fields
 from notifier.cli.tools import Tools
 from notifier.pipeline.drafting import named_after
 from notifier.pipeline.scheduled import schedule_json
 from notifier.policy.schedules import Draft, Timing
+
+_TEXTS = {
+    f"/arguments/{name}": f"--{name.replace('_', '-')}" for name in ("content", "url", "image", "from_name", "to")
+}
+_OPTIONS = OPTIONS | _TEXTS | {"/arguments/title": "TITLE", "/arguments/followers_of": "--to-followers-of"}
 
 
 @click.command()
@@ -54,7 +59,7 @@ def announce(
     arguments: dict[str, Any] = {key: value for key, value in said.items() if value}
     if not (followers_of or to):
         arguments["everyone"] = True
-    with refusing():
+    with refusing(_OPTIONS):
         draft = Draft(name or named_after(title), "announcement", timing, arguments)
         entry = tools.scheduling.add(draft, who())
     if as_json:

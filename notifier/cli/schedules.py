@@ -1,7 +1,7 @@
 """Commands about schedules: what runs by itself, when, and how it went."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -145,12 +145,12 @@ def remove(tools: Tools, *, schedule: str, as_json: bool) -> None:
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
-    """Say what is wrong as a command says it, with the option that it concerns."""
+def refusing(options: Mapping[str, str] = OPTIONS) -> Iterator[None]:
+    """Say what is wrong as a command says it, with the option that it concerns; `options` has those by JSON pointer."""
     try:
         yield
     except WrongSchedule as wrong:
-        said = [f"{OPTIONS.get(pointer, pointer.replace('/', '--', 1))}: {detail}" for pointer, detail in wrong.faults]
+        said = [f"{options.get(pointer, pointer.replace('/', '--', 1))}: {detail}" for pointer, detail in wrong.faults]
         raise click.UsageError("\n".join(said)) from None
     except CannotChange as refused:
         raise click.ClickException(str(refused)) from None

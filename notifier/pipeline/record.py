@@ -21,7 +21,7 @@ from notifier.store.outbox import Outbox, Try
 log = logging.getLogger(__name__)
 
 GROUP = 200
-MOST_OPEN = 32  # results of a process that are not stored; with more, nothing further is sent meanwhile
+MOST_OPEN = 16  # results of a process that are not stored; with more, nothing further is sent meanwhile
 SHORTEST_WAIT, LONGEST_WAIT = 0.1, 1.0  # seconds between tries to store while the database is away
 LAST_TRIES = 8  # of a process that is to end
 

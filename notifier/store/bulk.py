@@ -46,6 +46,21 @@ def delete_by(connection: Connection, column: Column, ids: Sequence[str]) -> int
     return int(_run(connection, f"DELETE FROM {_table(column)} WHERE {within}", given).rowcount)  # noqa: S608 (our own names)
 
 
+def update_by(
+    connection: Connection, column: Column, ids: Sequence[str], values: Mapping[str, Any], where: str = "true"
+) -> None:
+    """Give the rows that have one of these ids in this column, and of which `where` holds, these values."""
+    if not ids:
+        return
+    table, on_postgresql = column.class_.__table__, connection.dialect.name == "postgresql"
+    converts = {name: _convert(table.c[name].type, on_postgresql=on_postgresql) for name in values}
+    given = [convert(values[name]) if convert else values[name] for name, convert in converts.items()]
+    mark = "%s" if on_postgresql else "?"
+    changed = ", ".join(f"{name} = {mark}" for name in values)
+    within, more = _within(connection, column, ids)
+    _run(connection, f"UPDATE {_table(column)} SET {changed} WHERE {within} AND {where}", [*given, *more])  # noqa: S608 (our own names)
+
+
 def count_by(connection: Connection, column: Column, ids: Sequence[str]) -> int:
     """How many rows have one of these ids in this column."""
     if not ids:

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.orm import aliased
 
 from notifier.policy.bundles import Bundle, Held
 from notifier.policy.decide import Verdict
 from notifier.policy.words import HELD, Reason, State
+from notifier.store.bulk import update_by
 from notifier.store.digests import Digests
-from notifier.store.models import Delivery
+from notifier.store.models import WAITS, Delivery
 from notifier.store.sql import AnyRow, chunked, locked_all
 
 
@@ -60,21 +60,11 @@ class Bundling:
 
     def carry(self, bundles: Sequence[Bundle]) -> None:
         """Let each carrier carry the others, and what those carried so far."""
-        rows = [{"one": one.id, "by": bundle.carrier.id} for bundle in bundles for one in bundle.carried]
-        if not rows:
-            return
-        self._connection.execute(
-            update(Delivery).where(Delivery.id == bindparam("one")).values(carried_by=bindparam("by"), due_at=None),
-            rows,
-        )
-        carrier = aliased(Delivery)
-        further = select(carrier.carried_by).where(carrier.id == Delivery.carried_by).scalar_subquery()
-        for some in chunked(row["one"] for row in rows):
-            self._connection.execute(
-                update(Delivery)
-                .where(Delivery.carried_by.in_(some), Delivery.state == State.WAITING)
-                .values(carried_by=further)
-            )
+        for bundle in bundles:
+            carrier = {"carried_by": bundle.carrier.id}
+            for some in chunked(one.id for one in bundle.carried):
+                update_by(self._connection, Delivery.id, some, carrier | {"due_at": None})
+                update_by(self._connection, Delivery.carried_by, some, carrier, WAITS.text)
 
     def fold(self, put_off: Sequence[tuple[Held, Verdict]], now: datetime) -> None:
         """Let these wait for the digests that their verdicts name."""

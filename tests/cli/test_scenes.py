@@ -133,8 +133,12 @@ def test_of_a_flood_the_caps_let_through_so_many_and_the_rest_comes_as_one_messa
     for channel in ("email", "push"):
         assert played.outcomes("ana-flood", channel) == {("sent", None): 60}
     assert played.mails("ana-flood") == 10 + 1
-    assert len(played.pushes("ana-flood")) == 30 + 1
-    assert played.pushes("ana-flood")[-1] == "2 new notifications"
+    *at_once, last = played.pushes("ana-flood")
+    assert len(at_once) == 30
+    # Workers plan side by side, so that a comment may overtake another: the cap counts messages, not the order.
+    told = Counter(at_once)
+    left = [post for post in ("Sunset", "The hill", "Breakfast") if told[f"Ben commented on your post: {post}"] < 20]
+    assert last == f"{len(left)} new notifications"
     assert re.search(r"email +10 sent +Ben commented on your post", played.printed["flood"])
     assert re.search(r"email +50 waiting +Over the person's cap", played.printed["flood"])
     assert re.search(r"push +30 waiting +Over the person's cap", played.printed["flood"])

@@ -97,4 +97,4 @@ def test_an_announcement_goes_out_at_once_or_when_it_is_to(place: Terminal):
     weekly = place.done("announce News --cron '0 9 * * mon' --name news")
     assert "news: next" in weekly
     wrong = place.type("announce ''")
-    assert (wrong.exit_code, "--arguments/title" in wrong.output) == (2, True)
+    assert (wrong.exit_code, "TITLE: " in wrong.output) == (2, True)

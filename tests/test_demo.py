@@ -81,6 +81,7 @@ def test_the_page_gives_away_no_secret_and_runs_under_a_strict_policy(stack: Sta
         assert stack.ready["app"]["secret"] not in text
         assert stack.ready["app"]["key"] not in text
     policy = answer.headers["Content-Security-Policy"]
+    assert re.search(r"<noscript>.*needs JavaScript.*</noscript>", answer.text)
     assert "script-src 'self'; style-src 'self';" in policy
     assert "unsafe" not in policy
 

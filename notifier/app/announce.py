@@ -94,5 +94,7 @@ class Announcement:
                 f"  Try:         {self._demo()}",
             ]
         if self.around.catchers and not self.served.loopback:
-            lines.append("  Whoever reaches this address can read /dev and use /demo; set ENVIRONMENT=production to serve others.")
+            lines.append(
+                "  Whoever reaches this address can use /dev and /demo; set ENVIRONMENT=production to serve others."
+            )
         return "\n".join([*lines, ""])

@@ -33,6 +33,7 @@ class Window:
 
     def streams(self, user: str) -> int:
         """How many streams of this person's feed were asked for."""
+        self.context.cookies()  # what the browser tells comes in while it is asked something
         return sum(f"/users/{user}/feed/stream" in url for url in self.asked)
 
     def _said(self, message: ConsoleMessage) -> None:

@@ -202,14 +202,15 @@ export const define = (Notifier) => customElements.get("notifier-bell") || custo
     const sorted = this.#sorted();
     for (const [id, row] of this.rows) if (!this.items.has(id)) { row.remove(); this.rows.delete(id); }
     sorted.forEach((item, place) => {
-      const row = this.rows.get(item.id) ?? make("li", {}), now = JSON.stringify(item);
+      const row = this.rows.get(item.id) ?? make("li", {});
+      const now = JSON.stringify({ ...item, seen_at: "", read_at: Boolean(item.read_at) }); // all that is drawn
       if (row.drawn !== now) {
-        const focused = row.contains(this.shadowRoot.activeElement);
+        const focused = [...row.children].indexOf(this.shadowRoot.activeElement);
         row.className = item.read_at ? "" : "new";
         row.part = item.read_at ? "item" : "item unread";
         row.replaceChildren(this.#link(item), ...(item.read_at ? [] : [this.#mark(item)]));
         row.drawn = now;
-        if (focused) row.firstChild.focus();
+        if (focused >= 0) (row.children[focused] ?? row.firstChild).focus();
       }
       this.rows.set(item.id, row);
       if (this.list.children[place] !== row) this.list.insertBefore(row, this.list.children[place] ?? null);

@@ -46,11 +46,11 @@ async function act(card, wanted, says) {
 }
 
 function entry(says, sent, answered) {
-  const now = new Date(), live = make("div");
+  const now = new Date(), live = { told: make("div"), came: make("div", { className: "came" }), links: make("p", { className: "links" }), drawn: new Set() };
   const head = make("h3", {}, says, make("time", { dateTime: now.toISOString() }, now.toLocaleTimeString()));
   const lines = [`POST ${sent.path}`, ...Object.entries(sent.headers).map(([name, value]) => `${name}: ${value}`), "", sent.body];
   const request = make("details", {}, make("summary", {}, "1 · The signed request, and the answer"), make("pre", { tabIndex: 0 }, lines.join("\n")), make("pre", { tabIndex: 0 }, answered));
-  return { row: make("li", {}, head, request, live), live };
+  return { row: make("li", {}, head, request, live.told, live.came, live.links), live };
 }
 
 async function follow(id, item) {
@@ -76,20 +76,18 @@ function draw({ event, lines, mails, pushes }, id, { live }) {
   const caption = event.state === "planned" ? "2 · Who is told, and why" : "2 · Accepted, and being planned…";
   const head = make("thead", {}, make("tr", {}, ...["Person", "Channel", "State", "Because"].map((word) => make("th", { scope: "col" }, word))));
   const table = make("table", { className: "why" }, make("caption", {}, caption), head, make("tbody", {}, ...lines.map(why)));
-  const came = [...mails.map((one) => kept(live, one, mail)), ...pushes.map((one) => kept(live, one, push))];
+  live.told.replaceChildren(table);
+  // What came stays where it is: a frame that is moved loads again.
+  for (const [one, drawOne] of [...mails.map((one) => [one, mail]), ...pushes.map((one) => [one, push])]) {
+    if (!live.drawn.has(one.page)) live.came.append(drawOne(one));
+    live.drawn.add(one.page);
+  }
   const gathering = lines.some((line) => line.state === "waiting" && line.reason === "gathering");
-  const links = make("p", { className: "links" },
-    gathering ? make("button", { type: "button", className: "quiet", onclick: () => trying(() => ask(`/demo/events/${id}/hurry`, {})) }, "Do not wait: send it now") : null,
-    make("a", { href: `/admin/events/${id}` }, "This event in the admin pages"));
-  live.replaceChildren(table, came.length ? make("div", { className: "came" }, ...came) : "", links);
-}
-
-// A frame that stays need not load again.
-function kept(live, one, drawOne) {
-  const key = `${one.page} ${one.delivery}`;
-  live.kept ??= new Map();
-  if (!live.kept.has(key)) live.kept.set(key, drawOne(one));
-  return live.kept.get(key);
+  const hurry = () => trying(() => ask(`/demo/events/${id}/hurry`, {}));
+  live.links.replaceChildren(
+    gathering ? make("button", { type: "button", className: "quiet", onclick: hurry }, "Do not wait: send it now") : "",
+    make("a", { href: `/admin/events/${id}` }, "This event in the admin pages"),
+  );
 }
 
 function why(line) {

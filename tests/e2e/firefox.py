@@ -23,6 +23,7 @@ PREFERENCES = {
     "dom.push.testing.allowInsecureServerURL": True,
     "dom.push.alwaysConnect": True,
     "dom.push.userAgentID": "",
+    "alerts.useSystemBackend": False,  # a machine without a desktop has nobody who would draw them
     "app.update.enabled": False,
     "app.normandy.enabled": False,
     "browser.shell.checkDefaultBrowser": False,

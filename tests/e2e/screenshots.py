@@ -18,10 +18,11 @@ from tests.stack import ROOT, Stack
 
 PICTURES = ROOT / "docs" / "pictures"
 LARGEST = 100_000  # octets of a picture that the README can afford
-WIDE_LIGHT, DARK = Look(), Look("dark")
+WIDE_LIGHT, WIDE_DARK = Look(), Look("dark")
+LIGHT, DARK = Look(width=1120, height=620), Look("dark", 1120, 620)  # what stays small and can be read in the README
 LOOKS = {
     "wide-light": WIDE_LIGHT,
-    "wide-dark": DARK,
+    "wide-dark": WIDE_DARK,
     "narrow-light": Look(width=NARROW, height=740),
     "narrow-dark": Look("dark", NARROW, 740),
 }
@@ -32,7 +33,7 @@ class Picture:
     """What is photographed: a place, or the address that `find` gives for one that is worth a picture."""
 
     place: str
-    look: Look = WIDE_LIGHT
+    look: Look = LIGHT
     find: Callable[[Stack], str] | None = None
 
 
@@ -65,7 +66,7 @@ CHOSEN = {
     "queues-dark": Picture("Queues & workers", DARK),
     "templates": Picture("Templates"),
     "preferences": Picture("preferences", Look(width=720, height=1000)),
-    "mail": Picture("mail", Look(height=900)),
+    "mail": Picture("mail", Look(width=1120, height=800)),
     "push": Picture("push"),
     "demo": Picture("demo", Look(height=1000)),
 }

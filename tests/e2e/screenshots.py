@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e import browser, places
-from tests.e2e.browser import NARROW, Look, Windows
+from tests.e2e.browser import NARROW, Look, Page, Windows
 from tests.e2e.lived_in import lived_in
 from tests.stack import ROOT, Stack
 
@@ -30,11 +30,12 @@ LOOKS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """What is photographed: a place, or the address that `find` gives for one that is worth a picture."""
+    """What is photographed: a place, or the address that `find` gives for one worth it; `prepare` acts first."""
 
     place: str
     look: Look = LIGHT
     find: Callable[[Stack], str] | None = None
+    prepare: Callable[[Page], None] | None = None
 
 
 def tried_again(stack: Stack) -> str:
@@ -55,6 +56,13 @@ def busiest(stack: Stack) -> str:
     return f"/admin/people/{max(users, key=users.count)}"
 
 
+def commented(page: Page) -> None:
+    """Let Ana comment on the demo page, and wait for the mail."""
+    page.get_by_role("region", name="Ana", exact=True).get_by_role("button", name="Comment").click()
+    page.wait_for_selector("iframe")
+    page.wait_for_timeout(1_000)
+
+
 CHOSEN = {
     "overview": Picture("Overview"),
     "deliveries": Picture("Deliveries"),
@@ -68,7 +76,7 @@ CHOSEN = {
     "preferences": Picture("preferences", Look(width=720, height=1000)),
     "mail": Picture("mail", Look(width=1120, height=800)),
     "push": Picture("push"),
-    "demo": Picture("demo", Look(height=1000)),
+    "demo": Picture("demo", Look(width=1120, height=1000), prepare=commented),
 }
 
 
@@ -97,7 +105,7 @@ def chosen(windows: Windows, where: dict[str, str], stack: Stack, names: list[st
     """The pictures of these names, or all, as far as their pages exist."""
     wanted = {name: CHOSEN[name] for name in names or CHOSEN if CHOSEN[name].place in where}
     return [
-        take(windows, picture.find(stack) if picture.find else where[picture.place], picture.look, PICTURES / name)
+        take(windows, picture.find(stack) if picture.find else where[picture.place], picture, PICTURES / name)
         for name, picture in wanted.items()
     ]
 
@@ -106,15 +114,23 @@ def everything(windows: Windows, where: dict[str, str], folder: Path) -> list[Pa
     """Every place in every look, each as long as it is."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
-        take(windows, path, look, folder / f"{place.replace(': ', '-').replace(' ', '-').lower()}-{name}", whole=True)
+        take(
+            windows,
+            path,
+            Picture(place, look),
+            folder / f"{place.replace(': ', '-').replace(' ', '-').lower()}-{name}",
+            whole=True,
+        )
         for place, path in where.items()
         for name, look in LOOKS.items()
     ]
 
 
-def take(windows: Windows, path: str, look: Look, target: Path, *, whole: bool = False) -> Path:
+def take(windows: Windows, path: str, picture: Picture, target: Path, *, whole: bool = False) -> Path:
     """Photograph one page, as high as the window or as long as it is; gives the file."""
-    page = windows.open(path, look)
+    page = windows.open(path, picture.look)
+    if picture.prepare:
+        picture.prepare(page)
     page.wait_for_timeout(400)  # until parts that come later have come
     file = target.with_suffix(".png")
     page.screenshot(path=file, full_page=whole, animations="disabled")

@@ -76,7 +76,7 @@ CHOSEN = {
     "preferences": Picture("preferences", Look(width=720, height=1000)),
     "mail": Picture("mail", Look(width=1120, height=800)),
     "push": Picture("push"),
-    "demo": Picture("demo", Look(width=1120, height=1000), prepare=commented),
+    "demo": Picture("demo", Look(width=960, height=860), prepare=commented),
 }
 
 

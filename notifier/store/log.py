@@ -299,8 +299,8 @@ def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
         queue=row.queue,
         state=State(row.state),
         reason=Reason(row.reason) if row.reason else None,
-        # What waits for a digest has no timer of its own.
-        due_at=row.due_at or (row.wanted_at if row.digest_id else None),
+        # What waits for a digest has no timer of its own; when a paused queue goes on nobody knows.
+        due_at=row.due_at or (row.wanted_at if row.digest_id and row.reason != Reason.PAUSED else None),
         tries=row.tries,
         last_code=row.last_code,
         created_at=row.created_at,

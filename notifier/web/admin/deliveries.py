@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, g, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from notifier.policy.retention import said
-from notifier.policy.words import SENTENCES, State
+from notifier.policy.words import State, sentence_of
 from notifier.store.admins import Role
 from notifier.store.log import Entry, Log
 from notifier.web.admin.guard import admins_only
@@ -120,4 +120,8 @@ def _kept(entry: Entry) -> str:
 
 
 def _row(entry: Any) -> Row:
-    return Row(entry, masked_address(entry) or "–", SENTENCES[entry.reason] if entry.reason else "")
+    return Row(entry, masked_address(entry) or "–", _sentence(entry))
+
+
+def _sentence(entry: Entry) -> str:
+    return sentence_of(entry.reason, timed=entry.due_at is not None) if entry.reason else ""

@@ -15,6 +15,7 @@ key = $(shell { cat $(1); echo "$(CURDIR)"; } | cksum | tr -d ' ')
 RUNS := requirements.txt constraints.txt pyproject.toml
 RUN_READY := $(VENV)/.run-$(call key,$(RUNS))
 DEV_READY := $(VENV)/.dev-$(call key,$(RUNS) requirements-dev.txt)
+E2E_READY := $(VENV)/.e2e-$(call key,$(RUNS) requirements-dev.txt requirements-e2e.txt)
 
 # uv where there is one, since it is faster; pip installs the same pins.
 PIP = $(if $(shell command -v uv),uv pip install --python $(BIN)/python --compile-bytecode,$(BIN)/python -m pip install --disable-pip-version-check) -q
@@ -22,10 +23,10 @@ PIP = $(if $(shell command -v uv),uv pip install --python $(BIN)/python --compil
 # Two files of tests at a time: many tests wait more than they compute.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: start-alone help install install-dev run test check demo bench lock clean
+.PHONY: start-alone help install install-dev run test check demo bench e2e screenshots lock clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 install: $(RUN_READY) ## .venv with the pinned requirements; may be interrupted and repeated
 	@echo "$(VENV) is ready."
@@ -42,7 +43,7 @@ $(RUN_READY):
 	@mkdir -p $(VENV)
 	@$(LOCKED); \
 	ls $(VENV)/.run-* >/dev/null 2>&1 && grep -qxF "$(CURDIR)" $(VENV)/.folder || $(PYTHON) -m venv --clear $(VENV); \
-	rm -f $(VENV)/.run-* $(VENV)/.dev-*; \
+	rm -f $(VENV)/.run-* $(VENV)/.dev-* $(VENV)/.e2e-*; \
 	echo "Installing requirements.txt into $(VENV). The first time this takes a minute or two."; \
 	$(PIP) -r requirements.txt; \
 	$(PIP) --no-deps -e .; \
@@ -51,10 +52,17 @@ $(RUN_READY):
 
 $(DEV_READY): $(RUN_READY)
 	@$(LOCKED); \
-	rm -f $(VENV)/.run-* $(VENV)/.dev-*; \
+	rm -f $(VENV)/.run-* $(VENV)/.dev-* $(VENV)/.e2e-*; \
 	echo "Installing requirements-dev.txt into $(VENV)."; \
 	$(PIP) -r requirements-dev.txt; \
 	touch $(RUN_READY) $@
+
+$(E2E_READY): $(DEV_READY)
+	@$(LOCKED); \
+	rm -f $(VENV)/.run-* $(VENV)/.dev-* $(VENV)/.e2e-*; \
+	echo "Installing requirements-e2e.txt into $(VENV)."; \
+	$(PIP) -r requirements-e2e.txt; \
+	touch $(RUN_READY) $(DEV_READY) $@
 
 run: $(RUN_READY) ## the whole service; ARGS="--port 9000" are its options
 	@exec $(BIN)/notifier up $(ARGS)
@@ -79,9 +87,15 @@ demo: $(RUN_READY) ## a small social app and six scenes for the running service;
 bench: $(DEV_READY) ## the benchmarks, each a ratio measured in one run; B="email push" are those
 	@exec $(BIN)/python -m bench $(B) $(ARGS)
 
+e2e: $(E2E_READY) ## every page in real browsers: Chromium, and Firefox where it is installed; or those of T=path
+	@$(BIN)/python -m pytest $(or $(T),tests/e2e)
+
+screenshots: $(E2E_READY) ## the pictures of docs/pictures anew; ARGS="overview person" are those
+	@exec $(BIN)/python -m tests.e2e.screenshots $(ARGS)
+
 lock: ## newest versions that fit the pins, into constraints.txt (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
-	@sed '/^-[cr] /d' requirements.txt requirements-dev.txt | uv pip compile -q --universal --upgrade --no-annotate --no-header --python-version 3.11 - > constraints.txt.new
+	@sed '/^-[cr] /d' requirements.txt requirements-dev.txt requirements-e2e.txt | uv pip compile -q --universal --upgrade --no-annotate --no-header --python-version 3.11 - > constraints.txt.new
 	@mv constraints.txt.new constraints.txt
 
 clean: ## away with .venv and caches; the data in instance/ stays

@@ -318,8 +318,8 @@ class PushServer:
     ) -> None:
         plaintext, claims = b"", {}
         if self._verify:
-            _check_headers(headers, body)
-            claims = _checked_claims(headers.get("authorization", ""), self.origin)
+            check_headers(headers, body)
+            claims = checked_claims(headers.get("authorization", ""), self.origin)
             plaintext = _decrypted(body, subscriber)
             self.tokens.add(headers["authorization"])
         self.pushes.append(Received(path, headers, body, plaintext, claims, connection))
@@ -361,7 +361,7 @@ async def _say(writer: asyncio.StreamWriter, says: Says) -> bool:
     return not says.then_close
 
 
-def _check_headers(headers: dict[str, str], body: bytes) -> None:
+def check_headers(headers: dict[str, str], body: bytes) -> None:
     rules: list[tuple[str, str]] = [
         ("ttl", r"[0-9]+"),
         ("content-encoding", "aes128gcm"),
@@ -375,7 +375,7 @@ def _check_headers(headers: dict[str, str], body: bytes) -> None:
     _demand(len(body) <= 4096, 413, f"the body has {len(body)} octets")
 
 
-def _checked_claims(authorization: str, origin: str) -> dict[str, object]:
+def checked_claims(authorization: str, origin: str) -> dict[str, object]:
     match = re.fullmatch(r"vapid t=([\w-]+\.[\w-]+)\.([\w-]+), ?k=([\w-]+)", authorization)
     if not match:
         raise Fault(401, f"no VAPID token in {authorization[:20]!r}")

@@ -1,24 +1,13 @@
 """Tabs of a real Chromium, whose complaints are noted: for the tests of the bell and of the demo page."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-try:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
-except ImportError as missing:
-    NO_CHROMIUM = f"no Playwright ({missing}): pip install -r requirements-dev.txt"
-    Browser = BrowserContext = ConsoleMessage = Page = expect = sync_playwright = Any
-else:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    NO_CHROMIUM = "" if found else "no Chromium on the PATH: `apt install chromium`, or name one: CHROMIUM=/path"
+from tests.e2e.browser import TELL_VIOLATIONS, Browser, BrowserContext, ConsoleMessage, Page, expect
 
-# A violation is told to the page as well as to the console; both count.
-TELL = """document.addEventListener("securitypolicyviolation", (event) =>
-    console.error(`CSP: ${event.violatedDirective} refuses ${event.blockedURI || event.sample}`));"""
+__all__ = ["Page", "Window", "expect", "window"]
 
 
 @dataclass
@@ -31,7 +20,7 @@ class Window:
 
     def __post_init__(self) -> None:
         self.context.set_default_timeout(15_000)
-        self.context.add_init_script(TELL)
+        self.context.add_init_script(TELL_VIOLATIONS)
         self.context.on("console", self._said)
         self.context.on("weberror", lambda error: self.faults.append(str(error.error)))
         self.context.on("request", lambda request: self.asked.append(request.url))
@@ -50,17 +39,6 @@ class Window:
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.faults.append(f"{message.location['url']}: {message.text}")
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """The browser, headless."""
-    with sync_playwright() as playwright:
-        # Chromium's own sandbox wants a user that is not root; the pages are ours.
-        flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=found, args=flags)
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -12,8 +12,6 @@ from tests.e2e.shop import Shop
 from tests.e2e.tabs import Page, Window, expect
 from tests.stack import Stack, comment, eventually
 
-pytestmark = [pytest.mark.skipif(bool(tabs.NO_CHROMIUM), reason=tabs.NO_CHROMIUM), pytest.mark.timeout(180)]
-
 STATE = "window.bell.notifier.pushState()"
 
 
@@ -31,12 +29,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> Iterator[Stac
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser(stack: Stack) -> Iterator[Any]:
-    with tabs.chromium() as opened:
-        yield opened
-
-
 @pytest.fixture
 def bob(shop: Shop, stack: Stack) -> str:
     """A new person, who is signed in at the shop."""
@@ -51,8 +43,8 @@ def token_of(stack: Stack, seconds: int = 3_600) -> Callable[[str], str]:
 
 
 @pytest.fixture
-def window(browser: Any, bob: str) -> Iterator[Window]:
-    with tabs.window(browser) as opened:
+def window(chromium: Any, bob: str) -> Iterator[Window]:
+    with tabs.window(chromium) as opened:
         yield opened
 
 

@@ -10,8 +10,6 @@ from tests.e2e import tabs
 from tests.e2e.tabs import Page, Window, expect
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.skipif(bool(tabs.NO_CHROMIUM), reason=tabs.NO_CHROMIUM), pytest.mark.timeout(180)]
-
 ANA, BOB = PEOPLE
 NARROW, WIDE = 360, 1280
 
@@ -22,15 +20,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser(stack: Stack) -> Iterator[Any]:
-    with tabs.chromium() as opened:
-        yield opened
-
-
 @pytest.fixture
-def window(browser: Any) -> Iterator[Window]:
-    with tabs.window(browser) as opened:
+def window(chromium: Any) -> Iterator[Window]:
+    with tabs.window(chromium) as opened:
         yield opened
 
 
@@ -97,8 +89,8 @@ def test_a_service_that_is_away_is_told_of(page: Page, window: Window):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [NARROW, WIDE])
-def test_nothing_is_wider_than_the_screen(browser: Any, stack: Stack, scheme: str, width: int):
-    with tabs.window(browser, color_scheme=scheme, viewport={"width": width, "height": 800}) as window:
+def test_nothing_is_wider_than_the_screen(chromium: Any, stack: Stack, scheme: str, width: int):
+    with tabs.window(chromium, color_scheme=scheme, viewport={"width": width, "height": 800}) as window:
         page = ready(window.tab(f"{stack.ready['url']}/demo"))
         card(page, "Ana").get_by_role("button", name="Comment").click()
         page.wait_for_selector("iframe")

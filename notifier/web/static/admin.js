@@ -13,12 +13,26 @@
   function wear(name) {
     if (name) root.dataset.theme = name; else delete root.dataset.theme;
     const button = document.getElementById("theme");
-    if (button) { button.hidden = false; button.textContent = words[name]; }
+    if (button) { button.hidden = false; button.querySelector(".word").textContent = words[name]; }
   }
 
   wear(theme()); // before the page is drawn
 
   document.addEventListener("DOMContentLoaded", () => wear(theme()));
+
+  // What scrolls sideways is a stop for the keyboard, as long as there is something to scroll to.
+  function reach(area) {
+    const wide = area.scrollWidth > area.clientWidth;
+    const name = area.querySelector("caption")?.textContent.trim();
+    for (const [key, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", name || "Table"]]) {
+      if (wide) area.setAttribute(key, value); else area.removeAttribute(key);
+    }
+  }
+
+  const widths = new ResizeObserver((changes) => changes.forEach(({ target }) => reach(target)));
+  const watch = () => document.querySelectorAll(".scroll:not([role])").forEach((area) => { widths.observe(area); reach(area); });
+  document.addEventListener("DOMContentLoaded", watch);
+  document.addEventListener("htmx:after:swap", watch);
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");

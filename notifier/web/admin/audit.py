@@ -1,7 +1,5 @@
 """The admin page of the audit: who did what, newest first, with its filters in the address, and as a CSV file."""
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from notifier.policy.steering import moment_on_clock
 from notifier.store.admins import Admins, Role
 from notifier.store.audit import AuditEntry, AuditFilter, AuditLog, walk
 from notifier.web.admin.guard import admins_only
+from notifier.web.admin.tables import csv_rows
 from notifier.web.parts import parts
 from notifier.web.paths import is_id
 
@@ -21,7 +20,6 @@ bp = Blueprint("admin_audit", __name__, url_prefix="/admin")
 PAGE = 50
 FIELDS = ("who", "action", "subject", "since", "until")
 LONGEST = 512  # characters of a field
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so would be run by a spreadsheet
 _LINKED = {"dlv": "deliveries", "dig": "digests", "sch": "schedules", "evt": "events"}
 _ID = re.compile(rf"\b((?:{'|'.join(_LINKED)})_[0-9a-f]{{32}})\b")
 
@@ -76,7 +74,7 @@ def export() -> Response | tuple[str, int]:
     with parts().database.write() as connection:
         said = ", ".join(f"{name}={text}" for name, text in given.items()) or "all"
         Admins(connection).note(g.admin.email, "audit.export", said, now)
-    answer = Response(lines_of(walk(parts().database, wanted)), content_type="text/csv; charset=utf-8")
+    answer = Response(as_csv(walk(parts().database, wanted)), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="audit-{now:%Y-%m-%d}.csv"'
     answer.cache_control.no_store = True
     return answer
@@ -96,11 +94,10 @@ def audit_filter(given: dict[str, str]) -> AuditFilter:
     )
 
 
-def lines_of(entries: Iterable[AuditEntry]) -> Iterator[str]:
-    """The lines of the CSV file, the names of its columns first."""
-    yield _line(("at", "who", "action", "subject", "id"))
-    for one in entries:
-        yield _line((one.at.isoformat(timespec="milliseconds"), one.who, one.action, one.subject, one.id))
+def as_csv(entries: Iterable[AuditEntry]) -> Iterator[str]:
+    """The CSV file, piece by piece."""
+    cells = ((one.at.isoformat(timespec="milliseconds"), one.who, one.action, one.subject, one.id) for one in entries)
+    return csv_rows(("at", "who", "action", "subject", "id"), cells)
 
 
 def pieces(subject: str) -> tuple[tuple[str, str], ...]:
@@ -121,16 +118,6 @@ def _cursor() -> str:
     if cursor and not is_id(cursor, "aud"):
         raise WrongFilter("This page of the audit is not known; begin with the newest.")
     return cursor
-
-
-def _line(cells: Iterable[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow([_safe(cell) for cell in cells])
-    return text.getvalue()
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULAS) else cell
 
 
 def _moment(given: dict[str, str], name: str) -> datetime | None:

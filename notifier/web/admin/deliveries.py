@@ -1,9 +1,6 @@
 """The admin page of the delivery log: what was sent and what was not, with filters, live, and as a file."""
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from io import StringIO
 
 from flask import Blueprint, Response, abort, g, render_template, request, session, stream_with_context
 
@@ -11,10 +8,11 @@ from notifier.policy.catalogue import CHANNELS
 from notifier.policy.words import Reason, State, sentence_of
 from notifier.store.admins import Admins, Role
 from notifier.store.browsing import Browsing, Sheet, export
-from notifier.store.log import Entry, Filter, Log
+from notifier.store.log import Entry, Log
 from notifier.store.types import id_after, id_at, id_before
 from notifier.web.admin.guard import admins_only
 from notifier.web.admin.log_filter import USUAL, WINDOWS, Asked, asked, asked_or_refused
+from notifier.web.admin.tables import csv_rows
 from notifier.web.admin.words import age, share, span
 from notifier.web.deliveries import cursor_at, place_of
 from notifier.web.parts import parts
@@ -31,7 +29,6 @@ COLUMNS = (
     "id", "state", "reason", "channel", "type", "queue", "user", "address", "tries", "last_code", "created_at",
     "due_at", "sent_at", "app", "retry_of",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,8 @@ def as_csv() -> Response:
     now = parts().clock()
     with parts().database.write() as connection:
         Admins(connection).note(g.admin.email, "deliveries.export", f"{wish.filter}", now)
-    answer = Response(stream_with_context(_lines(wish.filter)), mimetype="text/csv")
+    found = (_cells(entry) for some in export(parts().database, wish.filter, MOST_ROWS) for entry in some)
+    answer = Response(stream_with_context(csv_rows(COLUMNS, found)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="deliveries-{now:%Y-%m-%d-%H%M}.csv"'
     return answer
 
@@ -144,13 +142,6 @@ def _sentence(entry: Entry) -> str:
     return sentence_of(entry.reason, timed=entry.due_at is not None) if entry.reason else ""
 
 
-def _lines(wanted: Filter) -> Iterator[str]:
-    """The file, some lines at a time."""
-    yield _line(COLUMNS)
-    for some in export(parts().database, wanted, MOST_ROWS):
-        yield "".join(_line(_cells(entry)) for entry in some)
-
-
 def _cells(entry: Entry) -> tuple[object, ...]:
     return (
         entry.id, entry.state, entry.reason or "", entry.channel, entry.type, entry.queue, entry.user,
@@ -158,12 +149,6 @@ def _cells(entry: Entry) -> tuple[object, ...]:
         moment_or_null(entry.due_at if entry.state == State.WAITING else None) or "",
         moment_or_null(entry.sent_at) or "", entry.app, entry.retry_of or "",
     )  # fmt: skip
-
-
-def _line(cells: tuple[object, ...]) -> str:
-    text = StringIO()
-    csv.writer(text).writerow([f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in cells])
-    return text.getvalue()
 
 
 def _id_given(name: str) -> str:

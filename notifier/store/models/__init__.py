@@ -7,12 +7,8 @@ from notifier.store.models.deliveries import DUE_AT, PAUSED, UNFINISHED, WAITS, 
 from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, OPEN, SKIPPED, Digest
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
 from notifier.store.models.figures import Counter, Fallback, Figure, Tally
-<<<<<<< HEAD
 from notifier.store.models.operations import QueuePause, Worker
-from notifier.store.models.people import Address, Preference, PreferenceChange, Relation, User
-=======
 from notifier.store.models.people import IS_GONE, IS_MAILBOX, Address, Preference, PreferenceChange, Relation, User
->>>>>>> main
 from notifier.store.models.schedules import Lease, Schedule, ScheduleRun
 
 __all__ = [

@@ -4,11 +4,17 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-<<<<<<< HEAD
-from notifier.web.admin import deliveries, digests, overview, queues, schedules, signin, templates
-=======
-from notifier.web.admin import deliveries, digests, overview, people, schedules, signin, suppressions
->>>>>>> main
+from notifier.web.admin import (
+    deliveries,
+    digests,
+    overview,
+    people,
+    queues,
+    schedules,
+    signin,
+    suppressions,
+    templates,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +41,11 @@ class Group:
 # A new page is a line here: so are its routes registered.
 MENU = (
     Group("Watch", (Item("Overview", overview.bp), Item("Deliveries", deliveries.bp))),
-<<<<<<< HEAD
+    Group("People", (Item("People", people.bp), Item("Suppressions", suppressions.bp))),
     Group(
         "Send",
         (Item("Digests", digests.bp), Item("Schedules", schedules.bp), Item("Templates", templates.bp)),
     ),
     Group("Run", (Item("Queues & workers", queues.bp),)),
-=======
-    Group("People", (Item("People", people.bp), Item("Suppressions", suppressions.bp))),
-    Group("Send", (Item("Digests", digests.bp), Item("Schedules", schedules.bp))),
->>>>>>> main
 )
 BLUEPRINTS = (signin.bp, *(item.blueprint for group in MENU for item in group.items))

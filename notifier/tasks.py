@@ -20,10 +20,11 @@ from kombu.exceptions import OperationalError
 
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.heartbeat import Heartbeat
+from notifier.pipeline.links import Links
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.send import Sender
 from notifier.pipeline.sweep import Sweeper
-from notifier.pipeline.tickets import BUILD, PLAN, SEND, Ticket, build_tickets, plan_tickets, send_tickets
+from notifier.pipeline.tickets import BUILD, LINK, PLAN, SEND, Ticket, build_tickets, plan_tickets, send_tickets
 from notifier.policy.queues import QUEUES
 from notifier.store.database import DatabaseAway
 
@@ -43,6 +44,7 @@ class Steps:
     sender: Sender
     sweeper: Sweeper
     builder: DigestBuilder
+    links: Links
     bell: "Bell"
     heartbeat: Heartbeat
 
@@ -85,6 +87,10 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
     @celery.task(name=SEND)  # type: ignore[untyped-decorator]  # Celery ships no types
     def send(delivery_ids: list[str]) -> None:
         _run(steps(), SEND, delivery_ids, lambda: steps().sender.send(delivery_ids))
+
+    @celery.task(name=LINK)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def link(try_ids: list[str]) -> None:
+        _run(lambda: steps().links.send(try_ids))
 
     @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def get_ready(**_: object) -> None:

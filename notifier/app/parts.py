@@ -24,6 +24,7 @@ from notifier.catchers.pages import dev_pages, receive_push
 from notifier.catchers.push import PushCatcher
 from notifier.channels import Address, Channel
 from notifier.channels.email import EmailChannel, EmailSettings, parse_email
+from notifier.channels.email.signin import SignInMail, send_signin_mail
 from notifier.channels.preview import Previewer
 from notifier.channels.push import (
     DEFAULT_ALLOWED_HOSTS,
@@ -36,6 +37,8 @@ from notifier.channels.push import (
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
 from notifier.pipeline import Clock
+from notifier.pipeline.account import OwnAccount
+from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.announce import Announcer
 from notifier.pipeline.backtest import Backtest
@@ -44,6 +47,8 @@ from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.kinds import Kinds
+from notifier.pipeline.links import Links
+from notifier.pipeline.passwords import Passwords
 from notifier.pipeline.pausing import Pausing
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.purge import Purger
@@ -52,9 +57,12 @@ from notifier.pipeline.rollup import Roller
 from notifier.pipeline.runs import Runner
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.send import Sender, SendSettings
+from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
+from notifier.pipeline.tickets import link_ticket
 from notifier.policy.catalogue import Catalogue, read_catalogue
+from notifier.policy.outcomes import Outcome
 from notifier.policy.retention import Retention
 from notifier.scheduler.lead import Lead
 from notifier.scheduler.ticks import Ticks
@@ -163,9 +171,13 @@ class Parts:
     def channels(self) -> Mapping[str, Channel[Any]]:
         """How people are reached. A new channel is one line here, and its class one in `CHANNELS`."""
         return {
-            "email": EmailChannel(self.email_settings, self.clock, self.writer),
+            "email": self._email,
             "push": PushChannel(self.push_settings, self.clock, writer=self.writer),
         }
+
+    @cached_property
+    def _email(self) -> EmailChannel:
+        return EmailChannel(self.email_settings, self.clock, self.writer)
 
     @cached_property
     def celery(self) -> Celery:
@@ -176,7 +188,7 @@ class Parts:
     @cached_property
     def steps(self) -> Steps:
         heartbeat = Heartbeat(self.database, version("notifier"), self.clock)
-        return Steps(self._planner, self._sender, self._sweeper, self.builder, Bell(self.celery), heartbeat)
+        return Steps(self._planner, self._sender, self._sweeper, self.builder, self.links, Bell(self.celery), heartbeat)
 
     @cached_property
     def server(self) -> Flask:
@@ -222,6 +234,20 @@ class Parts:
     def steering(self) -> Steering:
         """Sends, skips and moves digests at somebody's word."""
         return Steering(self.database, self.builder, self.clock)
+
+    @property
+    def staff(self) -> Staff:
+        """The admins, as owners and the command line change them."""
+        return Staff(self.database, self.clock)
+
+    @property
+    def links(self) -> Links:
+        """Mails sign-in links."""
+        return Links(self.database, self._send_link, self.around.public_url, self.clock)
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        return Passwords()
 
     @property
     def announcer(self) -> Announcer:
@@ -337,6 +363,11 @@ class Parts:
             scheduling=self.scheduling,
             pausing=self.pausing,
             previewer=Previewer(EmailChannel(self.email_settings, self.clock, self.writer), self.writer),
+            signin=SignIn(self.database, self.passwords, self.clock),
+            own_account=OwnAccount(self.database, self.passwords, self.clock),
+            staff=self.staff,
+            links=self.links,
+            mail_link=self._mail_link,
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
@@ -357,6 +388,7 @@ class Parts:
             max_requests=self.settings.WEB_THREADS,
             max_streams=self.settings.FEED_STREAMS,
             broker_answers=self.broker_answers,
+            remember=self.home.remember,
             broker_depths=self.steps.bell.depths,
             metrics_token=self.settings.METRICS_TOKEN.get_secret_value(),
             unaccounted=lambda: None,
@@ -380,6 +412,12 @@ class Parts:
 
     def _named(self, channel: str, address: Address) -> str:
         return CHANNELS[channel].named(address) if channel in CHANNELS else ""
+
+    def _mail_link(self, asked: str) -> None:
+        self.steps.bell.ring([link_ticket(asked)])
+
+    def _send_link(self, mail: SignInMail) -> Outcome:
+        return send_signin_mail(self._email, self.email_settings, mail)
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:
         device = self._parse_device(subscription)

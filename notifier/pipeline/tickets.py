@@ -9,7 +9,7 @@ from notifier.policy.queues import QUEUES
 from notifier.store.building import DIGEST
 from notifier.store.planning import Planned
 
-PLAN, BUILD, SEND = "plan", "build", "send"
+PLAN, BUILD, SEND, LINK = "plan", "build", "send", "link"
 BUILDS = 20  # digests in one transaction
 PLANS = 4  # events to plan in the place of one delivery to send
 
@@ -41,6 +41,11 @@ def build_tickets(digests: Iterable[str]) -> Iterator[Ticket]:
     """Digests to build, as many as one short transaction takes."""
     for chunk in chunks(digests, BUILDS):
         yield Ticket(BUILD, DIGEST, chunk)
+
+
+def link_ticket(asked: str) -> Ticket:
+    """A sign-in link to mail: somebody stands at the door."""
+    return Ticket(LINK, "urgent", (asked,))
 
 
 def chunks(ids: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from flask import current_app
 
@@ -11,11 +11,15 @@ from notifier.channels import Address, Notice
 from notifier.channels.preview import Previewer
 from notifier.channels.wording import Wording
 from notifier.languages import Languages
+from notifier.pipeline.account import OwnAccount
+from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.links import Links
 from notifier.pipeline.pausing import Pausing
 from notifier.pipeline.scheduling import Scheduling
+from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.retention import Retention
@@ -34,6 +38,13 @@ class NewDevice:
     host: str
 
 
+class Remembers(Protocol):
+    """Keeps an app's new secret or key beside its other credentials, where this machine has some."""
+
+    def __call__(self, app: str, *, secret: str = "", key: str = "") -> None:
+        """What is empty stays as it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebParts:
     """Everything that the views need, handed in by `notifier.app`."""
@@ -50,6 +61,11 @@ class WebParts:
     scheduling: Scheduling
     pausing: Pausing
     previewer: Previewer
+    signin: SignIn
+    own_account: OwnAccount
+    staff: Staff
+    links: Links
+    mail_link: Callable[[str], None]  # the id of what was asked for: mail it soon
     word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
     nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon
@@ -70,6 +86,7 @@ class WebParts:
     max_requests: int  # at once, in this process
     max_streams: int  # beside them
     broker_answers: Callable[[], bool]
+    remember: Remembers
     broker_depths: Callable[[], Mapping[str, int] | None]  # tickets by queue; None while the broker does not answer
     metrics_token: str  # whoever bears it reads the figures; empty: this machine alone
     unaccounted: Callable[[], int | None]  # by the books as last counted; None where nobody counted yet

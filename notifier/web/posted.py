@@ -55,6 +55,7 @@ def new_event(sender: Access, posted: Posted, catalogue: Catalogue, now: datetim
         occurred_at=posted.at or now,
         accepted_at=now,
         due_at=now + OVERDUE,
+        door=sender.door,
     )
     return event, kind.queue
 

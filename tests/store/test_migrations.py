@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, column, insert, select, table, update
@@ -10,10 +11,13 @@ from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.policy.catalogue import read_catalogue
 from notifier.policy.words import Reason, State
+from notifier.store.admins import Admins, digest
+from notifier.store.apps import Apps
 from notifier.store.database import Database
 from notifier.store.directory import Directory
+from notifier.store.events import EventFilter, Events
 from notifier.store.log import Log
-from notifier.store.models import Address, Base, Delivery, Digest, Event, Figure, Notification
+from notifier.store.models import Address, Admin, Base, Delivery, Digest, Event, Figure, Notification
 from notifier.store.pausing import Pauses
 from notifier.store.people import People
 from notifier.store.schema import migrate
@@ -272,3 +276,45 @@ def test_people_from_before_are_found_by_their_address_and_what_is_gone_is_liste
         assert [(one.user, one.gone_why) for one in Suppressions(connection).page(Sought(), 10)] == [
             ("ana", "550 unknown")
         ]
+
+
+def test_keys_and_events_from_before_doors_were_recorded_work_as_they_did(empty: Database):
+    migrate(empty, "0007")
+    with empty.write() as connection:
+        store(connection, "apps", id=APP, name="web", created_at=NOON)
+        key = {"kind": "key", "value": sha256(b"nk_old").hexdigest(), "scopes": "events log", "hint": "nk_old"}
+        store(connection, "app_secrets", id=new_id("sec"), app_id=APP, **key, created_at=NOON)
+        liked = a_like(connection, "ana", None)
+    migrate(empty)
+    with empty.write() as connection:
+        found = Apps(connection).by_key("nk_old", NOON)
+        assert found is not None
+        assert (found.app, found.scopes) == (APP, {"events", "log"})
+        [credential] = Apps(connection).credentials(APP)
+        assert credential.last_used_at is None
+        Apps(connection).used(found.credential, NOON)
+        assert Apps(connection).credentials(APP)[0].last_used_at == NOON
+        event = Events(connection).find(liked)
+        assert event is not None
+        assert event.door == ""
+        assert [row.id for row in Events(connection).page(EventFilter(), 5).rows] == [liked]
+
+
+def test_admins_from_before_passwords_come_in_by_a_link_whichever_way_their_address_was_written(empty: Database):
+    migrate(empty, "0007")
+    kept = {"role": "owner", "created_at": NOON}
+    with empty.write() as connection:
+        for email in ("Ann@App.example", "Ben@app.example", "ben@app.example"):
+            store(connection, "admins", id=new_id("adm"), email=email, **kept)
+        ann = connection.scalar(select(Admin.id).where(Admin.email == "Ann@App.example"))
+        link = {"token_hash": digest("waiting"), "admin_id": ann, "expires_at": NOON + timedelta(minutes=15)}
+        store(connection, "login_links", **link)
+    migrate(empty)
+    with empty.write() as connection:
+        admins = Admins(connection)
+        emails = {one.account.email for one in admins.all()}
+        assert emails == {"Ben@app.example", "ann@app.example", "ben@app.example"}
+        assert not any(one.has_password or one.has_totp for one in admins.all())
+        entered = admins.enter("waiting", NOON)
+    assert entered
+    assert (entered.account.id, entered.asks) == (ann, False)

@@ -1,6 +1,6 @@
 """The tables. Migrations make them; a test proves that both say the same."""
 
-from notifier.store.models.admins import Admin, Audit, LoginLink
+from notifier.store.models.admins import Admin, AdminSession, Audit, LoginLink, RecoveryCode, SignInTry
 from notifier.store.models.apps import App, AppSecret
 from notifier.store.models.base import Base
 from notifier.store.models.deliveries import DUE_AT, PAUSED, UNFINISHED, WAITS, Attempt, Delivery, Pause
@@ -9,6 +9,10 @@ from notifier.store.models.events import UNREAD, Event, Notification, Notificati
 from notifier.store.models.figures import Counter, Fallback, Figure, Tally
 from notifier.store.models.operations import QueuePause, Worker
 from notifier.store.models.people import IS_GONE, IS_MAILBOX, Address, Preference, PreferenceChange, Relation, User
+<<<<<<< HEAD
+=======
+from notifier.store.models.refusals import RejectedRequest
+>>>>>>> main
 from notifier.store.models.schedules import Lease, Schedule, ScheduleRun
 
 __all__ = [
@@ -28,6 +32,7 @@ __all__ = [
     "WAITS",
     "Address",
     "Admin",
+    "AdminSession",
     "App",
     "AppSecret",
     "Attempt",
@@ -47,9 +52,12 @@ __all__ = [
     "Preference",
     "PreferenceChange",
     "QueuePause",
+    "RecoveryCode",
+    "RejectedRequest",
     "Relation",
     "Schedule",
     "ScheduleRun",
+    "SignInTry",
     "Tally",
     "User",
     "Worker",

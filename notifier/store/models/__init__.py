@@ -6,13 +6,11 @@ from notifier.store.models.base import Base
 from notifier.store.models.deliveries import DUE_AT, PAUSED, UNFINISHED, WAITS, Attempt, Delivery, Pause
 from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, OPEN, SKIPPED, Digest
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
-from notifier.store.models.figures import Counter, Fallback, Figure, Tally
+from notifier.store.models.figures import Counter, Fallback, Figure, RecentFigure, Snapshot, Tally
+from notifier.store.models.jobs import Job, PutAway
 from notifier.store.models.operations import QueuePause, Worker
 from notifier.store.models.people import IS_GONE, IS_MAILBOX, Address, Preference, PreferenceChange, Relation, User
-<<<<<<< HEAD
-=======
 from notifier.store.models.refusals import RejectedRequest
->>>>>>> main
 from notifier.store.models.schedules import Lease, Schedule, ScheduleRun
 
 __all__ = [
@@ -44,6 +42,7 @@ __all__ = [
     "Event",
     "Fallback",
     "Figure",
+    "Job",
     "Lease",
     "LoginLink",
     "Notification",
@@ -51,13 +50,16 @@ __all__ = [
     "Pause",
     "Preference",
     "PreferenceChange",
+    "PutAway",
     "QueuePause",
+    "RecentFigure",
     "RecoveryCode",
     "RejectedRequest",
     "Relation",
     "Schedule",
     "ScheduleRun",
     "SignInTry",
+    "Snapshot",
     "Tally",
     "User",
     "Worker",

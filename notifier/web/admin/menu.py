@@ -10,10 +10,12 @@ from notifier.web.admin import (
     admins,
     apps,
     audit,
-    deliveries,
+    dead,
+    delivery,
     digests,
     events,
     find,
+    jobs,
     overview,
     people,
     queues,
@@ -52,8 +54,9 @@ MENU = (
         "Watch",
         (
             Item("Overview", overview.bp),
-            Item("Deliveries", deliveries.bp),
+            Item("Deliveries", delivery.bp),
             Item("Events", events.bp),
+            Item("Dead letters", dead.bp),
         ),
     ),
     Group(
@@ -81,4 +84,4 @@ MENU = (
         ),
     ),
 )
-BLUEPRINTS = (signin.bp, account.bp, find.bp, *(item.blueprint for group in MENU for item in group.items))
+BLUEPRINTS = (signin.bp, account.bp, find.bp, jobs.bp, *(item.blueprint for group in MENU for item in group.items))

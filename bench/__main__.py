@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from bench import digest, due, email, explain, fanout, figures, ingest, latency, memory, push, retention
+from bench import digest, due, email, explain, fanout, figures, ingest, latency, log, memory, push, retention
 from bench.figures import Measured
 
 # Name → what measures it, given a number of rounds; and the rounds it takes by default.
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Measured], int]] = {
     "explain": (explain.measure, 3),
     "digest": (digest.measure, 5),
     "purge": (retention.measure, 1),
+    "log": (log.measure, 3),
 }
 
 

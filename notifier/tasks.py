@@ -20,11 +20,23 @@ from kombu.exceptions import OperationalError
 
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.heartbeat import Heartbeat
+from notifier.pipeline.jobs import Working
 from notifier.pipeline.links import Links
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.send import Sender
 from notifier.pipeline.sweep import Sweeper
-from notifier.pipeline.tickets import BUILD, LINK, PLAN, SEND, Ticket, build_tickets, plan_tickets, send_tickets
+from notifier.pipeline.tickets import (
+    BUILD,
+    JOB,
+    LINK,
+    PLAN,
+    SEND,
+    Ticket,
+    build_tickets,
+    job_tickets,
+    plan_tickets,
+    send_tickets,
+)
 from notifier.policy.queues import QUEUES
 from notifier.store.database import DatabaseAway
 
@@ -45,6 +57,7 @@ class Steps:
     sweeper: Sweeper
     builder: DigestBuilder
     links: Links
+    working: Working
     bell: "Bell"
     heartbeat: Heartbeat
 
@@ -90,7 +103,18 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
 
     @celery.task(name=LINK)  # type: ignore[untyped-decorator]  # Celery ships no types
     def link(try_ids: list[str]) -> None:
-        _run(lambda: steps().links.send(try_ids))
+        _run(steps(), LINK, try_ids, lambda: steps().links.send(try_ids))
+
+    @celery.task(name=JOB)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def job(job_ids: list[str]) -> None:
+        for one in job_ids:
+            _run(steps(), JOB, [one], lambda one=one: steps().working.work_and_ring(one))  # type: ignore[misc]
+
+    _follow(steps)
+
+
+def _follow(steps: Callable[[], Steps]) -> None:
+    """Follow the worker's life: be ready before its first task, be heard of, and let go of sends when it is to end."""
 
     @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def get_ready(**_: object) -> None:
@@ -133,7 +157,9 @@ def sweep(steps: Steps) -> int:
     found = 0
     for queue in steps.bell.roomy():
         found += _sweep_queue(steps, queue)
-    return found
+    left = steps.working.take_due()
+    steps.bell.ring(job_tickets(left))
+    return found + len(left)
 
 
 def _sweep_queue(steps: Steps, queue: str) -> int:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from notifier import tasks
 from notifier.pipeline.announce import Announcer
 from notifier.pipeline.kinds import Arguments, Call, Kind, Kinds
+from notifier.pipeline.pulse import Pulse
 from notifier.pipeline.purge import Purger
 from notifier.pipeline.rollup import Roller
 from notifier.policy.announcements import WrongAnnouncement, read_announcement
@@ -20,6 +21,7 @@ BUILT_IN = {
     "digests": Timetable(cron="* * * * *"),  # at the full minute, as people choose their hour
     "purge": Timetable(cron="30 3 * * *"),
     "roll-up": Timetable(cron="5 * * * *"),
+    "pulse": Timetable(interval=timedelta(seconds=30)),
 }
 
 
@@ -28,6 +30,7 @@ def kinds_of(
     announcer: Callable[[], Announcer],
     purger: Callable[[], Purger],
     roller: Callable[[], Roller],
+    pulse: Callable[[], Pulse],
 ) -> Kinds:
     """Every kind. A new one is a line here, and in `BUILT_IN` where it is to run by itself."""
 
@@ -40,6 +43,7 @@ def kinds_of(
         Kind("digests", act=lambda _: _counted(tasks.take_digests(steps()), "digest")),
         Kind("purge", act=lambda _: purger().purge().summary),
         Kind("roll-up", act=lambda _: roller().roll_up().summary),
+        Kind("pulse", act=lambda _: pulse().beat()),
         Kind("announcement", act=announce, faults=_wrong_in_announcement, local=True),
     )
     return {kind.name: kind for kind in kinds}

@@ -46,11 +46,15 @@ from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.heartbeat import Heartbeat
+from notifier.pipeline.jobs import Working
 from notifier.pipeline.kinds import Kinds
 from notifier.pipeline.links import Links
+from notifier.pipeline.noticing import Noticing
 from notifier.pipeline.passwords import Passwords
 from notifier.pipeline.pausing import Pausing
 from notifier.pipeline.plan import Planner
+from notifier.pipeline.preview import Preview
+from notifier.pipeline.pulse import Pulse
 from notifier.pipeline.purge import Purger
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.rollup import Roller
@@ -60,7 +64,7 @@ from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
-from notifier.pipeline.tickets import link_ticket
+from notifier.pipeline.tickets import job_tickets, link_ticket
 from notifier.policy.catalogue import Catalogue, read_catalogue
 from notifier.policy.outcomes import Outcome
 from notifier.policy.retention import Retention
@@ -187,8 +191,17 @@ class Parts:
 
     @cached_property
     def steps(self) -> Steps:
-        heartbeat = Heartbeat(self.database, version("notifier"), self.clock)
-        return Steps(self._planner, self._sender, self._sweeper, self.builder, self.links, Bell(self.celery), heartbeat)
+        bell = Bell(self.celery)
+        return Steps(
+            self._planner,
+            self._sender,
+            self._sweeper,
+            self.builder,
+            self.links,
+            self._working(bell),
+            bell,
+            Heartbeat(self.database, version("notifier"), self.clock),
+        )
 
     @cached_property
     def server(self) -> Flask:
@@ -200,7 +213,9 @@ class Parts:
     @cached_property
     def kinds(self) -> Kinds:
         """What schedules can do."""
-        return kinds_of(lambda: self.steps, lambda: self.announcer, lambda: self.purger, lambda: self.roller)
+        return kinds_of(
+            lambda: self.steps, lambda: self.announcer, lambda: self.purger, lambda: self.roller, lambda: self.pulse
+        )
 
     @property
     def scheduling(self) -> Scheduling:
@@ -224,6 +239,16 @@ class Parts:
     def again(self) -> Again:
         """Tries deliveries again at an operator's word."""
         return Again(self.database, self._sweeper, self.clock)
+
+    @property
+    def pulse(self) -> Pulse:
+        """Keeps fresh what the first page shows."""
+        return Pulse(self.database, self.clock)
+
+    @property
+    def preview(self) -> Preview:
+        """Words messages again for whoever may see them."""
+        return Preview(self.database, self.channels, self._noticing, self.writer.word, self.clock)
 
     @property
     def builder(self) -> DigestBuilder:
@@ -333,16 +358,25 @@ class Parts:
 
     @property
     def _sender(self) -> Sender:
-        lease = timedelta(seconds=self.settings.LEASE_SECONDS)
-        recorder = Recorder(self.database, worker=self.worker_name, lease=lease, clock=self.clock)
-        settings = SendSettings(
-            lease=lease,
+        recorder = Recorder(self.database, worker=self.worker_name, lease=self._send_settings.lease, clock=self.clock)
+        return Sender(self.database, self.channels, self.catalogue, recorder, self._send_settings, self.clock)
+
+    @property
+    def _send_settings(self) -> SendSettings:
+        return SendSettings(
+            lease=timedelta(seconds=self.settings.LEASE_SECONDS),
             retry_scale=self.settings.RETRY_SCALE,
             public_url=self.around.public_url,
             link_secret=self.secret_key.encode(),
             missing=self.languages.missing,
         )
-        return Sender(self.database, self.channels, self.catalogue, recorder, settings, self.clock)
+
+    @property
+    def _noticing(self) -> Noticing:
+        return Noticing(self.catalogue, self.around.public_url, self.secret_key.encode())
+
+    def _working(self, bell: Bell) -> Working:
+        return Working(self.database, self._sweeper, self.clock, lambda ids: bell.ring(job_tickets(ids)))
 
     @property
     def _sweeper(self) -> Sweeper:
@@ -368,6 +402,10 @@ class Parts:
             staff=self.staff,
             links=self.links,
             mail_link=self._mail_link,
+            working=self.steps.working,
+            pulse=self.pulse,
+            preview=self.preview,
+            catches_mail=not self.settings.MAIL_SERVER,
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
@@ -391,7 +429,6 @@ class Parts:
             remember=self.home.remember,
             broker_depths=self.steps.bell.depths,
             metrics_token=self.settings.METRICS_TOKEN.get_secret_value(),
-            unaccounted=lambda: None,
             ask_workers=lambda: ask_workers(self.celery),
         )
 

@@ -94,11 +94,33 @@ class TemplateFault(Exception):
     """The message could not be made. Final for the delivery: the same template would fail again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message as whoever looks into the log may see it. What a channel has no such thing of is empty.
+
+    `payload` is what is encrypted for the receiver, `raw` the octets that go over the wire, kept in a file that ends on
+    `suffix`.
+    """
+
+    title: str
+    text: str = ""
+    html: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    payload: str = ""
+    raw: bytes = b""
+    suffix: str = ""
+    media_type: str = ""
+
+
 class Message(Protocol):
     """A rendered message, ready to go."""
 
     @property
     def delivery_id(self) -> str: ...
+
+    def shown(self) -> Shown:
+        """What it says, for people to read."""
+        ...
 
 
 M = TypeVar("M", bound=Message)

@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -12,26 +12,24 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from notifier.channels import Address, Answer, Channel, Digest, Message, Notice, Person, TemplateFault
+from notifier.channels import Answer, Channel, Message, TemplateFault
 from notifier.languages import Missing
 from notifier.pipeline import Clock
 from notifier.pipeline.look import Looked, Relations, Seen, events_of, look
 from notifier.pipeline.missing import keep_missing
+from notifier.pipeline.noticing import Noticing, address_of
 from notifier.pipeline.pausing import Watch
 from notifier.pipeline.record import Recorder, Result
-from notifier.policy.calendar import Slot
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.links import PREFERENCES, Link, digest_mark, make_token, type_mark
 from notifier.policy.outcomes import Deferred, Gone
-from notifier.policy.ranking import ranked
 from notifier.policy.retry import Next, after, policy_for
 from notifier.policy.words import Reason, State
-from notifier.store.claims import Claimed, Claims, Item
+from notifier.store.claims import Claimed, Claims
 from notifier.store.database import Database
 from notifier.store.facts import Facts
 from notifier.store.outbox import Outbox, Settled, Try
 from notifier.store.pausing import Pauses
-from notifier.store.types import id_octets, new_id
+from notifier.store.types import new_id
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +76,7 @@ class Sender:
         self._catalogue = catalogue
         self._recorder = recorder
         self._settings = settings
+        self._noticing = Noticing(catalogue, settings.public_url, settings.link_secret)
         self._clock = clock
         self._replacing = tuple(name for name, channel in channels.items() if channel.replaces)
         self._perishable = {name: channel.perishable for name, channel in channels.items()}
@@ -125,7 +124,7 @@ class Sender:
         return sorted((one.claimed for one in looked if one.next is None), key=attrgetter("channel", "id"))
 
     def _paused_until(self, one: Claimed, pauses: Mapping[str, datetime]) -> datetime | None:
-        return pauses.get(self._channels[one.channel].origin(_address(one))) if pauses else None
+        return pauses.get(self._channels[one.channel].origin(address_of(one))) if pauses else None
 
     def _send_group(self, channel: Channel[Any], group: Sequence[Claimed], token: str) -> None:
         by_id = {one.id: one for one in group}
@@ -143,67 +142,12 @@ class Sender:
                 return
             try:
                 with self._wording:
-                    notice = replace(self._notice(one), preferences_url=self._preferences_url(one))
-                    message = channel.render(notice, self._clock())
+                    message = channel.render(self._noticing.notice(one), self._clock())
             except Exception as fault:  # whatever a template does with its data, it fails this message alone
                 log.exception("delivery %s cannot be rendered", one.id)
                 self._recorder.put(self._unrendered(one, fault, token))
             else:
                 yield message
-
-    def _notice(self, one: Claimed) -> Notice:
-        """One notice of all that the message tells; where that is of several things, a summary."""
-        notices = [self._alone(one, items) for items in _folded(one.items)]
-        if one.digest:
-            return self._digest(one, notices, one.digest)
-        if len(notices) == 1:
-            return notices[0]
-        # What it is about first; the place of a summary on the screen is its own.
-        return replace(notices[0], notification_id=one.own.notification, group="", items=tuple(notices))
-
-    def _digest(self, one: Claimed, notices: Sequence[Notice], slot: Slot) -> Notice:
-        """A digest of these: what concerns the person most comes first."""
-        items = ranked(notices, _type_of, _newest_in, self._catalogue)
-        return replace(
-            items[0],
-            notification_id=one.own.notification,
-            group="",
-            items=tuple(items),
-            digest=Digest(slot.cadence, slot.at),
-            unsubscribe_url=self._link_to_stop(one, digest_mark(slot.cadence)),
-        )
-
-    def _alone(self, one: Claimed, items: Sequence[Item]) -> Notice:
-        newest = items[-1]
-        events = {event.id: event for item in items for event in item.told.events}
-        return Notice(
-            delivery_id=one.id,
-            notification_id=items[0].notification,
-            type=newest.type,
-            group=newest.fold,
-            events=tuple(events[event] for event in sorted(events)),
-            earlier_events=sum(item.told.earlier_events for item in items),
-            earlier_actors=sum(item.told.earlier_actors for item in items),
-            person=Person(one.user, one.name, one.locale, one.timezone),
-            address=_address(one),
-            created_at=one.wanted_at,
-            expires_at=one.wanted_at + self._kind(one).ttl,
-            urgent=one.queue == "urgent",
-            unsubscribe_url=self._unsubscribe_url(one, newest.type),
-            last_code=one.last_code,
-        )
-
-    def _unsubscribe_url(self, one: Claimed, type_: str) -> str:
-        kind = self._catalogue.find(type_)
-        return "" if kind is None or kind.mandatory else self._link_to_stop(one, type_mark(type_))
-
-    def _link_to_stop(self, one: Claimed, mark: bytes) -> str:
-        link = Link(id_octets(one.address_id), mark)
-        return f"{self._settings.public_url}/u/{make_token(self._settings.link_secret, 'unsubscribe', link)}"
-
-    def _preferences_url(self, one: Claimed) -> str:
-        token = make_token(self._settings.link_secret, PREFERENCES, Link(id_octets(one.address_id)))
-        return f"{self._settings.public_url}/p/{token}"
 
     def _kind(self, one: Claimed) -> Kind:
         kind = self._catalogue.find(one.own.type)
@@ -237,7 +181,7 @@ class Sender:
             ),
             address=one.address_id,
             retires=one.address if isinstance(outcome, Gone) else "",
-            origin=channel.origin(_address(one)) if pauses else "",
+            origin=channel.origin(address_of(one)) if pauses else "",
             pause_until=next_.due_at if pauses else None,
         )
 
@@ -248,31 +192,7 @@ class Sender:
         return Result(token, made, one.address_id)
 
 
-def _address(one: Claimed) -> Address:
-    return Address(one.address_id, one.address, one.key_id)
-
-
 def _settled(looked: Looked) -> Settled:
     one = looked.claimed
     # What goes out all the same is settled for the sake of those that leave it.
     return Settled(one.id, looked.next, looked.leaving, carries=bool(one.carried))
-
-
-def _folded(items: Sequence[Item]) -> list[list[Item]]:
-    """The items by what they fold with, the newest first; in each the newest last."""
-    folds: dict[tuple[str, str], list[Item]] = {}
-    for item in sorted(items, key=_newest):
-        folds.setdefault((item.type, item.fold or item.id), []).append(item)
-    return sorted(folds.values(), key=lambda fold: _newest(fold[-1]), reverse=True)
-
-
-def _newest(item: Item) -> str:
-    return item.told.events[-1].id
-
-
-def _type_of(notice: Notice) -> str:
-    return notice.type
-
-
-def _newest_in(notice: Notice) -> str:
-    return notice.events[-1].id

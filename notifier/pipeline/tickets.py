@@ -9,7 +9,7 @@ from notifier.policy.queues import QUEUES
 from notifier.store.building import DIGEST
 from notifier.store.planning import Planned
 
-PLAN, BUILD, SEND, LINK = "plan", "build", "send", "link"
+PLAN, BUILD, SEND, LINK, JOB = "plan", "build", "send", "link", "job"
 BUILDS = 20  # digests in one transaction
 PLANS = 4  # events to plan in the place of one delivery to send
 
@@ -46,6 +46,12 @@ def build_tickets(digests: Iterable[str]) -> Iterator[Ticket]:
 def link_ticket(asked: str) -> Ticket:
     """A sign-in link to mail: somebody stands at the door."""
     return Ticket(LINK, "urgent", (asked,))
+
+
+def job_tickets(jobs: Iterable[str]) -> Iterator[Ticket]:
+    """Jobs of operators, each by itself."""
+    for job in jobs:
+        yield Ticket(JOB, "default", (job,))
 
 
 def chunks(ids: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:

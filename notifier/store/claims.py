@@ -160,6 +160,7 @@ class Claims:
 
     def __init__(self, connection: Connection, replacing: Collection[str] = ()) -> None:
         self._connection = connection
+        self._replacing = replacing
         self._telling = Telling(connection, replacing, NEWEST)
 
     def claim(self, ids: Sequence[str], token: str, *, now: datetime, lease: timedelta) -> list[Claimed]:
@@ -189,6 +190,36 @@ class Claims:
             for row in rows
         ]
         return sorted(claimed, key=attrgetter("id"))
+
+    def peek(self, id: str) -> Claimed | None:
+        """The delivery as whoever claims it would get it now, without claiming it; None where it is not there.
+
+        Where it has ended, that is as far as what it told of is still there. It may tell of nothing.
+        """
+        told_in = (Delivery.id == id) | (Delivery.carried_by == id)
+        rows = self._connection.execute(select(*_TAKEN).where(told_in)).all()
+        row = next((row for row in rows if row.id == id), None)
+        if row is None:
+            return None
+        ids = [one.id for one in rows]
+        facts = {fact.id: fact for fact in self._connection.execute(_FACTS.where(Delivery.id.in_(_IDS)), {"ids": ids})}
+        its = select(Notification.id, Notification.fold, Notification.read_at, Notification.undone_at)
+        notifications = {
+            one.id: one
+            for one in self._connection.execute(its.where(Notification.id.in_([one.notification_id for one in rows])))
+        }
+        told = Telling(self._connection, self._replacing, NEWEST, open_too=True).gathered(rows)
+        items = [
+            _item(one, notifications[one.notification_id], facts[one.id], told[one.id])
+            for one in rows
+            if one.notification_id in notifications
+        ]
+        own = next((item for item in items if item.id == id), None)
+        if own is None:
+            return None
+        carried = [item for item in items if item.id != id and item.told.events]
+        digests = self._digests({row.digest_id} if row.digest_id else ())
+        return _claimed(row, facts[id], own, carried, digests.get(row.digest_id))
 
     def _lock(self, ids: Sequence[str]) -> list[AnyRow]:
         """Lock the notifications that would be told of: what joins meanwhile waits, and belongs to the next round."""

@@ -12,6 +12,7 @@ class Name(StrEnum):
     """The counters that a migration made, beside that of `notifier.store.changes`."""
 
     ROLLED = "rolled"  # the number of the newest change that stands in the figures
+    PULSED = "pulsed"  # the number of the newest change that stands in the recent figures
     BLANKED_TO = "blanked_to"  # the bodies of all events before were looked at, in ms since 1970
     PURGED_EVENTS = "purged_events"
     PURGED_RECIPIENTS = "purged_recipients"  # people for whom purged events were planned

@@ -14,6 +14,7 @@ from notifier.policy.relations import FOLLOW
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins
 from notifier.store.ending import cancel
+from notifier.store.jobs import Jobs
 from notifier.store.models import (
     DUE,
     EMPTY,
@@ -214,6 +215,7 @@ class Erasing:
             .where(Audit.subject.contains(repr(self._person), autoescape=True))
             .values(subject=func.substr(shown, 1, Audit.subject.type.length))
         )
+        Jobs(self._connection).forget(self._person, self._erasure.name)
         Admins(self._connection).note(who, "user.erase", self._erasure.name, self._now)
 
     def _names(self) -> list[str]:

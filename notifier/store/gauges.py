@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from notifier.store.leases import Leases
 from notifier.store.models import Event, Figure
 from notifier.store.queues import MOST, Queues, Standing
+from notifier.store.snapshots import Snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,20 @@ class Gauges:
     unplanned: int
     oldest_unplanned_at: datetime | None
     scheduler_beat_at: datetime | None
+    unaccounted: int | None  # by the books as last counted; None where nobody counted yet
 
 
 def gauges(connection: Connection, lease: str, now: datetime) -> Gauges:
     """Read them in the transaction of the connection; `lease` is the name of the schedulers' lease."""
     count, oldest = _unplanned(connection)
-    held = Leases(connection).find(lease)
+    held, last = Leases(connection).find(lease), Snapshots(connection).books()
     return Gauges(
         ended=_ended(connection),
         standing=Queues(connection).short(now),
         unplanned=count,
         oldest_unplanned_at=oldest,
         scheduler_beat_at=held.beat_at if held else None,
+        unaccounted=last.books.unaccounted if last else None,
     )
 
 

@@ -20,12 +20,18 @@ SHOWN = 100  # events of one entry: a notification may have gathered a hundred t
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to show of the log; empty parts do not narrow. `before` is the id after which the page begins."""
+    """What to show of the log; empty parts do not narrow. `before` is the id after which the page begins.
+
+    `after` is the id before which it ends. `codes` are the last answers, "" for those without one; `ids` name
+    deliveries one by one.
+    """
 
     states: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     user: str = ""
     app: str = ""
     event: str = ""
@@ -34,6 +40,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,9 @@ class Entry:
     queue: str
     state: State
     reason: Reason | None
+    rule: str  # what decided, with its value
+    value: str
+    wanted_at: datetime
     due_at: datetime | None
     tries: int
     last_code: str
@@ -169,10 +179,34 @@ class Log:
         deliveries = {str(state): count for state, count in counts}
         return EventEntry(row.id, row.app_id, row.type, row.occurred_at, row.accepted_at, row.planned_at, deliveries)
 
+    def event_line(self, id: str) -> EventEntry | None:
+        """The event without its deliveries, or None."""
+        row = self._connection.execute(select(Event).where(Event.id == id)).one_or_none()
+        if row is None:
+            return None
+        return EventEntry(row.id, row.app_id, row.type, row.occurred_at, row.accepted_at, row.planned_at)
+
     def page(self, wanted: Filter, limit: int) -> list[Entry]:
         """Up to `limit` deliveries of the filter, newest first."""
         query = _entries().where(*conditions(wanted)).order_by(Delivery.id.desc()).limit(limit)
         return self._with_events(self._connection.execute(query).all())
+
+    def rows(self, wanted: Filter, limit: int, *, oldest_first: bool = False) -> list[Entry]:
+        """Up to `limit` deliveries of the filter, newest first, without their events."""
+        order = Delivery.id.asc() if oldest_first else Delivery.id.desc()
+        rows = self._connection.execute(_entries().where(*conditions(wanted)).order_by(order).limit(limit))
+        return [_entry(row, (), 0) for row in rows]
+
+    def last_texts(self, deliveries: Sequence[str]) -> dict[str, str]:
+        """What the provider said to the last try of each of these."""
+        place = func.row_number().over(partition_by=Attempt.delivery_id, order_by=Attempt.id.desc())
+        numbered = (
+            select(Attempt.delivery_id, Attempt.text, place.label("place"))
+            .where(Attempt.delivery_id.in_(deliveries))
+            .subquery()
+        )
+        rows = self._connection.execute(select(numbered.c.delivery_id, numbered.c.text).where(numbered.c.place == 1))
+        return {delivery: text for delivery, text in rows}  # noqa: C416 (a row is no pair to mypy)
 
     def delivery(self, id: str) -> Entry | None:
         """One delivery, or None."""
@@ -261,23 +295,21 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         (Delivery.channel, wanted.channels),
         (Delivery.type, wanted.types),
         (Delivery.reason, wanted.reasons),
+        (Delivery.last_code, wanted.codes),
+        (Delivery.id, wanted.ids),
     )
     narrowed: list[ColumnElement[bool]] = [column.in_(values) for column, values in several if values]
     if wanted.states and State.SENT not in wanted.states:
         # Said in the index's own words: SQLite uses it for no others.
         narrowed.append(Delivery.state != literal_column("'sent'"))
-    if wanted.user:
-        narrowed.append(Delivery.user_id == wanted.user)
-    if wanted.app:
-        narrowed.append(Delivery.app_id == wanted.app)
+    one = ((Delivery.user_id, wanted.user), (Delivery.app_id, wanted.app), (Delivery.id, wanted.delivery))
+    narrowed += [column == value for column, value in one if value]
     if wanted.event:
         narrowed.append(Delivery.notification_id.in_(_notifications_of(wanted.event)))
     if wanted.digest:
         # All of them are its person's, and a person's are found by an index.
         narrowed.append(Delivery.user_id == select(Digest.user_id).where(Digest.id == wanted.digest).scalar_subquery())
         narrowed.append(Delivery.digest_id == wanted.digest)
-    if wanted.delivery:
-        narrowed.append(Delivery.id == wanted.delivery)
     # Ids sort by time, so that a time range is a range of the primary key.
     if wanted.since:
         narrowed.append(Delivery.id >= id_at("dlv", wanted.since))
@@ -285,6 +317,8 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         narrowed.append(Delivery.id < id_at("dlv", wanted.until))
     if wanted.before:
         narrowed.append(Delivery.id < wanted.before)
+    if wanted.after:
+        narrowed.append(Delivery.id > wanted.after)
     return narrowed or [true()]
 
 
@@ -301,6 +335,9 @@ def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
         reason=Reason(row.reason) if row.reason else None,
         # What waits for a digest has no timer of its own; when a paused queue goes on nobody knows.
         due_at=row.due_at or (row.wanted_at if row.digest_id and row.reason != Reason.PAUSED else None),
+        rule=row.rule,
+        value=row.value,
+        wanted_at=row.wanted_at,
         tries=row.tries,
         last_code=row.last_code,
         created_at=row.created_at,

@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, false, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from notifier.policy.queues import QUEUES
 from notifier.policy.words import Reason, State
 from notifier.store.ending import cancel
+from notifier.store.jobs import Act
 from notifier.store.log import Filter, conditions
 from notifier.store.models import Delivery, Notification
 from notifier.store.planning import Planned, tally
@@ -64,6 +65,17 @@ class Operate:
         found = select(Delivery.id).where(*_retriable(wanted)).limit(most).subquery()
         return self._connection.scalar(select(func.count()).select_from(found)) or 0
 
+    def count_for(self, act: Act, wanted: Filter, most: int) -> int:
+        """How many deliveries of the filter the act would change now; looks at no more rows than `most`."""
+        found = select(Delivery.id).where(*_open_to(act, wanted)).limit(most).subquery()
+        return self._connection.scalar(select(func.count()).select_from(found)) or 0
+
+    def next_for(self, act: Act, wanted: Filter, *, after: str, upto: str, limit: int) -> list[str]:
+        """The next deliveries of the filter that the act would change, after one id and up to another."""
+        window = [Delivery.id <= upto, *([Delivery.id > after] if after else [])]
+        query = select(Delivery.id).where(*_open_to(act, wanted), *window).order_by(Delivery.id).limit(limit)
+        return list(self._connection.scalars(query))
+
     def cancel(self, delivery: str, now: datetime) -> bool:
         """Cancel a delivery that waits or is queued; False where it is neither, or being told in another's message."""
         self._lock_told(delivery)
@@ -94,6 +106,14 @@ class Operate:
 
 # What waits for a digest leaves it; the message of one that waits for another try is that digest still.
 _ITS_DIGEST = case((Delivery.reason == Reason.DIGEST, None), else_=Delivery.digest_id)
+
+
+def _open_to(act: Act, wanted: Filter) -> list[ColumnElement[bool]]:
+    if act == Act.RETRY:
+        return _retriable(wanted) if not wanted.states or State.FAILED in wanted.states else [false()]
+    open_ = (State.WAITING, State.QUEUED)
+    states = tuple(state for state in open_ if not wanted.states or state in wanted.states)
+    return conditions(replace(wanted, states=states)) if states else [false()]
 
 
 def _retriable(wanted: Filter) -> list[ColumnElement[bool]]:

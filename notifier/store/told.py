@@ -32,18 +32,21 @@ class Gathered:
 class Telling:
     """What deliveries tell of, read in the transaction of the given connection.
 
-    The rounds of a delivery must be closed. One on a channel that is `replacing` what it showed before tells of the
-    rounds before its own as well. At most `most` events of each are read whole.
+    The rounds of a delivery must be closed, or else `open_too`. One on a channel that is `replacing` what it showed
+    before tells of the rounds before its own as well. At most `most` events of each are read whole.
     """
 
-    def __init__(self, connection: Connection, replacing: Collection[str], most: int) -> None:
+    def __init__(
+        self, connection: Connection, replacing: Collection[str], most: int, *, open_too: bool = False
+    ) -> None:
         self._connection = connection
+        self._open_too = open_too
         self._replacing = tuple(sorted(replacing))
         self._most = most
 
     def gathered(self, deliveries: Iterable[AnyRow]) -> dict[str, Gathered]:
         """What each of these tells of, by its id; nothing that was taken back."""
-        alike: dict[tuple[str, int, int], list[str]] = {}
+        alike: dict[tuple[str, int, int | None], list[str]] = {}
         for row in deliveries:
             first = 0 if row.channel in self._replacing else row.first_round
             alike.setdefault((row.notification_id, first, row.last_round), []).append(row.id)
@@ -54,7 +57,8 @@ class Telling:
         return told
 
     def _read(self, deliveries: Sequence[str]) -> dict[str, Gathered]:
-        rows = self._connection.execute(_newest_told(self._replacing, self._most), {"deliveries": deliveries}).all()
+        query = _newest_told(self._replacing, self._most, open_too=self._open_too)
+        rows = self._connection.execute(query, {"deliveries": deliveries}).all()
         return {
             delivery: self._gathered(delivery, list(group))
             for delivery, group in groupby(rows, key=attrgetter("delivery_id"))
@@ -78,7 +82,7 @@ class Telling:
         rows = self._connection.execute(
             select(Event.actor, func.count())
             .join(NotificationEvent, NotificationEvent.event_id == Event.id)
-            .join(Delivery, _tells(self._replacing))
+            .join(Delivery, _tells(self._replacing, open_too=self._open_too))
             .where(Delivery.id == delivery, ~unwanted.exists())
             .group_by(Event.actor)
         )
@@ -86,7 +90,7 @@ class Telling:
 
 
 @lru_cache
-def _newest_told(replacing: tuple[str, ...], most: int) -> Select[*tuple[Any, ...]]:
+def _newest_told(replacing: tuple[str, ...], most: int, *, open_too: bool) -> Select[*tuple[Any, ...]]:
     """The newest events that each of `deliveries` tells of. Made once: it takes as long as to run it."""
     place = func.row_number().over(partition_by=Delivery.id, order_by=NotificationEvent.event_id.desc())
     numbered = (
@@ -97,7 +101,7 @@ def _newest_told(replacing: tuple[str, ...], most: int) -> Select[*tuple[Any, ..
             func.count().over(partition_by=Delivery.id).label("told"),
             place.label("place"),
         )
-        .join(NotificationEvent, _tells(replacing))
+        .join(NotificationEvent, _tells(replacing, open_too=open_too))
         .where(Delivery.id.in_(bindparam("deliveries", expanding=True)))
         .subquery()
     )
@@ -109,12 +113,13 @@ def _newest_told(replacing: tuple[str, ...], most: int) -> Select[*tuple[Any, ..
     )
 
 
-def _tells(replacing: tuple[str, ...]) -> ColumnElement[bool]:
-    """That a delivery tells of an event."""
+def _tells(replacing: tuple[str, ...], *, open_too: bool) -> ColumnElement[bool]:
+    """That a delivery tells of an event; `open_too`: or would, if it went out now."""
+    until = NotificationEvent.round <= Delivery.last_round
     return and_(
         NotificationEvent.notification_id == Delivery.notification_id,
         NotificationEvent.undone_at.is_(None),
-        NotificationEvent.round <= Delivery.last_round,
+        or_(until, Delivery.last_round.is_(None)) if open_too else until,
         or_(NotificationEvent.round >= Delivery.first_round, Delivery.channel.in_(replacing)),
     )
 

@@ -39,6 +39,11 @@ def id_after(id: str) -> str:
     return f"{id[:PREFIX]}{int(id[PREFIX:], 16) + 1:032x}"
 
 
+def id_before(id: str) -> str:
+    """The largest id that comes before this one."""
+    return f"{id[:PREFIX]}{max(int(id[PREFIX:], 16) - 1, 0):032x}"
+
+
 def moment_of(id: str) -> datetime:
     """When an id was made, to the millisecond, aware UTC; the end of time for one that nobody can have made."""
     return EPOCH + timedelta(milliseconds=min(int(id[PREFIX : PREFIX + 12], 16), LATEST))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from notifier.policy.catalogue import CHANNELS
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins
+from notifier.store.jobs import Act
 from notifier.store.log import Entry, Filter, Log
 from notifier.store.operate import Operate
 from notifier.store.types import id_octets
@@ -21,10 +22,12 @@ from notifier.web.bodies import Moment, RetryBody, Word
 from notifier.web.kept import no_delivery
 from notifier.web.parts import parts
 from notifier.web.paths import is_id
-from notifier.web.problems import Fault, Problem, faults_of, invalid
+from notifier.web.problems import Fault, Problem, faults_of, invalid, not_found
 from notifier.web.reading import read
 
 bp = Blueprint("deliveries", __name__, url_prefix="/v1")
+
+AT_ONCE = 3.0  # seconds of a job that an answer waits for
 
 
 class LogQuery(BaseModel):
@@ -36,6 +39,7 @@ class LogQuery(BaseModel):
     channel: list[str] = []
     type: list[Word] = []
     reason: list[Reason] = []
+    code: list[Word] = []
     user: Word = ""
     app: str = ""
     event: str = ""
@@ -93,11 +97,27 @@ def cancel(delivery_id: str) -> dict[str, Any]:
 @needs("operate")
 @takes(RetryBody)
 def retry_many() -> tuple[dict[str, Any], int]:
-    """Send all failed deliveries of a filter again, those that were not retried yet."""
+    """Send all failed deliveries of a filter again, those that were not retried yet.
+
+    Many take longer than an answer: `retried` is how many so far, and the job goes on until it is `done`.
+    """
     body = read(RetryBody)
     wanted = filter_of(log_query({name: [value] for name, value in request_fields(body).items()}))
     wanted = replace(wanted, since=body.since, until=body.until)
-    return {"retried": parts().again.all(wanted, who=g.app_id)}, 202
+    working = parts().working
+    job = working.add(Act.RETRY, wanted, who=g.app_id)
+    job = working.work_and_ring(job.id, seconds=AT_ONCE) if job else None
+    return {"retried": job.done if job else 0, "job": job.id if job else None, "done": not (job and job.runs)}, 202
+
+
+@bp.get("/jobs/<job:job_id>")
+@needs("operate")
+def show_job(job_id: str) -> dict[str, Any]:
+    """How far a job on many deliveries has come."""
+    job = parts().working.find(job_id)
+    if job is None:
+        raise not_found("job", job_id)
+    return shapes.job(job)
 
 
 @bp.get("/books")
@@ -133,7 +153,7 @@ def cancel_one(delivery_id: str, *, who: str) -> dict[str, Any]:
 
 def log_query(given: dict[str, list[str]]) -> LogQuery:
     """The filters of a query string. Raises a problem that names each wrong one."""
-    several = ("state", "channel", "type", "reason")
+    several = ("state", "channel", "type", "reason", "code")
     try:
         query = LogQuery.model_validate(
             {
@@ -156,6 +176,7 @@ def filter_of(query: LogQuery) -> Filter:
         channels=tuple(query.channel),
         types=tuple(kind.name if kind else name for name, kind in kinds),
         reasons=tuple(query.reason),
+        codes=tuple(query.code),
         user=query.user,
         app=query.app,
         event=query.event,
@@ -178,7 +199,17 @@ def filter_of(query: LogQuery) -> Filter:
 
 def cursor_of(entry: Entry) -> str:
     """An opaque mark: the page goes on after this entry."""
-    return base64.urlsafe_b64encode(id_octets(entry.id)).rstrip(b"=").decode()
+    return cursor_at(entry.id)
+
+
+def cursor_at(id: str) -> str:
+    """The mark of a place in the log, whether or not a delivery stands there."""
+    return base64.urlsafe_b64encode(id_octets(id)).rstrip(b"=").decode()
+
+
+def place_of(cursor: str) -> str:
+    """The place that a mark names; empty where it is no mark."""
+    return _before(cursor)
 
 
 def request_fields(body: RetryBody) -> dict[str, str]:

@@ -102,9 +102,9 @@ def _pulse(found: Gauges, now: datetime) -> Iterator[Metric]:
     if found.scheduler_beat_at:
         silence = (now - found.scheduler_beat_at).total_seconds()
         yield GaugeMetricFamily("notifier_scheduler_silence_seconds", "Since the scheduler's last beat.", value=silence)
-    if (lost := parts().unaccounted()) is not None:
+    if found.unaccounted is not None:
         says = "Deliveries that the books, as last counted, do not account for; anything but 0 is a bug."
-        yield GaugeMetricFamily("notifier_unaccounted", says, value=lost)
+        yield GaugeMetricFamily("notifier_unaccounted", says, value=found.unaccounted)
 
 
 def _by_queue(name: str, says: str, values: Mapping[str, float]) -> Metric:

@@ -16,8 +16,11 @@ from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.jobs import Working
 from notifier.pipeline.links import Links
 from notifier.pipeline.pausing import Pausing
+from notifier.pipeline.preview import Preview
+from notifier.pipeline.pulse import Pulse
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
@@ -66,6 +69,10 @@ class WebParts:
     staff: Staff
     links: Links
     mail_link: Callable[[str], None]  # the id of what was asked for: mail it soon
+    working: Working
+    pulse: Pulse
+    preview: Preview
+    catches_mail: bool  # no mail server is set: mails go to the local catcher
     word: Callable[[Notice], Wording]  # raises whatever a template does with its data
     clock: Callable[[], datetime]
     nudge: Callable[[Iterable[str], str], None]  # event ids, queue: ask for their plans soon
@@ -89,7 +96,6 @@ class WebParts:
     remember: Remembers
     broker_depths: Callable[[], Mapping[str, int] | None]  # tickets by queue; None while the broker does not answer
     metrics_token: str  # whoever bears it reads the figures; empty: this machine alone
-    unaccounted: Callable[[], int | None]  # by the books as last counted; None where nobody counted yet
     ask_workers: Callable[[], Mapping[str, Asked]]  # by worker, within a second
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from notifier.channels import Address
 from notifier.policy.calendar import rfc3339
 from notifier.policy.words import State, sentence_of
+from notifier.store.jobs import JobEntry
 from notifier.store.log import AttemptEntry, Entry
 from notifier.web.parts import parts
 
@@ -66,4 +67,17 @@ def attempt(entry: AttemptEntry) -> dict[str, Any]:
         "code": entry.code,
         "text": entry.text,
         "worker": entry.worker,
+    }
+
+
+def job(entry: JobEntry) -> dict[str, Any]:
+    """One job on many deliveries. `expected` was counted when it was asked for, and no further than a bound."""
+    return {
+        "id": entry.id,
+        "act": entry.act,
+        "state": entry.state,
+        "expected": entry.expected,
+        "done": entry.done,
+        "created_at": moment(entry.created_at),
+        "ended_at": moment_or_null(entry.ended_at),
     }

@@ -9,17 +9,21 @@ from sqlalchemy import Connection, column, insert, select, table, update
 
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.plan import Planner, PlanSettings
+from notifier.pipeline.pulse import Pulse
 from notifier.policy.catalogue import read_catalogue
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins, digest
 from notifier.store.apps import Apps
 from notifier.store.database import Database
+from notifier.store.dead import Cause, DeadLetters
 from notifier.store.directory import Directory
 from notifier.store.events import EventFilter, Events
+from notifier.store.jobs import Jobs
 from notifier.store.log import Log
 from notifier.store.models import Address, Admin, Base, Delivery, Digest, Event, Figure, Notification
 from notifier.store.pausing import Pauses
 from notifier.store.people import People
+from notifier.store.recent import RecentFigures, slot_of
 from notifier.store.schema import migrate
 from notifier.store.suppressions import Sought, Suppressions
 from notifier.store.types import Utc, new_id
@@ -318,3 +322,21 @@ def test_admins_from_before_passwords_come_in_by_a_link_whichever_way_their_addr
         entered = admins.enter("waiting", NOON)
     assert entered
     assert (entered.account.id, entered.asks) == (ann, False)
+
+
+def test_what_failed_before_the_log_was_shown_is_among_the_dead_letters_and_in_the_recent_figures(empty: Database):
+    migrate(empty, "0007")
+    with empty.write() as connection:
+        notification = new_id("ntf")
+        failed = a_delivery(connection, notification, "email", State.FAILED)
+        a_delivery(connection, notification, "feed", State.SENT)
+    with empty.write() as connection:
+        connection.execute(update(Delivery).where(Delivery.id == failed).values(reason=Reason.REFUSED, last_code="550"))
+    migrate(empty)
+    Pulse(empty, lambda: datetime.now(UTC)).beat()
+    with empty.read() as connection:
+        [group] = DeadLetters(connection).groups()
+        assert (group.cause, group.last) == (Cause("email", Reason.REFUSED, "550"), failed)
+        recent = RecentFigures(connection).since(slot_of(datetime.now(UTC) - timedelta(hours=1)), 10)
+        assert {(one.channel, one.state): one.count for one in recent} == {("email", "failed"): 1, ("feed", "sent"): 1}
+        assert Jobs(connection).latest(5) == []

@@ -70,6 +70,14 @@ def test_what_is_described_is_what_is_asked_for(api: Api):
 
 
 def _example(kind: str) -> str:
-    prefixes = {"event": "evt", "delivery": "dlv", "device": "sub", "app": "app", "digest": "dig", "schedule": "sch"}
+    prefixes = {
+        "event": "evt",
+        "delivery": "dlv",
+        "device": "sub",
+        "app": "app",
+        "digest": "dig",
+        "schedule": "sch",
+        "job": "job",
+    }
     prefix = prefixes.get(kind)
     return f"{prefix}_{'0' * 32}" if prefix else "bob"

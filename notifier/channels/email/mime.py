@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 
-from notifier.channels import TemplateFault
+from notifier.channels import Shown, TemplateFault
 from notifier.policy.events import one_line
 
 NAME = 100  # characters of a display name; what is longer is no name
@@ -35,6 +35,15 @@ class Mail:
     text: str = field(repr=False)
     html: str = field(repr=False)
     content: bytes = field(repr=False)  # headers and parts, CRLF, not dot-stuffed
+
+    def shown(self) -> Shown:
+        """What it says, for people to read."""
+        head = self.content.partition(b"\r\n\r\n")[0].decode()
+        lines = [line.partition(":") for line in re.sub(r"\r\n(?=[ \t])", "", head).split("\r\n")]
+        headers = tuple((name, value.strip()) for name, _, value in lines)
+        return Shown(
+            self.subject, self.text, self.html, headers, raw=self.content, suffix=".eml", media_type="message/rfc822"
+        )
 
 
 @dataclass(frozen=True, slots=True)

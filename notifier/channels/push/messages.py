@@ -1,9 +1,10 @@
 """A push as it travels from rendering to sending."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from notifier.channels import Notice, TemplateFault
+from notifier.channels import Notice, Shown, TemplateFault
 from notifier.channels.push.payload import is_short, payload, time_to_live, topic
 from notifier.channels.push.subscriptions import read_stored
 from notifier.channels.wording import BUILT_IN, Writer
@@ -27,6 +28,14 @@ class Push:
     urgency: str
     topic: str
     short: bool = False
+
+    def shown(self) -> Shown:
+        """What it says, for people to read; nothing of the endpoint, which is a secret of the browser's."""
+        said = json.loads(self.payload)
+        note = said.get("notification", said)
+        headers = (("TTL", str(self.ttl)), ("Urgency", self.urgency), ("Topic", self.topic))
+        pretty = json.dumps(said, indent=2, ensure_ascii=False)
+        return Shown(note.get("title", ""), note.get("body", ""), headers=headers, payload=pretty)
 
 
 def rendered(notice: Notice, now: datetime, writer: Writer = BUILT_IN) -> Push:

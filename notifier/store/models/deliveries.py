@@ -76,6 +76,16 @@ class Delivery(Base):
             postgresql_where=text("state <> 'sent'"),
             sqlite_where=text("state <> 'sent'"),
         ),
+        # Dead letters by their cause: each cause is found in one step, however many died of the one before.
+        Index(
+            "deliveries_failed",
+            "channel",
+            "reason",
+            "last_code",
+            "id",
+            postgresql_where=text("state = 'failed'"),
+            sqlite_where=text("state = 'failed'"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(Key("dlv"), primary_key=True)

@@ -1,5 +1,7 @@
 """The tables of numbers that are kept beside the rows they count."""
 
+from datetime import datetime
+
 from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -56,3 +58,30 @@ class Figure(Base):
     reason: Mapped[str] = mapped_column(String(24), primary_key=True)
     counted: Mapped[int] = mapped_column(default=0, server_default="0")
     purged: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class RecentFigure(Base):
+    """How many deliveries of the last days stand where, by the five minutes of their ids; replaced as they move on.
+
+    `pace` tells of a message that was sent how long it took: the number of a span in `notifier.policy.pace`, else 0.
+    Events that were accepted stand in the channel "" and the state "accepted".
+    """
+
+    __tablename__ = "recent_figures"
+
+    slot: Mapped[str] = mapped_column(String(16), primary_key=True)  # "2026-11-21T10:05"
+    channel: Mapped[str] = mapped_column(String(16), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    pace: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    counted: Mapped[int]
+
+
+class Snapshot(Base):
+    """What was last found of something that takes long to find, when, and how long that took: such as the books."""
+
+    __tablename__ = "snapshots"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime]
+    ms: Mapped[int]
+    body: Mapped[bytes]

@@ -1,127 +1,173 @@
-"""The admin pages of the delivery log: all deliveries, and one with its attempts."""
+"""The admin page of the delivery log: what was sent and what was not, with filters, live, and as a file."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from io import StringIO
 
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, Response, abort, g, render_template, request, session, stream_with_context
 
-from notifier.policy.retention import said
-from notifier.policy.words import State, sentence_of
-from notifier.store.admins import Role
-from notifier.store.log import Entry, Log
+from notifier.policy.catalogue import CHANNELS
+from notifier.policy.words import Reason, State, sentence_of
+from notifier.store.admins import Admins, Role
+from notifier.store.browsing import Browsing, Sheet, export
+from notifier.store.log import Entry, Filter, Log
+from notifier.store.types import id_after, id_at, id_before
 from notifier.web.admin.guard import admins_only
-from notifier.web.deliveries import LogQuery, cancel_one, cursor_of, filter_of, log_query, retry_one
-from notifier.web.kept import no_delivery
+from notifier.web.admin.log_filter import USUAL, WINDOWS, Asked, asked, asked_or_refused
+from notifier.web.admin.words import age, share, span
+from notifier.web.deliveries import cursor_at, place_of
 from notifier.web.parts import parts
+from notifier.web.paths import is_id
 from notifier.web.problems import Problem
-from notifier.web.shapes import masked_address
+from notifier.web.shapes import masked_address, moment, moment_or_null
 
 bp = Blueprint("admin_deliveries", __name__, url_prefix="/admin/deliveries")
 
 PAGE = 50
+MANY = 100  # new ones are counted no further
+MOST_ROWS = 1_000_000  # of a file
+COLUMNS = (
+    "id", "state", "reason", "channel", "type", "queue", "user", "address", "tries", "last_code", "created_at",
+    "due_at", "sent_at", "app", "retry_of",
+)  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A delivery as a page shows it."""
+    """A delivery as a page shows it. `said` is what the provider said last."""
 
-    entry: Any
+    entry: Entry
     address: str
     sentence: str
+    said: str = ""
+
+
+@bp.app_context_processor
+def short_words() -> dict[str, object]:
+    """How templates say times and shares."""
+    return {"age": age, "span": span, "share": share}
 
 
 @bp.get("")
 @admins_only(Role.VIEWER)
 def page() -> str | tuple[str, int]:
     """The delivery log, newest first, with its filters in the address."""
-    given = request.args.to_dict(flat=False)
     try:
-        query = log_query(given)
+        wish = asked()
     except Problem as problem:
-        return render_template(
-            "admin/deliveries.html", problem=problem, rows=[], given=request.args, older=None, states=State
-        ), 422
-    with parts().database.read() as connection:
-        found = Log(connection).page(filter_of(query), PAGE + 1)
-    rows = [_row(entry) for entry in found[:PAGE]]
+        return render_template("admin/deliveries.html", problem=problem, given=request.args, **_choices()), 422
+    if request.args.get("live") in ("0", "1"):
+        session["live"] = request.args["live"] == "1"
+    sheet = _sheet(wish, request.args.get("newer", ""))
+    newest = sheet.entries[0].id if sheet.entries else id_at("dlv", parts().clock())
+    oldest = sheet.entries[-1].id if sheet.entries else newest
     return render_template(
         "admin/deliveries.html",
-        rows=rows,
+        wish=wish,
         given=request.args,
-        older=_older(cursor_of(found[PAGE - 1])) if len(found) > PAGE else None,
-        states=State,
+        rows=_rows(sheet),
+        sheet=sheet,
+        cursor_at=cursor_at,
+        may_live=not sheet.newer,
+        live=bool(session.get("live")) and not sheet.newer,
+        between={"newest": newest, "oldest": oldest},
+        news=0,
         problem=None,
-        retention=parts().retention,
+        **_choices(),
     )
 
 
-@bp.get("/<dlv:delivery_id>")
+@bp.get("/rows")
 @admins_only(Role.VIEWER)
-def show(delivery_id: str) -> str:
-    """One delivery: where it stands, why, and every attempt."""
+def rows() -> str:
+    """The rows of a page as they stand now, and how many have come since: asked for by a live page."""
+    newest, oldest = (_id_given(name) for name in ("newest", "oldest"))
+    wish = asked_or_refused()
     with parts().database.read() as connection:
-        log = Log(connection)
-        entry = log.delivery(delivery_id)
-        if entry is None:
-            abort(404, no_delivery(delivery_id).detail)
-        retried_as = log.retried_as(entry.id)
-        return render_template(
-            "admin/delivery.html",
-            row=_row(entry),
-            attempts=log.attempts(entry.id),
-            retried_as=retried_as,
-            may_retry=entry.state == State.WAITING or (entry.state == State.FAILED and not retried_as),
-            may_cancel=entry.state in (State.WAITING, State.QUEUED),
-            may_operate=g.admin.role.includes(Role.OPERATOR),
-            kept=_kept(entry),
-        )
+        browsing = Browsing(connection)
+        shown = replace(wish.filter, before=id_after(newest), since=None, after=id_before(oldest))
+        sheet = Sheet(tuple(Log(connection).rows(shown, PAGE)))
+        news = browsing.newest(wish.filter, newest, MANY)
+    return render_template("admin/deliveries_rows.html", wish=wish, rows=_rows(sheet), news=news, **_choices())
 
 
-@bp.post("/<dlv:delivery_id>/retry")
-@admins_only(Role.OPERATOR)
-def retry(delivery_id: str) -> AnyResponse:
-    """Try a delivery again."""
-    return _act(delivery_id, retry_one, "It is tried again.")
+@bp.get("/export.csv")
+@admins_only(Role.VIEWER)
+def as_csv() -> Response:
+    """The filter's deliveries as a file, written while it is read."""
+    wish = asked_or_refused()
+    now = parts().clock()
+    with parts().database.write() as connection:
+        Admins(connection).note(g.admin.email, "deliveries.export", f"{wish.filter}", now)
+    answer = Response(stream_with_context(_lines(wish.filter)), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="deliveries-{now:%Y-%m-%d-%H%M}.csv"'
+    return answer
 
 
-@bp.post("/<dlv:delivery_id>/cancel")
-@admins_only(Role.OPERATOR)
-def cancel(delivery_id: str) -> AnyResponse:
-    """Cancel a delivery that has not gone out."""
-    return _act(delivery_id, cancel_one, "It is cancelled.")
+def row_of(entry: Entry, said: str = "") -> Row:
+    """The delivery as pages show it."""
+    return Row(entry, masked_address(entry) or "–", _sentence(entry), said)
 
 
-def _act(delivery_id: str, act: Callable[..., dict[str, Any]], said: str) -> AnyResponse:
-    try:
-        stands = act(delivery_id, who=g.admin.email)["id"]
-        flash(said)
-    except Problem as problem:
-        stands = delivery_id
-        flash(problem.detail)
-    return redirect(url_for("admin_deliveries.show", delivery_id=stands))
+def _sheet(wish: Asked, newer: str) -> Sheet:
+    with parts().database.read() as connection:
+        if after := place_of(newer):
+            return Browsing(connection).newer(replace(wish.filter, after=after), PAGE)
+        return Browsing(connection).older(wish.filter, PAGE)
 
 
-def _older(cursor: str) -> str:
-    """The address of the next page, with the filters of this one: of all that was given, only those that we know."""
-    kept = {name: values for name, values in request.args.lists() if name in LogQuery.model_fields}
-    return url_for("admin_deliveries.page", **kept | {"cursor": [cursor]})  # type: ignore[arg-type]  # a value may be several
+def _rows(sheet: Sheet) -> list[Row]:
+    """The rows, with what was said last to those that were not sent."""
+    troubled = [one.id for one in sheet.entries if one.last_code and one.state not in (State.SENT, State.CANCELLED)]
+    with parts().database.read() as connection:
+        said = Log(connection).last_texts(troubled) if troubled else {}
+    return [row_of(entry, said.get(entry.id, "")) for entry in sheet.entries]
 
 
-def _kept(entry: Entry) -> str:
-    """How long this delivery and its attempts are kept."""
-    retention = parts().retention
-    days = retention.of(entry.state, stands=entry.channel in parts().standing)
-    if days is None:
-        return "Kept until it has come to its end, and then for as long as the log says."
-    whole = f"Kept for {said(days)} from when it was to go out"
-    return f"{whole}, its attempts for {said(retention.of_attempts(days))}." if entry.tries else f"{whole}."
-
-
-def _row(entry: Any) -> Row:
-    return Row(entry, masked_address(entry) or "–", _sentence(entry))
+def _choices() -> dict[str, object]:
+    return {
+        "states": State,
+        "channels": CHANNELS,
+        "reasons": Reason,
+        "windows": WINDOWS,
+        "usual": USUAL,
+        "types": sorted(parts().catalogue.kinds),
+        "retention": parts().retention,
+        "now": parts().clock(),
+        "may_operate": g.admin.role.includes(Role.OPERATOR),
+    }
 
 
 def _sentence(entry: Entry) -> str:
     return sentence_of(entry.reason, timed=entry.due_at is not None) if entry.reason else ""
+
+
+def _lines(wanted: Filter) -> Iterator[str]:
+    """The file, some lines at a time."""
+    yield _line(COLUMNS)
+    for some in export(parts().database, wanted, MOST_ROWS):
+        yield "".join(_line(_cells(entry)) for entry in some)
+
+
+def _cells(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.id, entry.state, entry.reason or "", entry.channel, entry.type, entry.queue, entry.user,
+        masked_address(entry) or "", entry.tries, entry.last_code, moment(entry.created_at),
+        moment_or_null(entry.due_at if entry.state == State.WAITING else None) or "",
+        moment_or_null(entry.sent_at) or "", entry.app, entry.retry_of or "",
+    )  # fmt: skip
+
+
+def _line(cells: tuple[object, ...]) -> str:
+    text = StringIO()
+    csv.writer(text).writerow([f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in cells])
+    return text.getvalue()
+
+
+def _id_given(name: str) -> str:
+    given = request.args.get(name, "")
+    if not is_id(given, "dlv"):
+        abort(400, f"{name} must be the id of a delivery.")
+    return given

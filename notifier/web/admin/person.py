@@ -11,20 +11,19 @@ from notifier.policy.calendar import zone_of
 from notifier.policy.choices import CAP, DIGEST, QUIET
 from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.policy.relations import FOLLOW
-from notifier.policy.words import SENTENCES
 from notifier.store.apps import Apps
 from notifier.store.choices import Choices
 from notifier.store.directory import COUNTED, KINDS, Directory
 from notifier.store.directory import Entry as PersonEntry
 from notifier.store.history import Change, History
-from notifier.store.log import Entry, Filter, Log
+from notifier.store.log import Filter, Log
 from notifier.store.people import People
 from notifier.store.relations import Relations, Tie
 from notifier.store.waiting import DigestEntry, Waiting
 from notifier.web.admin.contacts import Shown, shown
+from notifier.web.admin.deliveries import Row, row_of
 from notifier.web.parts import parts
 from notifier.web.preferences import shape
-from notifier.web.shapes import masked_address
 
 LAST, CHANGES, RELATED = 50, 20, 50
 RELATIONS = {
@@ -78,15 +77,6 @@ class Line:
     change: Change
     by: str
     through: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A delivery, its address as a log may show it, and why it stands where it does."""
-
-    entry: Entry
-    address: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,4 +212,4 @@ def _at_most(count: int) -> str:
 
 def _deliveries(connection: Connection, user: str) -> tuple[Row, ...]:
     found = Log(connection).page(Filter(user=user), LAST)
-    return tuple(Row(one, masked_address(one) or "", SENTENCES[one.reason] if one.reason else "") for one in found)
+    return tuple(row_of(one) for one in found)

@@ -32,11 +32,29 @@
     }
   });
 
+  // A live page asks for nothing while nobody looks at it.
+  document.addEventListener("htmx:before:request", (event) => {
+    if (document.hidden && event.target.closest("[data-live]")) event.preventDefault();
+  });
+
   // "/" goes to the search, as in other logs.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;
     const search = document.querySelector("[type=search]");
     if (search) { event.preventDefault(); search.focus(); search.select(); }
+  });
+
+  // In the log: j and k go down and up its rows, x ticks one; Enter follows the link that has the focus.
+  document.addEventListener("keydown", (event) => {
+    if (!["j", "k", "x"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
+    const rows = [...document.querySelectorAll(".log tbody tr")];
+    const here = rows.indexOf(document.activeElement.closest(".log tbody tr"));
+    if (event.key === "x") {
+      rows[here]?.querySelector("[type=checkbox]")?.click();
+    } else {
+      rows[event.key === "j" ? here + 1 : Math.max(here - 1, 0)]?.querySelector("a")?.focus();
+    }
   });
 })();

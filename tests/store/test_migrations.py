@@ -246,7 +246,9 @@ def test_what_was_there_before_figures_is_counted_purged_and_accounted_for(empty
 def test_what_a_provider_had_paused_before_queues_could_be_is_not_taken_for_a_paused_queue(empty: Database):
     migrate(empty, "0007")
     with empty.write() as connection:
-        told = a_notification(connection, None)
+        told = new_id("ntf")
+        named = {"id": told, "user_id": "bob", "type": "like.created", "fold": "like:post-7"}
+        store(connection, "notifications", **named, opened_at=NOON, changed_at=NOON, round=1, total=1)
         waits = a_delivery(connection, told, "email", State.WAITING)
         connection.execute(
             update(Delivery).where(Delivery.id == waits).values(reason=Reason.PAUSED, due_at=NOON, queue="default")

@@ -19,8 +19,8 @@ from tests.pipeline.test_sweep import fill
 
 
 @pytest.fixture
-def line(database_url: str) -> Line:
-    return Line(Database(database_url))
+def line(database: Database) -> Line:
+    return Line(database)
 
 
 def standing(line: Line) -> Standing:

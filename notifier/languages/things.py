@@ -22,7 +22,7 @@ SOMEONES = {
     "picture": message("a picture"),
 }
 NEUTRAL = "post"
-KINDS = ("like", "comment", "follow", "mention", "share", "post", "announcement", "security", "link")
+KINDS = ("like", "comment", "follow", "mention", "share", "post", "announcement", "security")
 CONTEXT = "kind"  # of their messages in the catalogues
 
 

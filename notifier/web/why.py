@@ -171,13 +171,13 @@ def _part(language: Language, user: str, event: Event, kind: Kind) -> str:
 
 def _often(teller: Teller, part: Part, kind: Kind) -> str:
     """What was chosen for such mail when this one was decided on."""
-    language, name = teller.language, kind_name(teller.language, part.type)
+    language = teller.language
     if kind.mandatory:
         return language.gettext("Always on, because it concerns your account.")
     # What held the mail was decided on in the place of the choice that let it come.
     cadence = Cadence(part.value) if part.rule in CHOICES else teller.sent.cadence or Cadence.INSTANT
     text = CHOICES.get(part.rule, message("Mail about “%(kind)s” was set to: %(often)s."))
-    return language.gettext(text, kind=name, often=language.gettext(OFTEN[cadence]))
+    return language.gettext(text, kind=kind_name(language, part.type), often=language.gettext(OFTEN[cadence]))
 
 
 def _waited(language: Language, part: Part, waited: Waited | None) -> str:

@@ -208,9 +208,9 @@ def test_everything_is_turned_off_but_what_concerns_the_account_and_comes_back_b
     answer = holder.post("off")
     assert said(answer) == "Everything is turned off."
     types = holder.chosen()["types"]
-    for way, always in (("email", MANDATORY), ("push", {"security": "instant"})):
-        assert {name: channels[way] for name, channels in types.items()} == dict.fromkeys(types, "off") | always
-    assert {name for name, channels in types.items() if channels["feed"] == "off"} == {"link"}
+    for way in ("email", "push"):
+        assert {name: channels[way] for name, channels in types.items()} == dict.fromkeys(types, "off") | MANDATORY
+    assert {channels["feed"] for channels in types.values()} == {"on"}
     holder.undo(answer)
     assert holder.chosen() == before
 

@@ -12,7 +12,7 @@ from notifier.policy.words import Cadence
 from notifier.store.choices import Choices
 from tests.web.api import Api
 
-MANDATORY = {"security": "instant", "link": "instant"}
+MANDATORY = {"security": "instant"}
 FORM = "application/x-www-form-urlencoded"
 
 

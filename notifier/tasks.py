@@ -107,8 +107,7 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
 
     @celery.task(name=JOB)  # type: ignore[untyped-decorator]  # Celery ships no types
     def job(job_ids: list[str]) -> None:
-        for one in job_ids:
-            _run(steps(), JOB, [one], lambda one=one: steps().working.work_and_ring(one))  # type: ignore[misc]
+        _run(steps(), JOB, job_ids, lambda: steps().working.take_turns(job_ids))
 
     _follow(steps)
 

@@ -73,7 +73,7 @@ def _in_the_database(database: Database, rounds: int) -> Iterator[Figure]:
                 _ms(lambda wanted=wanted, skipped=skipped: _by_offset(connection, wanted, skipped))  # type: ignore[misc]
                 for _ in range(rounds)
             )
-            goal = {"deep page": 20.0}.get(name)
+            goal = {"deep page": 5.0}.get(name)
             yield Figure(f"log, {name}", "ms", ours, theirs, f"OFFSET {skipped:,}", goal=goal, most=MOST_MS)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select, tuple_
 from sqlalchemy.orm import aliased
 
 from notifier.policy.words import Reason
@@ -107,14 +107,22 @@ class DeadLetters:
         again = aliased(Delivery)
         retried = select(again.id).where(again.retry_of == Delivery.id).exists()
         its = [_FAILED, *_of(cause), *([Delivery.id > after] if after else [])]
-        query = select(Delivery.id, retried).where(*its).order_by(Delivery.id.desc()).limit(LOOKED_AT + 1)
-        rows = self._connection.execute(query).all()
-        more = len(rows) > LOOKED_AT
-        left = [one for one, was_retried in rows[:LOOKED_AT] if not was_retried]
-        if not left and not more:
+        looked = (
+            select(Delivery.id, case((retried, 0), else_=1).label("left"))
+            .where(*its)
+            .order_by(Delivery.id.desc())
+            .limit(LOOKED_AT + 1)
+            .subquery()
+        )
+        # Counted by the database: to read a thousand rows takes ten times as long.
+        total, left = self._connection.execute(select(func.count(), func.sum(looked.c.left))).one()
+        if not left and total <= LOOKED_AT:
             return None
-        seen = left or [rows[0][0]]
-        return Group(cause, len(left), more, first=seen[-1], last=seen[0], after=after)
+        seen = select(looked.c.id).where(looked.c.left == (1 if left else 0)).limit(1)
+        first, last = (
+            self._connection.scalar(seen.order_by(order)) or "" for order in (looked.c.id, looked.c.id.desc())
+        )
+        return Group(cause, min(int(left), LOOKED_AT), total > LOOKED_AT, first, last, after)
 
 
 def _of(cause: Cause) -> list[ColumnElement[bool]]:

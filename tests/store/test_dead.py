@@ -71,6 +71,10 @@ def test_only_so_many_of_a_cause_are_looked_at(past: Past, monkeypatch: pytest.M
     assert (group.count, group.more, group.last) == (2, True, all_[-1])
     with past.database.write() as connection:
         Operate(connection).retry(Filter(ids=tuple(all_[1:])), 10, NOW)
+    assert [(group.count, group.last) for group in groups(past)] == [(1, all_[0])]
+    late = failed(past, 1)
+    with past.database.write() as connection:
+        Operate(connection).retry(Filter(ids=(late,)), 10, NOW)
     [group] = groups(past)  # those behind may be left, so it does not vanish
     assert (group.count, group.more) == (0, True)
 

@@ -19,6 +19,9 @@ DEV_READY := $(VENV)/.dev-$(call key,$(RUNS) requirements-dev.txt)
 # uv where there is one, since it is faster; pip installs the same pins.
 PIP = $(if $(shell command -v uv),uv pip install --python $(BIN)/python --compile-bytecode,$(BIN)/python -m pip install --disable-pip-version-check) -q
 
+# Two files of tests at a time: many tests wait more than they compute.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+
 .PHONY: start-alone help install install-dev run test check demo bench lock clean
 
 help: ## what can be made
@@ -57,14 +60,14 @@ run: $(RUN_READY) ## the whole service; ARGS="--port 9000" are its options
 	@exec $(BIN)/notifier up $(ARGS)
 
 test: $(DEV_READY) ## every test, or those of T=path
-	@$(BIN)/python -m pytest $(T)
+	@$(BIN)/python -m pytest $(or $(T),$(SIDE_BY_SIDE))
 
 check: start-alone $(DEV_READY) ## all that CI asks: start, format, lint, types, layers, tests
 	@echo "== format" && $(BIN)/ruff format --check .
 	@echo "== lint" && $(BIN)/ruff check .
 	@echo "== types" && $(BIN)/mypy
 	@echo "== layers" && $(BIN)/lint-imports
-	@echo "== tests" && $(BIN)/python -m pytest
+	@echo "== tests" && $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # Before the test pins come: what they bring along may hide what requirements.txt lacks.
 start-alone: $(RUN_READY)

@@ -13,11 +13,12 @@ from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).parent
 ONE_HOUR = 3600
+LEAST_TOKEN = 16
 _SHIFT = re.compile(r"(\d{1,9}(?:\.\d+)?)([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": ONE_HOUR, "d": 24 * ONE_HOUR}
 Days = Annotated[int, Field(ge=0, le=36_500)]  # how long something is kept; 0: for ever
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*")
-_SECRET = ("SECRET", "PASSWORD", "KEY", "DATABASE_URL", "BROKER_URL")
+_SECRET = ("SECRET", "PASSWORD", "KEY", "TOKEN", "DATABASE_URL", "BROKER_URL")
 
 
 class Settings(BaseSettings):
@@ -72,7 +73,16 @@ class Settings(BaseSettings):
     WEB_THREADS: Annotated[int, Field(ge=1, le=256)] = 8
     WORKER_THREADS: Annotated[int, Field(ge=1, le=256)] = 16
     CLOCK_SHIFT: timedelta = timedelta(0)
+    METRICS_TOKEN: SecretStr = SecretStr("")
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("METRICS_TOKEN")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value()
+        if token and (len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable()):
+            raise ValueError(f"must have {LEAST_TOKEN} printable ASCII characters or more, or be left out")
+        return value
 
     @field_validator("PUSH_ALLOWED_HOSTS", mode="before")
     @classmethod

@@ -8,24 +8,27 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import celeryd_init, worker_shutting_down
+from celery.signals import celeryd_after_setup, celeryd_init, worker_shutdown, worker_shutting_down
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from notifier.pipeline.digests import DigestBuilder
+from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.jobs import Working
+from notifier.pipeline.links import Links
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.send import Sender
 from notifier.pipeline.sweep import Sweeper
 from notifier.pipeline.tickets import (
     BUILD,
     JOB,
+    LINK,
     PLAN,
     SEND,
     Ticket,
@@ -41,6 +44,7 @@ log = logging.getLogger(__name__)
 
 NUDGE = 0.02  # seconds; at most one nudge per queue and process in this time
 FULL = 1_000  # tickets; a queue with so many is rung for no more until the workers caught up
+ANSWER = 1.0  # seconds that workers have to answer
 QUIET = 5.0  # seconds without ringing after the broker did not answer
 
 
@@ -53,7 +57,9 @@ class Steps:
     sweeper: Sweeper
     builder: DigestBuilder
     working: Working
+    links: Links
     bell: "Bell"
+    heartbeat: Heartbeat
 
 
 def make_celery(broker_url: str, transport_options: Mapping[str, Any] | None = None) -> Celery:
@@ -72,7 +78,7 @@ def make_celery(broker_url: str, transport_options: Mapping[str, Any] | None = N
         worker_prefetch_multiplier=1,
         worker_soft_shutdown_timeout=25,
         worker_hijack_root_logger=False,
-        worker_enable_remote_control=False,
+        worker_enable_remote_control=True,  # answers `inspect`; costs nothing while nobody asks
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options=_options(broker_url) | dict(transport_options or {}),
@@ -85,20 +91,23 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
 
     @celery.task(name=PLAN)  # type: ignore[untyped-decorator]  # Celery ships no types
     def plan(event_ids: list[str]) -> None:
-        _run(lambda: plan_and_ring(steps(), event_ids))
+        _run(steps(), PLAN, event_ids, lambda: plan_and_ring(steps(), event_ids))
 
     @celery.task(name=BUILD)  # type: ignore[untyped-decorator]  # Celery ships no types
     def build(digest_ids: list[str]) -> None:
-        _run(lambda: build_and_ring(steps(), digest_ids))
+        _run(steps(), BUILD, digest_ids, lambda: build_and_ring(steps(), digest_ids))
 
     @celery.task(name=SEND)  # type: ignore[untyped-decorator]  # Celery ships no types
     def send(delivery_ids: list[str]) -> None:
-        _run(lambda: steps().sender.send(delivery_ids))
+        _run(steps(), SEND, delivery_ids, lambda: steps().sender.send(delivery_ids))
+
+    @celery.task(name=LINK)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def link(try_ids: list[str]) -> None:
+        _run(steps(), LINK, try_ids, lambda: steps().links.send(try_ids))
 
     @celery.task(name=JOB)  # type: ignore[untyped-decorator]  # Celery ships no types
     def job(job_ids: list[str]) -> None:
-        for one in job_ids:
-            _run(lambda one=one: steps().working.work_and_ring(one))  # type: ignore[misc]
+        _run(steps(), JOB, job_ids, lambda: steps().working.take_turns(job_ids))
 
     @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def get_ready(**_: object) -> None:
@@ -106,6 +115,14 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
         steps()
         # It warns root of messages that run code; ours are JSON, and nothing else is accepted.
         warnings.simplefilter("ignore", SecurityWarning)
+
+    @celeryd_after_setup.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def be_heard_of(instance: Any, **_: object) -> None:
+        steps().heartbeat.start(list(instance.app.amqp.queues.consume_from), instance.concurrency)
+
+    @worker_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def be_forgotten(**_: object) -> None:
+        steps().heartbeat.stop()
 
     @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def stop_sending(**_: object) -> None:
@@ -185,14 +202,18 @@ class Bell:
 
     def roomy(self) -> list[str]:
         """The queues that can take more tickets; none while the broker does not answer."""
+        return [name for name, depth in (self.depths() or {}).items() if depth < FULL]
+
+    def depths(self) -> Mapping[str, int] | None:
+        """How many tickets wait in each queue of the broker; None while it does not answer."""
         if self.quiet:
-            return []
+            return None
         with self._celery.pool.acquire(block=True) as connection:
             try:
-                return [name for name in QUEUES if self._depth(connection, name) < FULL]
+                return {name: self._depth(connection, name) for name in QUEUES}
             except (OperationalError, *connection.connection_errors, *connection.channel_errors) as error:
                 self._fall_quiet(error)
-                return []
+                return None
 
     def nudge(self, event_ids: Iterable[str], queue: str) -> None:
         """Ask for a plan of these events soon. Returns at once; many nudges become one task."""
@@ -231,9 +252,37 @@ class Bell:
         log.warning("the broker does not answer; events are kept and go out when it is back: %s", error)
 
 
-def _run(step: Callable[[], object]) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a worker itself answers: the queues that it listens to, what it does, and what it took ahead."""
+
+    queues: tuple[str, ...]
+    active: tuple[str, ...]
+    reserved: tuple[str, ...]
+
+
+def ask_workers(celery: Celery) -> Mapping[str, Asked]:
+    """Ask all workers through the broker, for a second in all; those that did not answer by then are missing."""
+    asking = celery.control.inspect(timeout=ANSWER / 3)
     try:
-        step()
+        queues, active, reserved = (ask() or {} for ask in (asking.active_queues, asking.active, asking.reserved))
+    except (OperationalError, OSError) as error:
+        log.warning("the workers could not be asked, the broker does not answer: %s", error)
+        return {}
+    return {
+        worker: Asked(
+            tuple(queue["name"] for queue in queues[worker]),
+            tuple(task["name"] for task in active.get(worker, ())),
+            tuple(task["name"] for task in reserved.get(worker, ())),
+        )
+        for worker in sorted(queues)
+    }
+
+
+def _run(steps: Steps, name: str, ids: Sequence[str], step: Callable[[], object]) -> None:
+    try:
+        with steps.heartbeat.doing(f"{name} {len(ids)}"):
+            step()
     except DatabaseAway as error:
         log.warning("the database is away; the sweep will ring again: %s", error)
 

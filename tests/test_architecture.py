@@ -32,7 +32,15 @@ from notifier.store.schema import migrate
 from notifier.store.types import Key
 from tests.stack import ROOT
 
-GUARDS = {"public", "signature", "link", "development", *(f"key:{scope}" for scope in SCOPES), "person:people"}
+GUARDS = {
+    "public",
+    "signature",
+    "link",
+    "metrics",
+    "development",
+    *(f"key:{scope}" for scope in SCOPES),
+    "person:people",
+}
 GUARDS |= {f"admin:{role}" for role in ("viewer", "operator", "owner")}
 
 

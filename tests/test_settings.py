@@ -101,6 +101,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch):
         ("CLOCK_SHIFT", "tomorrow", "seconds, or 90m, 36h, 1d"),
         ("CLOCK_SHIFT", "-1d", "seconds, or 90m, 36h, 1d"),
         ("CLOCK_SHIFT", "1001d", "at most 1000d"),
+        ("METRICS_TOKEN", "short", "16 printable ASCII characters or more"),
         ("RETENTION_DELIVERIES_DAYS", "-1", "greater than or equal to 0"),
         ("RETENTION_FAILED_DAYS", "soon", "must be a valid integer."),
         ("RETENTION_FEED_DAYS", "0.5", "must be a valid integer"),

@@ -67,7 +67,7 @@ def bring_up_to_date(database: Database) -> None:
 def _check_words(parts: Parts) -> None:
     settings = parts.settings
     try:
-        types = parts.catalogue.short_names
+        types = [kind.short for kind in parts.catalogue.kinds.values()]
     except (CatalogueFault, OSError, UnicodeError) as error:
         raise WrongSetting(f"CATALOGUE_FILE {settings.CATALOGUE_FILE}: {error}.") from error
     if settings.TEMPLATES_DIR is None:

@@ -15,10 +15,13 @@ from notifier.channels.push import check_vapid
 from notifier.cli.tools import Finding, Level
 from notifier.cli.upstream import connection_to
 from notifier.pipeline.scheduled import heard
+from notifier.policy.queues import QUEUES
 from notifier.store.database import DatabaseAway
 from notifier.store.fallbacks import Fallbacks, Lack
 from notifier.store.lag import backlogs, database_clock, newest_event_at, overdue_since
+from notifier.store.pausing import Pauses
 from notifier.store.schema import behind
+from notifier.store.workers import Workers
 from notifier.supervisor.lock import Running
 
 if TYPE_CHECKING:
@@ -103,7 +106,25 @@ def _workers(patient: Patient) -> Finding:
         waits = "; ".join(f"{one.queue}: {one.count:,}, since {one.since:%F %T} UTC" for one in late)
         level = Level.WARN if patient.running else Level.BAD
         return Finding("workers", level, f"Deliveries wait to be begun: {waits}.", "Start more: notifier worker")
-    return _role(patient, "workers", "worker", "Nothing waits for one.")
+    return _heard_of(patient) or _role(patient, "workers", "worker", "Nothing waits for one.")
+
+
+def _heard_of(patient: Patient) -> Finding | None:
+    """What the workers' own beats tell, on whatever machine; None where none was heard of, as before the first."""
+    with patient.parts.database.read() as connection:
+        crew, pauses = Workers(connection).crew(patient.parts.clock()), Pauses(connection).all()
+    if not crew.alive and not (crew.silent and patient.running):
+        return None
+    says = f"{len(crew.alive)} {'is' if len(crew.alive) == 1 else 'are'} heard of. Nothing waits for one."
+    if crew.silent:
+        says += f" Silent: {'; '.join(f'{one.name} since {one.seen_at:%F %T} UTC' for one in crew.silent)}."
+    if unserved := crew.unserved(list(QUEUES)):
+        do = f"Start one: notifier worker --queues {','.join(unserved)}"
+        return Finding("workers", Level.BAD, f"None is heard of for {', '.join(unserved)}. {says}", do)
+    if pauses:
+        held = "; ".join(f"{pause.queue}: {pause.why}" for pause in pauses.values())
+        return Finding("workers", Level.WARN, f"{says} Paused: {held}.", "Let them go on at /admin/queues.")
+    return Finding("workers", Level.OK, says)
 
 
 def _scheduler(patient: Patient) -> Finding:

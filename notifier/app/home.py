@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -52,6 +52,12 @@ class Home:
     def keep_default_app(self, credentials: Credentials) -> None:
         """Remember the default app's credentials, for the demo and for the ready file."""
         write_json(self.folder / "app.json", asdict(credentials))
+
+    def remember(self, app: str, *, secret: str = "", key: str = "") -> None:
+        """Keep a new secret or key of the default app; of another one, nothing."""
+        kept = self.default_app
+        if kept is not None and kept.app == app:
+            self.keep_default_app(replace(kept, secret=secret or kept.secret, key=key or kept.key))
 
     @property
     def database_url(self) -> str:

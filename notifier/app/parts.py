@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -23,6 +24,8 @@ from notifier.catchers.pages import dev_pages, receive_push
 from notifier.catchers.push import PushCatcher
 from notifier.channels import Address, Channel
 from notifier.channels.email import EmailChannel, EmailSettings, parse_email
+from notifier.channels.email.signin import SignInMail, send_signin_mail
+from notifier.channels.preview import Previewer
 from notifier.channels.push import (
     DEFAULT_ALLOWED_HOSTS,
     PushChannel,
@@ -34,15 +37,21 @@ from notifier.channels.push import (
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
 from notifier.pipeline import Clock
+from notifier.pipeline.account import OwnAccount
+from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.announce import Announcer
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.explain import Explainer
+from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.jobs import Working
 from notifier.pipeline.kinds import Kinds
+from notifier.pipeline.links import Links
 from notifier.pipeline.noticing import Noticing
+from notifier.pipeline.passwords import Passwords
+from notifier.pipeline.pausing import Pausing
 from notifier.pipeline.plan import Planner
 from notifier.pipeline.preview import Preview
 from notifier.pipeline.pulse import Pulse
@@ -52,10 +61,12 @@ from notifier.pipeline.rollup import Roller
 from notifier.pipeline.runs import Runner
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.send import Sender, SendSettings
+from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
-from notifier.pipeline.tickets import job_tickets
+from notifier.pipeline.tickets import job_tickets, link_ticket
 from notifier.policy.catalogue import Catalogue, read_catalogue
+from notifier.policy.outcomes import Outcome
 from notifier.policy.retention import Retention
 from notifier.scheduler.lead import Lead
 from notifier.scheduler.ticks import Ticks
@@ -63,7 +74,7 @@ from notifier.store.database import Database
 from notifier.store.intake import Intake
 from notifier.store.people import People
 from notifier.store.types import make_ids_ahead
-from notifier.tasks import Bell, Steps, make_celery, register
+from notifier.tasks import Bell, Steps, ask_workers, make_celery, register
 from notifier.web.parts import NewDevice, WebParts
 from notifier.web.server import make_server
 
@@ -164,9 +175,13 @@ class Parts:
     def channels(self) -> Mapping[str, Channel[Any]]:
         """How people are reached. A new channel is one line here, and its class one in `CHANNELS`."""
         return {
-            "email": EmailChannel(self.email_settings, self.clock, self.writer),
+            "email": self._email,
             "push": PushChannel(self.push_settings, self.clock, writer=self.writer),
         }
+
+    @cached_property
+    def _email(self) -> EmailChannel:
+        return EmailChannel(self.email_settings, self.clock, self.writer)
 
     @cached_property
     def celery(self) -> Celery:
@@ -178,7 +193,8 @@ class Parts:
     def steps(self) -> Steps:
         bell = Bell(self.celery)
         working = self._working(bell)
-        return Steps(self._planner, self._sender, self._sweeper, self.builder, working, bell)
+        heartbeat = Heartbeat(self.database, version("notifier"), self.clock)
+        return Steps(self._planner, self._sender, self._sweeper, self.builder, working, self.links, bell, heartbeat)
 
     @cached_property
     def server(self) -> Flask:
@@ -198,6 +214,11 @@ class Parts:
     def scheduling(self) -> Scheduling:
         """Schedules as people make and change them."""
         return Scheduling(self.database, self.kinds, frozenset(BUILT_IN), self.clock)
+
+    @property
+    def pausing(self) -> Pausing:
+        """Pauses queues."""
+        return Pausing(self.database, self.clock)
 
     @property
     def ticks(self) -> Ticks:
@@ -231,6 +252,20 @@ class Parts:
     def steering(self) -> Steering:
         """Sends, skips and moves digests at somebody's word."""
         return Steering(self.database, self.builder, self.clock)
+
+    @property
+    def staff(self) -> Staff:
+        """The admins, as owners and the command line change them."""
+        return Staff(self.database, self.clock)
+
+    @property
+    def links(self) -> Links:
+        """Mails sign-in links."""
+        return Links(self.database, self._send_link, self.around.public_url, self.clock)
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        return Passwords()
 
     @property
     def announcer(self) -> Announcer:
@@ -357,6 +392,13 @@ class Parts:
             pulse=self.pulse,
             preview=self.preview,
             catches_mail=not self.settings.MAIL_SERVER,
+            pausing=self.pausing,
+            previewer=Previewer(EmailChannel(self.email_settings, self.clock, self.writer), self.writer),
+            signin=SignIn(self.database, self.passwords, self.clock),
+            own_account=OwnAccount(self.database, self.passwords, self.clock),
+            staff=self.staff,
+            links=self.links,
+            mail_link=self._mail_link,
             word=self.writer.word,
             clock=self.clock,
             nudge=self.steps.bell.nudge,
@@ -364,6 +406,7 @@ class Parts:
             parse_device=self._parse_device,
             device_host=self._device_host,
             masked=self.masked,
+            named=self._named,
             vapid_key=public_key(self.push_settings.private_key),
             link_secret=self.secret_key.encode(),
             secret_key=self.secret_key,
@@ -376,6 +419,11 @@ class Parts:
             max_requests=self.settings.WEB_THREADS,
             max_streams=self.settings.FEED_STREAMS,
             broker_answers=self.broker_answers,
+            remember=self.home.remember,
+            broker_depths=self.steps.bell.depths,
+            metrics_token=self.settings.METRICS_TOKEN.get_secret_value(),
+            unaccounted=lambda: None,
+            ask_workers=lambda: ask_workers(self.celery),
         )
 
     @property
@@ -392,6 +440,15 @@ class Parts:
     def masked(self, channel: str, address: Address) -> str:
         """The address as a log may show it."""
         return CHANNELS[channel].masked(address) if channel in CHANNELS else ""
+
+    def _named(self, channel: str, address: Address) -> str:
+        return CHANNELS[channel].named(address) if channel in CHANNELS else ""
+
+    def _mail_link(self, asked: str) -> None:
+        self.steps.bell.ring([link_ticket(asked)])
+
+    def _send_link(self, mail: SignInMail) -> Outcome:
+        return send_signin_mail(self._email, self.email_settings, mail)
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:
         device = self._parse_device(subscription)

@@ -1,7 +1,7 @@
 """What the command line works with: the parts of this machine, found through the data folder."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from notifier.catchers.push import PushCatcher
 from notifier.channels import Address
 from notifier.cli.tools import CannotRun, Finding, Service
 from notifier.pipeline import Clock
+from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
@@ -103,6 +104,10 @@ class Tools:
         return self._begun.scheduling
 
     @property
+    def staff(self) -> Staff:
+        return self._begun.staff
+
+    @property
     def purger(self) -> Purger:
         return self._begun.purger
 
@@ -130,9 +135,7 @@ class Tools:
 
     def remember_secret(self, app: str, secret: str) -> None:
         """Keep a new signing secret beside the default app's other credentials, for the demo and the ready file."""
-        home = Home(self.data_dir)
-        if home.default_app is not None and home.default_app.app == app:
-            home.keep_default_app(replace(home.default_app, secret=secret))
+        Home(self.data_dir).remember(app, secret=secret)
 
     def admin_link(self, token: str) -> str:
         """The address of a sign-in link."""

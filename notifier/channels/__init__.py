@@ -156,6 +156,11 @@ class Channel(Protocol[M]):
         """The address as logs and answers may show it, `b•••@app.example`: asked of the class, without settings."""
         ...
 
+    @staticmethod
+    def named(address: Address) -> str:
+        """The address as operators may see it: whose it is, and nothing by which anybody could send to a browser."""
+        ...
+
     def warm(self) -> None:
         """Load what the first message would wait for, as far as it is small. Called when a worker starts."""
         ...

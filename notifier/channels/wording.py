@@ -100,6 +100,18 @@ class Writer:
         for name in self.environment.list_templates(["jinja"]):
             self._words_of(name.removesuffix(".jinja"))
 
+    def lacks(self, type_: str, locale: str) -> list[str]:
+        """The messages of a type's template that the language lacks, so that English is spoken instead.
+
+        Raises `TemplateFault`.
+        """
+        keys = self.languages.speak(locale).lacking(self._words_of(type_).messages)
+        return [text_of(key) for key in keys]
+
+    def source(self, type_: str) -> Path:
+        """The file of a type's template. Raises `TemplateFault`."""
+        return Path(str(self._words_of(type_).template.filename))
+
     @cached_property
     def environment(self) -> Environment:
         """Where the templates are found and compiled."""

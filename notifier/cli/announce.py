@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from notifier.cli.group import to_type, with_tools
-from notifier.cli.retry import who
+from notifier.cli.group import to_type, who, with_tools
 from notifier.cli.schedules import OPTIONS, next_words, refusing
 from notifier.cli.timing import timed, timed_fields
 from notifier.cli.tools import Tools

@@ -1,6 +1,7 @@
 """The group that all commands belong to, what each of them is given, and how it says what went wrong."""
 
 import functools
+import getpass
 import shlex
 import shutil
 import sys
@@ -41,6 +42,11 @@ def to_type(*words: str) -> str:
     data_dir = click.get_current_context().params.get("data_dir")
     folder = ["--data-dir", str(data_dir)] if data_dir else []
     return f"{_our_name()} {shlex.join([*words, *folder])}"
+
+
+def who() -> str:
+    """Who is on record as the one who asked."""
+    return f"{getpass.getuser()} (command line)"
 
 
 def _our_name() -> str:

@@ -4,9 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from notifier.cli.group import with_tools
+from notifier.channels import BadAddress
+from notifier.channels.email import parse_email
+from notifier.cli.group import to_type, who, with_tools
 from notifier.cli.tools import Tools
-from notifier.store.admins import Admins, Role
+from notifier.pipeline.admins import LastOwner
+from notifier.store.admins import Account, Admins, Role
 from notifier.store.apps import SCOPES, Apps
 
 
@@ -26,6 +29,7 @@ def create_app(tools: Tools, name: str, scopes: tuple[str, ...], lenient: bool) 
     """Make an app; prints its id, signing secret and API key, once."""
     with tools.database.write() as connection:
         made = Apps(connection).create(name, datetime.now(UTC), scopes or SCOPES, lenient=lenient)
+        Admins(connection).note(who(), "app.create", f"{made.app} {name}", tools.clock())
     click.echo(f"id      {made.app}\nsecret  {made.secret}\nkey     {made.key}")
     click.echo("Keep them now: the key is not shown again.", err=True)
 
@@ -49,6 +53,8 @@ def rotate_app(tools: Tools, id: str, overlap: float) -> None:
     """Make a fresh signing secret; the old one stays valid for a while."""
     with tools.database.write() as connection:
         secret = Apps(connection).rotate(app_id(id), overlap=timedelta(hours=max(overlap, 0)), now=datetime.now(UTC))
+        if secret:
+            Admins(connection).note(who(), "app.rotate", f"{id}, the old one for {overlap:g} h", tools.clock())
     if secret is None:
         raise click.ClickException(f"There is no live app {id}. See: notifier apps list")
     tools.remember_secret(id, secret)
@@ -62,6 +68,8 @@ def revoke_app(tools: Tools, id: str) -> None:
     """End an app's access, now."""
     with tools.database.write() as connection:
         ended = Apps(connection).revoke(app_id(id), datetime.now(UTC))
+        if ended:
+            Admins(connection).note(who(), "app.revoke", id, tools.clock())
     if not ended:
         raise click.ClickException(f"There is no live app {id}. See: notifier apps list")
     click.echo(f"{id} has no access any more.")
@@ -74,16 +82,68 @@ def admins() -> None:
 
 @admins.command("create")
 @click.argument("email")
-@click.option("--role", type=click.Choice([str(role) for role in Role]), default=str(Role.VIEWER), show_default=True)
+@click.option("--role", type=click.Choice([str(role) for role in Role]), help="Else viewer, or the role that one has.")
 @with_tools
-def create_admin(tools: Tools, email: str, role: str) -> None:
+def create_admin(tools: Tools, email: str, role: str | None) -> None:
     """Make an admin, or give one this role; prints a one-time sign-in link."""
-    now = tools.clock()
-    with tools.database.write() as connection:
-        kept = Admins(connection)
-        token = kept.link(kept.save(email, Role(role), now).id, now)
-    click.echo(tools.admin_link(token))
+    address = _address(email)
+    try:
+        account = tools.staff.keep(address, Role(role) if role else None, who=who())
+    except LastOwner as last:
+        raise click.ClickException(str(last)) from None
+    # Whoever has the machine is who they say: this link asks for no second step.
+    click.echo(tools.admin_link(tools.staff.link(account.id, who=who(), asks=False)))
     click.echo("It works once, for 15 minutes.", err=True)
+
+
+@admins.command("list")
+@with_tools
+def list_admins(tools: Tools) -> None:
+    """All admins, by address: the role, how they sign in, and when they were last seen."""
+    with tools.database.read() as connection:
+        for one in Admins(connection).all():
+            way = "password+code" if one.has_totp else "password" if one.has_password else "link"
+            seen = f"seen {one.seen_at:%F %T}" if one.seen_at else "not signed in"
+            click.echo(f"{one.account.email}  {one.account.role}  {way}  {seen}")
+
+
+@admins.command("remove")
+@click.argument("email")
+@with_tools
+def remove_admin(tools: Tools, email: str) -> None:
+    """Remove an admin, who is out at once. What they did stays on record."""
+    account = _admin(tools, email)
+    try:
+        tools.staff.remove(account.id, who=who())
+    except LastOwner as last:
+        raise click.ClickException(str(last)) from None
+    click.echo(f"{account.email} is no admin any more.")
+
+
+@admins.command("reset-totp")
+@click.argument("email")
+@with_tools
+def reset_totp(tools: Tools, email: str) -> None:
+    """Turn an admin's second step off, and sign them out: for a lost phone."""
+    account = _admin(tools, email)
+    tools.staff.reset_totp(account.id, who=who())
+    click.echo(f"{account.email} signs in without a code.")
+
+
+def _address(email: str) -> str:
+    """The address, checked. Raises `click.BadParameter`."""
+    try:
+        return parse_email(email)
+    except BadAddress as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _admin(tools: Tools, email: str) -> Account:
+    with tools.database.read() as connection:
+        found = Admins(connection).by_email(email)
+    if found is None:
+        raise click.ClickException(f"There is no admin {email}. See: {to_type('admins', 'list')}")
+    return found
 
 
 def app_id(text: str) -> str:

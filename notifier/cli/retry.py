@@ -1,11 +1,10 @@
 """The command that tries dead deliveries again, found by the same filters as the log."""
 
-import getpass
 from datetime import datetime
 
 import click
 
-from notifier.cli.group import to_type, with_tools
+from notifier.cli.group import to_type, who, with_tools
 from notifier.cli.options import Moment
 from notifier.cli.people import checked_id
 from notifier.cli.progress import progress
@@ -134,11 +133,6 @@ def _long(types: tuple[str, ...], catalogue: Catalogue) -> tuple[str, ...]:
             known = ", ".join(catalogue.short_names)
             raise click.BadParameter(f"{name!r} is not in the catalogue; we know {known}", param_hint="--type")
     return tuple(kind.name for _, kind in kinds if kind)
-
-
-def who() -> str:
-    """Who is on record as the one who asked."""
-    return f"{getpass.getuser()} (command line)"
 
 
 COMMANDS = (retry,)

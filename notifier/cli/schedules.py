@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from notifier.cli.group import to_type, with_tools
-from notifier.cli.retry import who
+from notifier.cli.group import to_type, who, with_tools
 from notifier.cli.timing import timed, timed_fields
 from notifier.cli.tools import Tools
 from notifier.pipeline.drafting import CannotChange, Change

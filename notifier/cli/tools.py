@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from notifier.channels import Address
 from notifier.pipeline import Clock
+from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
@@ -84,6 +85,8 @@ class Tools(Protocol):
     def backtest(self) -> Backtest: ...
     @property
     def scheduling(self) -> Scheduling: ...
+    @property
+    def staff(self) -> Staff: ...
     @property
     def purger(self) -> Purger: ...
     @property

@@ -1,11 +1,10 @@
 """Commands about one person: all that is held about them, and their erasure."""
 
-import getpass
 import sys
 
 import click
 
-from notifier.cli.group import with_tools
+from notifier.cli.group import who, with_tools
 from notifier.cli.progress import progress
 from notifier.cli.tools import Tools
 from notifier.pipeline.erase import Eraser
@@ -42,7 +41,7 @@ def erase(tools: Tools, id: str, *, yes: bool) -> None:
         click.confirm(f"Erase everything about {person}? This cannot be undone.", abort=True)
     eraser = Eraser(tools.database, tools.catalogue, tools.clock)
     with progress("Erasing from events", None) as told:
-        name = eraser.erase(person, who=getpass.getuser(), told=told)
+        name = eraser.erase(person, who=who(), told=told)
     click.echo(f"Erased. In the records {name} stands for them.")
 
 

@@ -11,7 +11,7 @@ from notifier.policy.announcements import TAKEN_BACK, TYPE, Announcement, data_o
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.waves import Audience, wave_after
 from notifier.store.announcing import Announcing
-from notifier.store.apps import BUILT_IN
+from notifier.store.apps import BUILT_IN, BY_SERVICE
 from notifier.store.database import Database
 from notifier.store.intake import NewEvent
 from notifier.store.types import new_id
@@ -81,4 +81,5 @@ def _event(type_: str, key: str, data: Mapping[str, Any], now: datetime, due_at:
         occurred_at=now,
         accepted_at=now,
         due_at=due_at,
+        door=BY_SERVICE,
     )

@@ -1,7 +1,7 @@
 """Explaining: what became of an event for everybody it concerns, and what would become of one that never happens."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -28,6 +28,7 @@ from notifier.policy.waves import wall_in
 from notifier.store.database import Database
 from notifier.store.explaining import Explaining, Known, Open
 from notifier.store.facts import Facts
+from notifier.store.types import new_id
 from notifier.store.undoing import Undoing
 
 PEOPLE = 50  # in one page, unless more are asked for
@@ -63,6 +64,17 @@ class Explanation:
     took_back: Sequence[tuple[str, str]] = ()
     bond: Bond | None = None
     recipients: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What became of an event, beside what would become of it if it came now: the lines of the same people.
+
+    `then` names more people than `now` only where `now` has them all.
+    """
+
+    then: Explanation
+    now: Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +114,25 @@ class Explainer:
         known = Known(event, planned_at=None, cursor=0, after="", undone_by=None)
         with self._database.read() as connection:
             return _Reading(connection, self._deciding, known, self._clock(), dry=True).explain(user, mark, limit)
+
+    def replay(self, event: str, *, user: str = "", mark: Mark | None = None, limit: int = PEOPLE) -> Replay | None:
+        """What became of the event of that id, and what would if it came now; None where there is none.
+
+        Nothing is stored or sent. The pages are those of the dry run.
+        """
+        now = self._clock()
+        with self._database.read() as connection:
+            known = Explaining(connection).event(event)
+            if known is None:
+                return None
+            fresh = replace(known.event, id=new_id("evt"), occurred_at=now, accepted_at=now)
+            coming = Known(fresh, planned_at=None, cursor=0, after="", undone_by=None)
+            dry = _Reading(connection, self._deciding, coming, now, dry=True).explain(user, mark, limit)
+            reading = _Reading(connection, self._deciding, known, now, retention=self._retention)
+            if user:
+                return Replay(reading.explain(user, None, limit), dry)
+            told = limit if mark is None and dry.next is None else 0
+            return Replay(reading.beside({line.user for line in dry.lines if line.user}, told), dry)
 
 
 class _Reading:
@@ -145,6 +176,16 @@ class _Reading:
             self._took_back(),
             bond_of(self._event, self._kind),
             self._recipients() if self._dry else None,
+        )
+
+    def beside(self, users: Collection[str], told: int) -> Explanation:
+        """The stored lines of these people, and of so many more for whom it is planned."""
+        more = self._store.told(self._event.id, "", told) if told else []
+        everybody = sorted({*users, *more})
+        stored = self._store.lines(self._event.id, everybody, self._deletion())
+        lines = [*self._own_acts(), *(line for user in everybody for line in stored.get(user, ()))]
+        return Explanation(
+            self._known, lines, addresses=self._store.addresses(line.address for line in lines if line.address)
         )
 
     @property

@@ -72,6 +72,11 @@ class Working:
             self._ring([id])
         return job
 
+    def take_turns(self, ids: Iterable[str]) -> None:
+        """Do some of each of these."""
+        for id_ in ids:
+            self.work_and_ring(id_)
+
     def stop(self, id: str, *, who: str) -> bool:
         """Let it do no more; what it did stays done. False where it is over already."""
 

@@ -15,6 +15,7 @@ from notifier.policy.decide import Case, followed
 from notifier.policy.queues import QUEUES
 from notifier.policy.relations import Bond, bond_of
 from notifier.policy.waves import tour_of
+from notifier.store.binding import Binding
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Facts
 from notifier.store.planning import Planned, Planning, Progress, Unplanned
@@ -73,7 +74,8 @@ class Planner:
         cases = self._cases(undoing, parts, now)
         facts.lock(user for part in parts for user in part.users)
         told = self._deciding.told(facts, parts, cases, now)
-        planning.bind((bond, part.event.occurred_at) for part in parts if (bond := self._bond(part, cases)))
+        bonds = ((bond, part.event) for part in parts if (bond := self._bond(part, cases)))
+        Binding(connection, now).bind(bonds)
         progress = [self._taken_back(undoing, part) for part in parts]
         ready = planning.store(told, progress)
         all_seen = len(parts) == len(events) < CHUNK

@@ -18,6 +18,7 @@ from notifier.pipeline import Clock
 from notifier.pipeline.look import Looked, Relations, Seen, events_of, look
 from notifier.pipeline.missing import keep_missing
 from notifier.pipeline.noticing import Noticing, address_of
+from notifier.pipeline.pausing import Watch
 from notifier.pipeline.record import Recorder, Result
 from notifier.policy.catalogue import Catalogue, Kind
 from notifier.policy.outcomes import Deferred, Gone
@@ -27,6 +28,7 @@ from notifier.store.claims import Claimed, Claims
 from notifier.store.database import Database
 from notifier.store.facts import Facts
 from notifier.store.outbox import Outbox, Settled, Try
+from notifier.store.pausing import Pauses
 from notifier.store.types import new_id
 
 log = logging.getLogger(__name__)
@@ -81,6 +83,7 @@ class Sender:
         # To word a message is Python alone: several threads at it would only take turns, and keep the one waiting that
         # holds the database's lock.
         self._wording = threading.Lock()
+        self._watch = Watch(database)
         self.stopping = recorder.stopping
 
     def send(self, ids: Sequence[str]) -> int:
@@ -102,6 +105,7 @@ class Sender:
     def _claim(self, connection: Connection, ids: Sequence[str], token: str) -> Chunk:
         """Claim, and read all that the second look asks for: where that cannot be read, nothing is sent."""
         now = self._clock()  # in the transaction: the wait for it must not use up the lease
+        Pauses(connection).keep(ids)
         claimed = Claims(connection, self._replacing).claim(ids, token, now=now, lease=self._settings.lease)
         if not claimed:
             return Chunk((), {}, {})
@@ -133,8 +137,8 @@ class Sender:
         """Render one after the other, as the channel asks for them."""
         for one in group:
             self._recorder.catch_up(token)
-            # Claims that could not be renewed may be another's by now.
-            if self.stopping.is_set() or not self._recorder.holds(token):
+            # Claims that could not be renewed may be another's by now. What is given back here finds its queue paused.
+            if self.stopping.is_set() or not self._recorder.holds(token) or self._watch.is_paused(one.queue):
                 return
             try:
                 with self._wording:

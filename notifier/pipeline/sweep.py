@@ -1,7 +1,7 @@
 """The sweep: find whatever is overdue, whoever died over it, and say what must be rung for."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -20,6 +20,7 @@ from notifier.store.bundling import Bundling
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Facts
 from notifier.store.outbox import Outbox, Try
+from notifier.store.pausing import Pauses
 from notifier.store.planning import Planned
 from notifier.store.sql import AnyRow
 
@@ -82,7 +83,22 @@ class Sweeper:
             self._database.transact(lambda tx, some=some: Outbox(tx).hasten((), some, now))  # type: ignore[misc]
 
     def _take(self, connection: Connection, queue: str) -> Overdue:
-        now, outbox = self._clock(), Outbox(connection)
+        now, pauses = self._clock(), Pauses(connection)
+        is_paused, holds = pauses.stands(queue)
+        if is_paused:
+            self._due(connection, queue, now, paused=True)
+            return Overdue()
+        found = self._due(connection, queue, now)
+        if not holds:
+            return found
+        # What was held while the queue was paused; after people were locked, as everybody does.
+        resumed = pauses.held(queue)
+        Outbox(connection).queue([row.id for row in resumed], now)
+        return replace(found, deliveries=(*map(_planned, resumed), *found.deliveries))
+
+    def _due(self, connection: Connection, queue: str, now: datetime, *, paused: bool = False) -> Overdue:
+        """What is overdue in a queue, made ready to be rung for; or made to wait, where the queue is `paused`."""
+        outbox = Outbox(connection)
         overdue = outbox.overdue(now, queue)
         if not overdue:
             return Overdue()
@@ -94,7 +110,11 @@ class Sweeper:
         given_up = {row.id for row in lost if _is_last(row)}
         self._record(outbox, [row for row in lost if row.id not in given_up], now)
         ready = [row for row in rows if row.id not in given_up]
-        outbox.queue([row.id for row in ready] + [one.id for one in carriers], now)
+        come = [row.id for row in ready] + [one.id for one in carriers]
+        if paused:
+            Pauses(connection).hold(come)
+        else:
+            outbox.queue(come, now)
         # Last, because outcomes are numbered: until the commit others wait for theirs.
         self._record(outbox, [row for row in lost if row.id in given_up], now)
         due: list[AnyRow | Held] = [row for row in ready if row.state != State.SENDING]

@@ -9,7 +9,7 @@ from notifier.policy.queues import QUEUES
 from notifier.store.building import DIGEST
 from notifier.store.planning import Planned
 
-PLAN, BUILD, SEND, JOB = "plan", "build", "send", "job"
+PLAN, BUILD, SEND, LINK, JOB = "plan", "build", "send", "link", "job"
 BUILDS = 20  # digests in one transaction
 PLANS = 4  # events to plan in the place of one delivery to send
 
@@ -47,6 +47,11 @@ def job_tickets(jobs: Iterable[str]) -> Iterator[Ticket]:
     """Jobs of operators, each by itself."""
     for job in jobs:
         yield Ticket(JOB, "default", (job,))
+
+
+def link_ticket(asked: str) -> Ticket:
+    """A sign-in link to mail: somebody stands at the door."""
+    return Ticket(LINK, "urgent", (asked,))
 
 
 def chunks(ids: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:

@@ -24,7 +24,7 @@ ALIASES = {"unfollow": "follow.deleted", "unlike": "like.deleted"}
 MOST = 1_000_000  # seconds, or hours: what is more is a slip of the pen
 # It stands in columns, in headers of mails and in names of template files.
 _NAME = re.compile(r"(?=.{1,64}$)[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)+")
-_FLAGS = ("milestones", "hangs", "mandatory", "silent")
+_FLAGS = ("milestones", "hangs", "mandatory", "silent", "service")
 _FIELDS = {"told", "queue", *CHANNELS, "gather", "fold", "relation", "passes", *_FLAGS, "ttl_hours"}
 
 
@@ -34,7 +34,10 @@ class CatalogueFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One type of event: who hears of it, how fast, on what channels. One without `cadences` is told to nobody."""
+    """One type of event: who hears of it, how fast, on what channels. One without `cadences` is told to nobody.
+
+    One of the `service` is told by us alone: apps cannot send it, and there is nothing for people to choose.
+    """
 
     name: str  # the long form, "comment.created"
     told: tuple[str, ...]
@@ -47,6 +50,7 @@ class Kind:
     milestones: bool = False
     hangs: bool = False
     mandatory: bool = False
+    service: bool = False
     ttl: timedelta = timedelta(hours=24)
     takes_back: str = ""  # of a deletion: the kind whose events it takes back
 
@@ -75,11 +79,12 @@ class Catalogue:
     @property
     def heard(self) -> list[Kind]:
         """The kinds that people can hear of."""
-        return [kind for kind in self.kinds.values() if kind.cadences]
+        return [kind for kind in self.kinds.values() if kind.cadences and not kind.service]
 
     @property
     def short_names(self) -> list[str]:
-        return [kind.short for kind in self.kinds.values()]
+        """Of the types that apps can send."""
+        return [kind.short for kind in self.kinds.values() if not kind.service]
 
     def _deletion(self, name: str) -> Kind | None:
         base = name.removesuffix(DELETED)
@@ -143,6 +148,7 @@ def read_kind(name: str, entry: Mapping[str, Any]) -> Kind:
         milestones=entry.get("milestones", False),
         hangs=entry.get("hangs", False),
         mandatory=entry.get("mandatory", False),
+        service=entry.get("service", False),
         ttl=timedelta(hours=_amount(f"{where}.ttl_hours", entry.get("ttl_hours", 24))),
     )
 
@@ -160,6 +166,7 @@ def entry_of(kind: Kind) -> dict[str, Any]:
         "milestones": kind.milestones,
         "hangs": kind.hangs,
         "mandatory": kind.mandatory,
+        "service": kind.service,
         "silent": not kind.cadences,
         "ttl_hours": kind.ttl.total_seconds() / 3600,
     }

@@ -28,7 +28,7 @@ _DASH = "–"
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes what a person chose: an app's id or "person"; and through api, token, link, one_click or page."""
+    """Who changes a choice: an app's id or "person"; through api, token, link, one_click, page or event."""
 
     by: str
     through: str

@@ -19,6 +19,11 @@ class Bond:
     other: str
     ends: bool = False
 
+    @property
+    def named(self) -> str:
+        """How a history names whom or what: "ana" of a block or follow, "actor:ana" or "object:post-7" of a mute."""
+        return {MUTE_ACTOR: "actor:", MUTE_OBJECT: "object:"}.get(self.kind, "") + self.other
+
 
 def bond_of(event: Event, kind: Kind) -> Bond | None:
     """What the event changes between its actor and its object; None for most."""

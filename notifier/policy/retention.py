@@ -19,6 +19,7 @@ NAMES = {
     "audit": "records of what operators did",
     "links": "sign-in links",
     "pauses": "pauses of providers",
+    "rejected": "rejected requests",
 }
 _THINGS = ("object", "target", "in_reply_to")
 _IDS = ("id", "type", "owner")
@@ -51,6 +52,7 @@ class Limits:
     digests: datetime | None
     runs: datetime | None  # of schedules
     audit: datetime | None
+    rejected: datetime | None
     pauses: datetime
     links: datetime
 
@@ -127,6 +129,7 @@ class Retention:
             digests=digests and min(digests, now - LEAST_DIGESTS),
             runs=_before(now, self.deliveries),
             audit=_before(now, self.audit),
+            rejected=_before(now, self.attempts),
             pauses=now - PAUSES,
             links=now,
         )
@@ -172,6 +175,7 @@ class Purged:
     audit: int = 0
     links: int = 0
     pauses: int = 0
+    rejected: int = 0
 
     @property
     def rows(self) -> int:

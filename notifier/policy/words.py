@@ -86,6 +86,9 @@ class Cadence(StrEnum):
 # The cadences of what waits for a digest.
 DIGESTS = frozenset((Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY))
 
+# Of a delivery that is `paused` without a time when it goes on: not the provider asked for it.
+QUEUE_PAUSED = "An admin paused its queue; it goes out when the queue goes on."
+
 SENTENCES: dict[Reason, str] = {
     Reason.OWN_ACTION: "People are not told of their own acts.",
     Reason.BLOCKED: "The person has blocked the one who acted.",
@@ -117,3 +120,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.TEMPLATE_ERROR: "The message could not be made from its template.",
     Reason.UNCONFIRMED: "The worker died before the provider's answer was recorded; it is held, not sent twice.",
 }
+
+
+def sentence_of(reason: Reason, *, timed: bool) -> str:
+    """Why a delivery is in its state, in one sentence; `timed` where it is known when it goes on."""
+    return QUEUE_PAUSED if reason == Reason.PAUSED and not timed else SENTENCES[reason]

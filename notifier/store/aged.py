@@ -11,7 +11,17 @@ from sqlalchemy.orm import aliased
 
 from notifier.policy.retention import Limits, Rule
 from notifier.policy.words import UNFINISHED, State
-from notifier.store.models import Attempt, Audit, Delivery, Digest, Event, Notification, NotificationEvent, ScheduleRun
+from notifier.store.models import (
+    Attempt,
+    Audit,
+    Delivery,
+    Digest,
+    Event,
+    Notification,
+    NotificationEvent,
+    RejectedRequest,
+    ScheduleRun,
+)
 from notifier.store.sql import none
 from notifier.store.types import id_at
 
@@ -105,6 +115,11 @@ class Kept:
         """Whether a record of what an operator did goes."""
         before = self.limits.audit
         return and_(Audit.id < id_at("aud", before), Audit.at < before) if before else false()
+
+    def rejected(self) -> ColumnElement[bool]:
+        """Whether a request goes that was refused."""
+        before = self.limits.rejected
+        return RejectedRequest.id < id_at("rej", before) if before else false()
 
 
 def _needed(stays: ColumnElement[bool]) -> Select[int]:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, or_, select, update
 
 from notifier.store.models import App, AppSecret
-from notifier.store.sql import insert
+from notifier.store.sql import AnyRow, insert
 from notifier.store.types import new_id
 
 SIGNING, API_KEY = "signing", "key"
 # Under which the service itself announces something: made on first use, and without credentials.
 BUILT_IN, BUILT_IN_NAME = "app_00000000000070008000000000000000", "notifier"
+# How an event came in: with an API key alone or in a batch, signed, from an admin's page, or by the service itself.
+BY_KEY, IN_BATCH, BY_SIGNATURE, BY_ADMIN, BY_SERVICE = "key", "batch", "signature", "admin", "service"
 # What an API key may do: post events, keep people's profiles and choices, read the log, retry and cancel, and decide
 # what runs when.
 SCOPES = ("events", "people", "log", "operate", "schedules")
@@ -32,19 +34,27 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Which app it is that came in, and what its key may do. Of a `lenient` one unknown types are stored too."""
+    """Which app it is that came in, by which credential, and what its key may do.
+
+    Of a `lenient` one unknown types are stored too.
+    """
 
     app: str
     scopes: frozenset[str] = frozenset()
     lenient: bool = False
+    door: str = BY_KEY
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """An app that signs: its live secrets, newest first; none where it is unknown or revoked."""
+    """An app that signs: its live secrets, newest first; none where it is unknown or revoked.
 
-    access: Access
+    Each opens what stands at its place in `accesses`.
+    """
+
     secrets: tuple[str, ...] = ()
+    accesses: tuple[Access, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,24 @@ class Sender:
     lenient: bool
     created_at: datetime
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A signing secret or an API key as it may be shown: by its first characters. `last_used_at` is to the minute."""
+
+    id: str
+    app: str
+    kind: str
+    hint: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+    def lives(self, now: datetime) -> bool:
+        """Whether it opens anything still."""
+        return self.expires_at is None or self.expires_at > now
 
 
 class Apps:
@@ -80,16 +108,38 @@ class Apps:
         """A fresh signing secret; those before stay valid for `overlap`. None where there is no such live app."""
         if not self._alive(app):
             return None
-        self._connection.execute(
-            update(AppSecret)
-            .where(
-                AppSecret.app_id == app,
-                AppSecret.kind == SIGNING,
-                or_(AppSecret.expires_at.is_(None), AppSecret.expires_at > now + overlap),
-            )
-            .values(expires_at=now + overlap)
-        )
+        self._expire(now + overlap, AppSecret.app_id == app, AppSecret.kind == SIGNING)
         return self._issue(app, SIGNING, now)
+
+    def add_key(self, app: str, scopes: Sequence[str], now: datetime) -> str | None:
+        """One more API key, of these scopes; None where there is no such live app."""
+        return self._issue(app, API_KEY, now, scopes) if self._alive(app) else None
+
+    def rotate_key(self, app: str, key: str, *, overlap: timedelta, now: datetime) -> str | None:
+        """A fresh API key with the scopes of the one with that id, which stays valid for `overlap`.
+
+        None where there is no such live key of a live app.
+        """
+        found = next((one for one in self.credentials(app) if (one.id, one.kind) == (key, API_KEY)), None)
+        if found is None or not found.lives(now) or not self._alive(app):
+            return None
+        self._expire(now + overlap, AppSecret.id == key)
+        return self._issue(app, API_KEY, now, found.scopes)
+
+    def end(self, app: str, credential: str, now: datetime) -> bool:
+        """End one credential of the app, now; False where it has no such live one."""
+        return self._expire(now, AppSecret.app_id == app, AppSecret.id == credential)
+
+    def set_lenient(self, app: str, *, lenient: bool) -> bool:
+        """Let the app's events of unknown types be stored, or refused; False where there is no such live app."""
+        changed = self._connection.execute(
+            update(App).where(App.id == app, App.revoked_at.is_(None)).values(lenient=lenient)
+        )
+        return changed.rowcount == 1
+
+    def used(self, credential: str, now: datetime) -> None:
+        """Note that it was used."""
+        self._connection.execute(update(AppSecret).where(AppSecret.id == credential).values(last_used_at=now))
 
     def widen(self, app: str, scopes: Sequence[str] = SCOPES) -> None:
         """Let the app's API keys do what these scopes say."""
@@ -105,31 +155,56 @@ class Apps:
 
     def all(self) -> list[Sender]:
         """Every app, the oldest first."""
-        rows = self._connection.execute(select(App).order_by(App.id))
-        return [Sender(row.id, row.name, row.lenient, row.created_at, row.revoked_at) for row in rows]
+        return [_sender(row) for row in self._connection.execute(select(App).order_by(App.id))]
+
+    def find(self, app: str) -> Sender | None:
+        """The app of that id, or None."""
+        row = self._connection.execute(select(App).where(App.id == app)).one_or_none()
+        return _sender(row) if row else None
+
+    def credentials(self, app: str = "") -> list[Credential]:
+        """The credentials of one app or of all, those that ended too; newest first."""
+        query = select(AppSecret).order_by(AppSecret.id.desc())
+        rows = self._connection.execute(query.where(AppSecret.app_id == app) if app else query)
+        return [
+            Credential(
+                row.id, row.app_id, row.kind, row.hint, tuple(row.scopes.split()),
+                row.created_at, row.expires_at, row.last_used_at,
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def signer(self, app: str, now: datetime) -> Signer:
         """The app with its live signing secrets, newest first; without any where it is unknown or revoked."""
         query = (
-            select(AppSecret.value, App.lenient)
+            select(AppSecret.id, AppSecret.value, App.lenient)
             .join(App, App.id == AppSecret.app_id)
             .where(App.id == app, App.revoked_at.is_(None), AppSecret.kind == SIGNING, _live(now))
             .order_by(AppSecret.id.desc())
         )
         rows = self._connection.execute(query).all()
-        return Signer(Access(app, lenient=any(row.lenient for row in rows)), tuple(row.value for row in rows))
+        accesses = [Access(app, lenient=row.lenient, door=BY_SIGNATURE, credential=row.id) for row in rows]
+        return Signer(tuple(row.value for row in rows), tuple(accesses))
 
     def by_key(self, key: str, now: datetime) -> Access | None:
         """What the live API key opens. Found by its SHA-256, so that no comparison tells about the key."""
         row = self._connection.execute(
-            select(App.id, App.lenient, AppSecret.scopes)
+            select(App.id, App.lenient, AppSecret.scopes, AppSecret.id.label("credential"))
             .join(AppSecret, App.id == AppSecret.app_id)
             .where(AppSecret.kind == API_KEY, AppSecret.value == _digest(key), App.revoked_at.is_(None), _live(now))
         ).one_or_none()
-        return Access(row.id, frozenset(row.scopes.split()), row.lenient) if row else None
+        if row is None:
+            return None
+        return Access(row.id, frozenset(row.scopes.split()), row.lenient, BY_KEY, row.credential)
 
     def _alive(self, app: str) -> bool:
-        return self._connection.scalar(select(App.id).where(App.id == app, App.revoked_at.is_(None))) is not None
+        live = select(App.id).where(App.id == app, App.id != BUILT_IN, App.revoked_at.is_(None))
+        return self._connection.scalar(live) is not None
+
+    def _expire(self, at: datetime, *which: ColumnElement[bool]) -> bool:
+        """Let those of these credentials end at that moment that would not before; whether there were any."""
+        later = or_(AppSecret.expires_at.is_(None), AppSecret.expires_at > at)
+        return self._connection.execute(update(AppSecret).where(*which, later).values(expires_at=at)).rowcount > 0
 
     def _issue(self, app: str, kind: str, now: datetime, scopes: Sequence[str] = ()) -> str:
         shown = make_signing_secret() if kind == SIGNING else f"nk_{secrets.token_urlsafe(32)}"
@@ -150,6 +225,10 @@ class Apps:
 def make_signing_secret() -> str:
     """A Standard Webhooks secret: `whsec_` and 32 random octets in base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _sender(row: AnyRow) -> Sender:
+    return Sender(row.id, row.name, row.lenient, row.created_at, row.revoked_at)
 
 
 def _digest(key: str) -> str:

@@ -45,8 +45,7 @@ class Database:
         self._engines: dict[tuple[int, bool], Engine] = {}
         self.turns = Turns(Path(self.url.database or "")) if self.on_sqlite else None
         self._lock = threading.Lock()
-        # By process and thread, see `any_due`.
-        self._asking: dict[tuple[int, int], Any] = {}
+        self._asking: dict[tuple[int, int, str], _Asking] = {}  # by process, thread and query
 
     @property
     def on_sqlite(self) -> bool:
@@ -107,16 +106,13 @@ class Database:
         Asked by the driver's own means on a connection that is kept: for what is asked all the time and mostly in vain,
         a transaction costs fifty times as much. Raises `DatabaseAway`.
         """
+        key = (os.getpid(), threading.get_ident(), query)
+        asking = self._asking.get(key) or self._keep_asking(key)
         try:
-            with _away(), _driver_away(self._engine(writes=False).dialect.loaded_dbapi):
-                cursor = self._kept().cursor()
-                moment = now.astimezone(UTC)
-                given = moment.replace(tzinfo=None).isoformat(" ", "microseconds") if self.on_sqlite else moment
-                cursor.execute(query.format(now="?" if self.on_sqlite else "%s"), (given,))
-                return cursor.fetchone() is not None
-        except DatabaseAway:
-            self._let_go((os.getpid(), threading.get_ident()))
-            raise
+            return asking.finds(now)
+        except asking.errors as error:
+            self._let_go(key)
+            raise _kind_of(error)(str(error)) from error
 
     def rebuild(self) -> None:
         """Write the whole SQLite file anew, without the room of what was deleted, so that it can shrink from then on.
@@ -136,19 +132,17 @@ class Database:
         for key in [key for key in self._engines if key[0] == here]:
             self._engines.pop(key).dispose()
 
-    def _kept(self) -> Any:
-        """A driver's connection of this thread for what is asked often, outside of any transaction."""
-        key = (os.getpid(), threading.get_ident())
-        if key not in self._asking:
-            connection = self._engine(writes=False).raw_connection()
-            driver: Any = connection.driver_connection
-            connection.detach()  # it is not the pool's any more
-            if not self.on_sqlite:
-                driver.autocommit = True
-            self._asking[key] = driver
+    def _keep_asking(self, key: tuple[int, int, str]) -> "_Asking":
+        """Keep a driver's connection of this thread for what is asked often, outside of any transaction."""
+        engine = self._engine(writes=False)
+        with _away(), _driver_away(engine.dialect.loaded_dbapi):
+            borrowed = engine.raw_connection()
+            connection: Any = borrowed.driver_connection
+            borrowed.detach()  # it is not the pool's any more
+        self._asking[key] = _Asking(connection, key[2], engine.dialect.loaded_dbapi, on_sqlite=self.on_sqlite)
         return self._asking[key]
 
-    def _let_go(self, *keys: tuple[int, int]) -> None:
+    def _let_go(self, *keys: tuple[int, int, str]) -> None:
         for key in keys:
             if kept := self._asking.pop(key, None):
                 kept.close()
@@ -185,6 +179,30 @@ class Database:
         # pysqlite's own BEGIN is deferred: two writers that both read first fail each other, whatever the timeout.
         event.listen(engine, "begin", _begin_immediate if writes else _begin)
         return engine
+
+
+class _Asking:
+    """One question of the form "is anything due?", on a connection of its own, which it closes."""
+
+    def __init__(self, connection: Any, query: str, driver: Any, *, on_sqlite: bool) -> None:
+        if not on_sqlite:
+            connection.autocommit = True
+        self.errors: tuple[type[Exception], ...] = (driver.OperationalError, driver.InterfaceError)
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._query = query.format(now="?" if on_sqlite else "%s")
+        self._as_text = on_sqlite
+
+    def finds(self, now: datetime) -> bool:
+        """Whether a row is found. Raises the driver's `errors`."""
+        moment = now.astimezone(UTC)
+        given = moment.replace(tzinfo=None).isoformat(" ", "microseconds") if self._as_text else moment
+        self._cursor.execute(self._query, (given,))
+        # To the end: a statement that is left half read keeps SQLite from tidying up its log.
+        return bool(self._cursor.fetchall())
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 @contextmanager

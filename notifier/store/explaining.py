@@ -1,7 +1,7 @@
 """What explaining reads: one event, whom it was told to and by which deliveries, and what it would join."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, literal, or_, select
@@ -12,9 +12,10 @@ from notifier.policy.explaining import MANY, Course, Line, decided, taken_back
 from notifier.policy.gathering import LONGEST, Told
 from notifier.policy.relations import FOLLOW
 from notifier.policy.waves import NAMED, Audience
-from notifier.policy.words import Reason, State
+from notifier.policy.words import QUEUE_PAUSED, Reason, State
 from notifier.store.joining import told_of
 from notifier.store.models import DUE_AT, Address, Delivery, Event, Notification, NotificationEvent, Relation, User
+from notifier.store.pausing import Pauses
 from notifier.store.rows import audience_of, happening
 from notifier.store.sql import AnyRow
 
@@ -77,8 +78,15 @@ class Explaining:
         rows = self._deliveries(event, users)
         found: dict[str, list[Line]] = {row.user_id: [] for row in rows}
         for row in _newest(rows):
-            found[row.user_id].append(_line(row, deletion))
+            found[row.user_id].append(self._in_paused(row, _line(row, deletion)))
         return found
+
+    def _in_paused(self, row: AnyRow, line: Line) -> Line:
+        """The line, which says so where its delivery waits for a queue that an admin paused."""
+        if line.reason != Reason.PAUSED or row.due_at:
+            return line
+        pause = Pauses(self._connection).all().get(row.queue)
+        return replace(line, rule="queue_paused", value=row.queue, says=pause.sentence if pause else QUEUE_PAUSED)
 
     def addresses(self, ids: Iterable[str]) -> dict[str, str]:
         """What these addresses are."""
@@ -153,6 +161,7 @@ class Explaining:
                 Delivery.value,
                 Delivery.tries,
                 Delivery.last_code,
+                Delivery.queue,
                 Delivery.sent_at,
                 Delivery.address_id,
                 DUE_AT.label("due_at"),

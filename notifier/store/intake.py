@@ -16,7 +16,7 @@ from notifier.store.types import PREFIX, id_octets
 
 COLUMNS = (
     *("id", "app_id", "key", "body_hash", "type", "actor", "object", "target"),
-    *("body", "occurred_at", "accepted_at", "due_at"),
+    *("body", "occurred_at", "accepted_at", "due_at", "door"),
 )
 GROUP = 200  # rows in one statement; SQLite allows 32,766 parameters
 
@@ -25,7 +25,8 @@ GROUP = 200  # rows in one statement; SQLite allows 32,766 parameters
 class NewEvent:
     """An event that was checked and is to be stored. `key` is the sender's idempotency key, one name space per app.
 
-    `body` is the JSON of `data` as received, `body_hash` the SHA-256 of the whole body's canonical form.
+    `body` is the JSON of `data` as received, `body_hash` the SHA-256 of the whole body's canonical form, `door` how it
+    came in.
     """
 
     id: str
@@ -40,6 +41,7 @@ class NewEvent:
     occurred_at: datetime
     accepted_at: datetime
     due_at: datetime
+    door: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Intake:
             to_time(event.occurred_at),
             to_time(event.accepted_at),
             to_time(event.due_at),
+            event.door,
         )
 
 

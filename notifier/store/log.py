@@ -336,8 +336,8 @@ def _entry(row: AnyRow, events: tuple[str, ...], event_count: int) -> Entry:
         rule=row.rule,
         value=row.value,
         wanted_at=row.wanted_at,
-        # What waits for a digest has no timer of its own.
-        due_at=row.due_at or (row.wanted_at if row.digest_id else None),
+        # What waits for a digest has no timer of its own; when a paused queue goes on nobody knows.
+        due_at=row.due_at or (row.wanted_at if row.digest_id and row.reason != Reason.PAUSED else None),
         tries=row.tries,
         last_code=row.last_code,
         created_at=row.created_at,

@@ -10,13 +10,12 @@ from sqlalchemy import Connection, or_, select, update
 
 from notifier.policy.decide import Plan
 from notifier.policy.events import Event as Happening
-from notifier.policy.relations import Bond
 from notifier.policy.waves import NAMED, Audience
 from notifier.store import changes
 from notifier.store.bulk import insert_rows
 from notifier.store.digests import DigestKey, Digests
 from notifier.store.joining import Joining, Told
-from notifier.store.models import Delivery, Event, Notification, NotificationEvent, Relation, Tally
+from notifier.store.models import Delivery, Event, Notification, NotificationEvent, Tally
 from notifier.store.rows import audience_of, happening
 from notifier.store.sql import insert, locked, spanning
 from notifier.store.types import new_id
@@ -80,14 +79,6 @@ class Planning:
             Unplanned(happening(row), row.plan_cursor, row.plan_after, bool(row.undone_by), audience_of(row))
             for row in rows
         ]
-
-    def bind(self, bonds: Iterable[tuple[Bond, datetime]]) -> None:
-        """Remember each bond as of the moment when it was made or ended; the latest word counts."""
-        for bond, at in bonds:
-            if bond.ends:
-                self._unbind(bond, at)
-            else:
-                self._bind(bond, at)
 
     def store(self, told: Sequence[Told], progress: Sequence[Progress]) -> list[Planned]:
         """Store what was decided and how far that goes; gives the deliveries that can go out now."""
@@ -206,28 +197,6 @@ class Planning:
             "created_at": self._now,
             "sent_at": self._now if plan.state == "sent" else None,
         }
-
-    def _bind(self, bond: Bond, at: datetime) -> None:
-        row = insert(self._connection, Relation).values(
-            user_id=bond.user, kind=bond.kind, other=bond.other, created_at=at
-        )
-        self._connection.execute(
-            row.on_conflict_do_update(
-                index_elements=["user_id", "kind", "other"],
-                set_={"created_at": at},
-                where=Relation.created_at < at,
-            )
-        )
-
-    def _unbind(self, bond: Bond, at: datetime) -> None:
-        self._connection.execute(
-            Relation.__table__.delete().where(  # type: ignore[attr-defined]  # declared as FromClause
-                Relation.user_id == bond.user,
-                Relation.kind == bond.kind,
-                Relation.other == bond.other,
-                Relation.created_at <= at,
-            )
-        )
 
 
 def _numbered(rows: Sequence[dict[str, Any]], number: int | None) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from notifier.store.models import (
     LoginLink,
     NotificationEvent,
     Pause,
+    RejectedRequest,
     ScheduleRun,
 )
 from notifier.store.types import EPOCH, id_at
@@ -48,6 +49,7 @@ class Prospect:
             audit=self._rows(Audit, kept.audit()),
             links=self._rows(LoginLink, LoginLink.expires_at <= limits.links),
             pauses=self._rows(Pause, Pause.until < limits.pauses),
+            rejected=self._rows(RejectedRequest, kept.rejected()),
         )
 
     def _looked_at(self, goes: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -33,6 +33,7 @@ from notifier.store.models import (
     Notification,
     NotificationEvent,
     Pause,
+    RejectedRequest,
     ScheduleRun,
 )
 from notifier.store.rolling import day_of, ids_of
@@ -140,11 +141,12 @@ class Purging:
         return Step(Purged(events=len(rows)), rows[-1].id)
 
     def odds(self) -> Purged:
-        """Purge what there is little of: sign-in links that nobody used, and pauses that are long over."""
+        """Purge what there is little of: sign-in links that nobody used, pauses long over, and requests refused."""
         limits = self._kept.limits
         links = self._connection.execute(delete(LoginLink).where(LoginLink.expires_at <= limits.links))
         pauses = self._connection.execute(delete(Pause).where(Pause.until < limits.pauses))
-        return Purged(links=links.rowcount, pauses=pauses.rowcount)
+        rejected = self._connection.execute(delete(RejectedRequest).where(self._kept.rejected()))
+        return Purged(links=links.rowcount, pauses=pauses.rowcount, rejected=rejected.rowcount)
 
     def _of_rule(self, rule: Rule) -> ColumnElement[bool]:
         found = Figure.state.in_(rule.states) & (Figure.day <= day_of(rule.before))

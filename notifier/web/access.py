@@ -1,5 +1,6 @@
 """Who may call what: every view says it with one decorator, and a test walks all routes."""
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,16 +12,19 @@ from pydantic import BaseModel
 
 from notifier.policy.tokens import PREFIX, PersonToken, read_person_token
 from notifier.store.apps import Access, Apps, Signer
-from notifier.store.database import Database
+from notifier.store.database import Database, DatabaseAway
 from notifier.web.cors import from_browsers
 from notifier.web.parts import parts
 from notifier.web.problems import Problem
+
+log = logging.getLogger(__name__)
 
 V = TypeVar("V", bound=Callable[..., Any])
 T = TypeVar("T")
 
 REMEMBERED = 2.0  # seconds; a revoked key or secret works at most this much longer
 MOST = 10_000
+NOTED_EVERY = 60.0  # seconds, that a credential was used
 LONGEST_KEY = 100  # characters; ours have 46
 
 
@@ -55,6 +59,20 @@ class Doorkeeper:
         self._database = database
         self.keys = Remembered(self._key)
         self.signers = Remembered(self._signer)
+        self._noted: dict[str, float] = {}
+
+    def used(self, access: Access) -> None:
+        """Note that a credential was used, at most once a minute in this process: each note is a write."""
+        now = time.monotonic()
+        if now < self._noted.get(access.credential, 0.0):
+            return
+        self._noted[access.credential] = now + NOTED_EVERY
+        try:
+            with self._database.write() as connection:
+                Apps(connection).used(access.credential, datetime.now(UTC))
+        except DatabaseAway as error:
+            # Whoever needs the database says so; that a key was used is not worth a refusal.
+            log.warning("that a credential was used is not noted: %s", error)
 
     def _key(self, key: str) -> Access | None:
         with self._database.read() as connection:
@@ -149,7 +167,10 @@ def _by_key(scope: str) -> Access:
     # Whatever was asked for is remembered for a while: strangers must not fill the memory with long ones.
     access = doorkeeper.keys.get(key) if 0 < len(key) <= LONGEST_KEY else None
     if access is None:
-        raise Problem(401, "unauthorized", "Send a live API key: Authorization: Bearer nk_…")
+        cause = "unknown_key" if key else "no_key"
+        raise Problem(401, "unauthorized", "Send a live API key: Authorization: Bearer nk_…", cause=cause)
+    doorkeeper.used(access)
     if scope not in access.scopes:
-        raise Problem(403, "forbidden", f"This key lacks the scope {scope}.")
+        g.access = access
+        raise Problem(403, "forbidden", f"This key lacks the scope {scope}.", cause="scope")
     return access

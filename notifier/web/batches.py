@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
 from notifier.policy.catalogue import Catalogue
-from notifier.store.apps import Access
+from notifier.store.apps import IN_BATCH, Access
 from notifier.store.intake import Accepted, NewEvent
 from notifier.web.access import needs, takes
 from notifier.web.bodies import ITEMS, KEY, BatchBody, BatchItem
@@ -18,6 +18,7 @@ from notifier.web.parts import parts
 from notifier.web.posted import Posted, checked_key, key_reused, new_event
 from notifier.web.problems import Fault, Problem, as_json, invalid
 from notifier.web.reading import MOST, checked_value, read_json, read_octets, too_large
+from notifier.web.refusals import note_items, refusals_noted
 
 bp = Blueprint("batches", __name__, url_prefix="/v1")
 
@@ -52,6 +53,7 @@ class Reading:
 
 
 @bp.post("/events/batch")
+@refusals_noted(IN_BATCH)
 @needs("events")
 @takes(BatchBody)
 def receive_batch() -> Response:
@@ -63,8 +65,9 @@ def receive_batch() -> Response:
     key = checked_key(request.headers.get("Idempotency-Key", ""), "Idempotency-Key", LONGEST_KEY)
     raw = read_octets(MOST_TOGETHER)
     refuse_when_full()
-    reading = Reading(g.access, parts().catalogue, key, parts().clock())
+    reading = Reading(replace(g.access, door=IN_BATCH), parts().catalogue, key, parts().clock())
     made = [reading.read(index, item) for index, item in enumerate(_items(raw))]
+    note_items([each for each in made if isinstance(each, Problem)])
     return _answer(made, _stored([each for each in made if not isinstance(each, Problem)]))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.datastructures import Headers
 
-from notifier.policy.signature import verify
-from notifier.store.apps import Access, Signer
+from notifier.policy.signature import is_recent, signed_with
+from notifier.store.apps import BY_KEY, BY_SIGNATURE, Access, Signer
 from notifier.store.log import EventEntry, Log
 from notifier.web.access import Doorkeeper, guarded_by, needs, takes
 from notifier.web.bodies import EventBody
@@ -20,32 +20,31 @@ from notifier.web.parts import parts
 from notifier.web.posted import Posted, checked_key, key_reused, new_event
 from notifier.web.problems import Problem
 from notifier.web.reading import check_media_type, checked, read_json, read_octets
+from notifier.web.refusals import refusals_noted
 from notifier.web.shapes import moment
 
 bp = Blueprint("events", __name__, url_prefix="/v1")
 
 _APP_ID = re.compile(r"app_[0-9a-f]{32}")
-_NOBODY = Signer(Access(""))
+_NOBODY = Signer()
 
 
 @bp.post("/hooks/<string:app_id>")
+@refusals_noted(BY_SIGNATURE)
 @guarded_by("signature")
 @takes(EventBody)
 def receive_signed(app_id: str) -> Response:
     """Take one event signed as Standard Webhooks say. 202: it is stored, not that anybody was told."""
     body = read_octets()
     key = request.headers.get("webhook-id", "")
-    sender = _signed_by(app_id, key, body)
-    if sender is None:
-        raise Problem(
-            401, "unauthorized", "Sign the raw body as Standard Webhooks say, with a live secret and the time of now."
-        )
+    g.access = sender = _signed_by(app_id, key, body)
     key = checked_key(key, "webhook-id")
     refuse_when_full()
     return accept(sender, plain(key, body))
 
 
 @bp.post("/events")
+@refusals_noted(BY_KEY)
 @needs("events")
 @takes(EventBody)
 def receive() -> Response:
@@ -87,23 +86,34 @@ def _links(event_id: str) -> dict[str, str]:
     }
 
 
-def _signed_by(app_id: str, key: str, body: bytes) -> Access | None:
-    """The app that signed this body just now, or None."""
+def _signed_by(app_id: str, key: str, body: bytes) -> Access:
+    """The app that signed this body just now. Raises one problem, whatever is wrong with the signature."""
     doorkeeper: Doorkeeper = current_app.extensions["doorkeeper"]
-    known = _APP_ID.fullmatch(app_id) is not None
+    known, cause = _APP_ID.fullmatch(app_id) is not None, ""
+    stamp, signatures = (request.headers.get(f"webhook-{name}", "") for name in ("timestamp", "signature"))
     for ask in (doorkeeper.signers.get, doorkeeper.signers.fresh):
         signer = ask(app_id) if known else _NOBODY
-        if verify(
-            body,
-            id=key,
-            timestamp=request.headers.get("webhook-timestamp", ""),
-            signatures=request.headers.get("webhook-signature", ""),
-            secrets=signer.secrets,
-            # By the clock that the sender shares, wherever CLOCK_SHIFT has put ours.
-            now=datetime.now(UTC),
-        ):
-            return signer.access if key else None
-    return None
+        place = signed_with(body, id=key, timestamp=stamp, signatures=signatures, secrets=signer.secrets)
+        # By the clock that the sender shares, wherever CLOCK_SHIFT has put ours.
+        if place is not None and key and is_recent(stamp, datetime.now(UTC)):
+            doorkeeper.used(signer.accesses[place])
+            return signer.accesses[place]
+        cause = _why_not(signer, place, signed=bool(key and signatures))
+    raise Problem(
+        401,
+        "unauthorized",
+        "Sign the raw body as Standard Webhooks say, with a live secret and the time of now.",
+        cause=cause,
+    )
+
+
+def _why_not(signer: Signer, place: int | None, *, signed: bool) -> str:
+    """What is wrong with a signature, for our own record."""
+    if not signer.secrets:
+        return "unknown_app"
+    if not signed:
+        return "unsigned"
+    return "bad_signature" if place is None else "clock_skew"
 
 
 def accept(sender: Access, posted: Posted) -> Response:

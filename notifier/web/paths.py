@@ -9,8 +9,8 @@ from werkzeug.routing import BaseConverter, Map, ValidationError
 
 from notifier.policy.fields import id_fault
 
-USERS = "/v1/users/"
-PREFIXES = ("evt", "dlv", "dig", "sub", "app", "ntf", "sch", "job")
+USERS = ("/v1/users/", "/admin/people/")  # what goes on with the id of a person
+PREFIXES = ("evt", "dlv", "dig", "sub", "app", "ntf", "sch", "adm", "ses", "job")
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

@@ -55,6 +55,7 @@ def new_event(sender: Access, posted: Posted, catalogue: Catalogue, now: datetim
         occurred_at=posted.at or now,
         accepted_at=now,
         due_at=now + OVERDUE,
+        door=sender.door,
     )
     return event, kind.queue
 
@@ -84,6 +85,8 @@ def kind_of(type_: str, data: Mapping[str, Any], catalogue: Catalogue, *, lenien
     if kind is None:
         known = ", ".join(catalogue.short_names)
         raise invalid([Fault("/type", "unknown_type", f"This type is not in the catalogue; we know {known}.")])
+    if kind.service:
+        raise invalid([Fault("/type", "invalid", "No app can send this type: it is the service's own.")])
     if not kind.cadences or FOLLOWERS in kind.told:
         return kind
     paths = _paths(kind.told)

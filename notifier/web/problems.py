@@ -26,10 +26,17 @@ class Fault:
 
 
 class Problem(Exception):
-    """An answer that refuses. Raised by views; nothing was stored."""
+    """An answer that refuses. Raised by views; nothing was stored. `cause` is for our own record, and never told."""
 
     def __init__(
-        self, status: int, slug: str, detail: str, *, faults: Sequence[Fault] = (), retry_after: int | None = None
+        self,
+        status: int,
+        slug: str,
+        detail: str,
+        *,
+        faults: Sequence[Fault] = (),
+        retry_after: int | None = None,
+        cause: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -37,6 +44,7 @@ class Problem(Exception):
         self.detail = detail
         self.faults = faults
         self.retry_after = retry_after
+        self.cause = cause
 
 
 TITLES = {

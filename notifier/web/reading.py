@@ -3,7 +3,7 @@
 import json
 from typing import Any, TypeVar
 
-from flask import request
+from flask import g, request
 from pydantic import BaseModel, ValidationError
 
 from notifier.web.problems import SHOWN, Problem, faults_of, invalid
@@ -16,13 +16,14 @@ MOST = 256 * 1024
 def read_octets(most: int = MOST) -> bytes:
     """The raw body of at most so many bytes.
 
-    A larger one is refused by its length before a byte is read, and one without a length as soon as it is over.
+    A larger one is refused by its length before a byte is read, and one without a length as soon as it is over. Sets
+    `g.octets`.
     """
     length = request.content_length
     if (length or 0) > most:
         raise too_large(most)
     request.max_content_length = most + 1  # of a body in chunks, what comes after is cut off without a word
-    raw = request.get_data(cache=False)
+    g.octets = raw = request.get_data(cache=False)
     if len(raw) > most:
         raise too_large(most)
     if length not in (None, len(raw)):

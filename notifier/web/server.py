@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from flask import Blueprint, Flask, Request, Response, redirect, url_for
+from flask import Blueprint, Flask, Request, Response, redirect, request, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
@@ -23,6 +23,7 @@ from notifier.web import (
     explain,
     feed,
     health,
+    metrics,
     openapi,
     policy,
     preferences,
@@ -40,6 +41,7 @@ from notifier.web.gauge import Gauge
 from notifier.web.parts import WebParts
 from notifier.web.paths import EncodedIds, add_converters
 from notifier.web.reading import MOST
+from notifier.web.refusals import Refusals
 from notifier.web.streams import Streams
 from notifier.web.turns import InTurn
 
@@ -47,7 +49,7 @@ MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
 EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp, schedules.bp)
 PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, digests.bp, tokens.bp)
-WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, chosen.bp, health.bp, openapi.bp)
+WITHOUT_COOKIES = (*EVENTS, *PEOPLE, public.bp, chosen.bp, health.bp, metrics.bp, openapi.bp)
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -88,6 +90,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     )
     app.extensions["notifier"] = parts
     app.extensions["doorkeeper"] = Doorkeeper(parts.database)
+    app.extensions["refusals"] = Refusals(parts.database, parts.clock)
     app.extensions["gauge"] = Gauge(parts.database, parts.max_unplanned)
     app.extensions["streams"] = Streams(parts.database, parts.catalogue, parts.word, parts.clock, parts.max_streams)
     app.wsgi_app = InTurn(EncodedIds(app.wsgi_app), parts.max_requests, MOST)  # type: ignore[method-assign]  # Flask's own way to wrap it
@@ -122,8 +125,11 @@ def _pages(app: Flask) -> None:
         return redirect(url_for("admin_overview.page"))
 
     @app.errorhandler(CSRFError)
-    def stale_form(error: CSRFError) -> tuple[str, int]:
-        return f"The form is too old or came from elsewhere: {error.description} Reload the page and try again.", 400
+    def stale_form(error: CSRFError) -> tuple[str, int] | Response:
+        detail = f"{error.description} Go back, reload the page and try again."
+        if request.path.startswith("/admin"):
+            return frame.refusal(400, "The form is too old", detail)
+        return f"The form is too old or came from elsewhere: {detail}", 400
 
     @app.after_request
     def secure(response: Response) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 
 from notifier.channels import Address
 from notifier.policy.calendar import rfc3339
-from notifier.policy.words import SENTENCES, State
+from notifier.policy.words import State, sentence_of
 from notifier.store.jobs import JobEntry
 from notifier.store.log import AttemptEntry, Entry
 from notifier.web.parts import parts
@@ -47,7 +47,7 @@ def delivery(entry: Entry) -> dict[str, Any]:
         "queue": entry.queue,
         "state": entry.state,
         "reason": entry.reason,
-        "sentence": SENTENCES[entry.reason] if entry.reason else None,
+        "sentence": sentence_of(entry.reason, timed=entry.due_at is not None) if entry.reason else None,
         "told_in": entry.carried_by,
         "digest": entry.digest,
         "due_at": moment_or_null(entry.due_at if entry.state == State.WAITING else None),

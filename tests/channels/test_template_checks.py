@@ -8,7 +8,8 @@ from notifier.channels.template_checks import WrongTemplate, check_templates
 from notifier.channels.wording import TEMPLATES, Writer
 from notifier.languages import Languages
 
-TYPES = ("like", "comment", "follow", "mention", "share", "post", "announcement", "security", "poke", "order.shipped")
+TOLD = ("like", "comment", "follow", "mention", "share", "post", "announcement", "security", "notifier.test")
+TYPES = (*TOLD, "poke", "order.shipped")
 
 
 def check(folder: Path) -> None:

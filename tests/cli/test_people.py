@@ -2,12 +2,16 @@
 
 import re
 from urllib.error import HTTPError
+from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
+from notifier.catchers.mailbox import Mailbox
+from notifier.store.audit import AuditFilter, AuditLog
+from notifier.store.database import Database
 from tests.cli.conftest import Terminal
-from tests.stack import Stack, comment
+from tests.stack import Stack, comment, eventually
 
 UNKNOWN = "app_0193a7b2c3d47e5f8a9b0c1d2e3f4a5b"
 
@@ -72,3 +76,62 @@ def test_a_sign_in_link_opens_the_admin_pages_once(terminal: Terminal):
 
 def test_a_role_that_does_not_exist_is_wrong_usage(terminal: Terminal):
     assert terminal.type("admins", "create", "ops@app.example", "--role", "king").exit_code == 2
+
+
+def test_admins_are_listed_and_removed_but_never_the_last_owner(terminal: Terminal):
+    terminal.done("admins", "create", "Leaving@app.example", "--role", "operator")
+    assert "leaving@app.example  operator  link  not signed in\n" in terminal.done("admins", "list")
+    terminal.done("admins", "create", "leaving@app.example")
+    assert "leaving@app.example  operator" in terminal.done("admins", "list")  # no role said: the role stays
+    assert "is no admin any more" in terminal.done("admins", "remove", "LEAVING@app.example")
+    assert "leaving@app.example" not in terminal.done("admins", "list")
+    assert terminal.type("admins", "remove", "leaving@app.example").exit_code == 1
+    last = terminal.type("admins", "remove", "owner@localhost")
+    assert (last.exit_code, "last owner" in last.output) == (1, True)
+    assert terminal.type("admins", "create", "owner@localhost", "--role", "viewer").exit_code == 1
+
+
+def test_a_second_step_is_turned_off_for_who_lost_the_phone(terminal: Terminal):
+    terminal.done("admins", "create", "lost@app.example")
+    assert "without a code" in terminal.done("admins", "reset-totp", "lost@app.example")
+    assert terminal.type("admins", "reset-totp", "nobody@app.example").exit_code == 1
+
+
+def test_what_is_no_address_is_wrong_usage(terminal: Terminal):
+    assert terminal.type("admins", "create", "nobody").exit_code == 2
+
+
+def test_what_is_done_about_apps_and_admins_is_on_record(service: Stack, terminal: Terminal):
+    app = made(terminal, "Recorded")
+    terminal.done("apps", "rotate", app["id"])
+    terminal.done("apps", "revoke", app["id"])
+    terminal.done("admins", "create", "noted@app.example")
+    terminal.done("admins", "remove", "noted@app.example")
+    database = Database(service.database_url)
+    with database.read() as connection:
+        log = AuditLog(connection)
+        found = [*log.page(AuditFilter(subject=app["id"]), 9), *log.page(AuditFilter(subject="noted@app.example"), 9)]
+    database.close()
+    actions = [one.action for one in found]
+    assert actions == ["app.revoke", "app.rotate", "app.create", "admin.remove", "admin.link", "admin.invite"]
+    assert all(one.who.endswith("(command line)") for one in found)
+    assert not any(app["secret"] in one.subject or app["key"] in one.subject for one in found)
+
+
+def test_a_link_that_is_asked_for_at_the_door_comes_by_mail_and_opens_at_its_button(service: Stack, terminal: Terminal):
+    terminal.done("admins", "create", "mailed@app.example", "--role", "viewer")
+    browser = build_opener(HTTPCookieProcessor())
+
+    def load(path: str, **form: str) -> str:
+        data = urlencode(form).encode() if form else None
+        with browser.open(urljoin(service.ready["url"], path), data) as page:
+            return page.read().decode()
+
+    def token(page: str) -> str:
+        return re.findall(r'name="csrf_token" value="([^"]+)"', page)[0]
+
+    load("/admin/login/link", csrf_token=token(load("/admin/login")), email="mailed@app.example")
+    mailbox = Mailbox(service.data_dir / "dev")
+    [mail] = eventually(lambda: [one for one in mailbox.recent(50) if one.recipients == ("mailed@app.example",)])
+    [path] = set(re.findall(r"(/admin/login/once/[\w-]+)", mail.text))
+    assert "mailed@app.example · viewer" in load(path, csrf_token=token(load(path)))

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, column, insert, select, table, update
@@ -11,14 +12,20 @@ from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.pipeline.pulse import Pulse
 from notifier.policy.catalogue import read_catalogue
 from notifier.policy.words import Reason, State
+from notifier.store.admins import Admins, digest
+from notifier.store.apps import Apps
 from notifier.store.database import Database
 from notifier.store.dead import Cause, DeadLetters
+from notifier.store.directory import Directory
+from notifier.store.events import EventFilter, Events
 from notifier.store.jobs import Jobs
 from notifier.store.log import Log
-from notifier.store.models import Address, Base, Delivery, Digest, Event, Figure, Notification
+from notifier.store.models import Address, Admin, Base, Delivery, Digest, Event, Figure, Notification
+from notifier.store.pausing import Pauses
 from notifier.store.people import People
 from notifier.store.recent import RecentFigures, slot_of
 from notifier.store.schema import migrate
+from notifier.store.suppressions import Sought, Suppressions
 from notifier.store.types import Utc, new_id
 from tests.pipeline.line import CATALOGUE
 from tests.store.past import Past
@@ -252,3 +259,84 @@ def test_what_failed_before_the_log_was_shown_is_among_the_dead_letters_and_in_t
         recent = RecentFigures(connection).since(slot_of(datetime.now(UTC) - timedelta(hours=1)), 10)
         assert {(one.channel, one.state): one.count for one in recent} == {("email", "failed"): 1, ("feed", "sent"): 1}
         assert Jobs(connection).latest(5) == []
+
+
+def test_what_a_provider_had_paused_before_queues_could_be_is_not_taken_for_a_paused_queue(empty: Database):
+    migrate(empty, "0007")
+    with empty.write() as connection:
+        told = a_notification(connection, None)
+        waits = a_delivery(connection, told, "email", State.WAITING)
+        connection.execute(
+            update(Delivery).where(Delivery.id == waits).values(reason=Reason.PAUSED, due_at=NOON, queue="default")
+        )
+    migrate(empty)
+    with empty.read() as connection:
+        assert Pauses(connection).held("default") == []
+        assert Pauses(connection).all() == {}
+        entry = Log(connection).delivery(waits)
+    assert entry
+    assert (entry.state, entry.reason, entry.due_at) == (State.WAITING, Reason.PAUSED, NOON)
+
+
+def test_people_from_before_are_found_by_their_address_and_what_is_gone_is_listed(empty: Database):
+    migrate(empty, "0007")
+    later = NOON + timedelta(hours=1)
+    with empty.write() as connection:
+        for user, at in (("ben", NOON), ("ana", later)):
+            People(connection).save(user, {"name": user.title()}, at)
+            People(connection).set_mailbox(user, "both@app.example", at)
+        People(connection).drop_mailbox("ben", later)
+        People(connection).set_mailbox("ben", "ben@app.example", later)
+        gone = Address.user_id == "ana"
+        connection.execute(update(Address).where(gone).values(gone_at=later, gone_why="550 unknown"))
+    migrate(empty)
+    with empty.read() as connection:
+        directory = Directory(connection)
+        assert [one.id for one in directory.newest(10)] == ["ana", "ben"]
+        assert [one.id for one in directory.by_mailbox("ben@app.example", 10)] == ["ben"]
+        assert [one.id for one in directory.by_mailbox("both@app.example", 10)] == ["ana"]
+        assert [(one.user, one.gone_why) for one in Suppressions(connection).page(Sought(), 10)] == [
+            ("ana", "550 unknown")
+        ]
+
+
+def test_keys_and_events_from_before_doors_were_recorded_work_as_they_did(empty: Database):
+    migrate(empty, "0007")
+    with empty.write() as connection:
+        store(connection, "apps", id=APP, name="web", created_at=NOON)
+        key = {"kind": "key", "value": sha256(b"nk_old").hexdigest(), "scopes": "events log", "hint": "nk_old"}
+        store(connection, "app_secrets", id=new_id("sec"), app_id=APP, **key, created_at=NOON)
+        liked = a_like(connection, "ana", None)
+    migrate(empty)
+    with empty.write() as connection:
+        found = Apps(connection).by_key("nk_old", NOON)
+        assert found is not None
+        assert (found.app, found.scopes) == (APP, {"events", "log"})
+        [credential] = Apps(connection).credentials(APP)
+        assert credential.last_used_at is None
+        Apps(connection).used(found.credential, NOON)
+        assert Apps(connection).credentials(APP)[0].last_used_at == NOON
+        event = Events(connection).find(liked)
+        assert event is not None
+        assert event.door == ""
+        assert [row.id for row in Events(connection).page(EventFilter(), 5).rows] == [liked]
+
+
+def test_admins_from_before_passwords_come_in_by_a_link_whichever_way_their_address_was_written(empty: Database):
+    migrate(empty, "0007")
+    kept = {"role": "owner", "created_at": NOON}
+    with empty.write() as connection:
+        for email in ("Ann@App.example", "Ben@app.example", "ben@app.example"):
+            store(connection, "admins", id=new_id("adm"), email=email, **kept)
+        ann = connection.scalar(select(Admin.id).where(Admin.email == "Ann@App.example"))
+        link = {"token_hash": digest("waiting"), "admin_id": ann, "expires_at": NOON + timedelta(minutes=15)}
+        store(connection, "login_links", **link)
+    migrate(empty)
+    with empty.write() as connection:
+        admins = Admins(connection)
+        emails = {one.account.email for one in admins.all()}
+        assert emails == {"Ben@app.example", "ann@app.example", "ben@app.example"}
+        assert not any(one.has_password or one.has_totp for one in admins.all())
+        entered = admins.enter("waiting", NOON)
+    assert entered
+    assert (entered.account.id, entered.asks) == (ann, False)

@@ -100,6 +100,11 @@ class EmailChannel:
         """The address as logs and answers may show it."""
         return addresses.masked(address.value)
 
+    @staticmethod
+    def named(address: Address) -> str:
+        """The whole address."""
+        return address.value
+
     def warm(self) -> None:
         """Load the templates."""
         self._writer.load()

@@ -35,3 +35,4 @@ class AppSecret(Base):
     hint: Mapped[str] = mapped_column(String(16))  # the first characters, for people to tell them apart
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]  # to the minute: it is not worth a write for each request

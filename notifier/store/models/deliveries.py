@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String, case, func, text
+from sqlalchemy import BigInteger, Index, String, and_, case, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.policy.words import Reason, State
@@ -12,6 +12,8 @@ from notifier.store.types import Key
 # Spelled out for the index of what waits: no database can tell from a parameter that it serves.
 WAITS = text("deliveries.state = 'waiting'")
 UNFINISHED = text("state IN ('waiting', 'queued', 'sending')")
+# What waits for its queue to go on: it has no timer.
+PAUSED = text("state = 'waiting' AND reason = 'paused' AND due_at IS NULL")
 
 
 class Delivery(Base):
@@ -26,7 +28,8 @@ class Delivery(Base):
     events of its notification from `first_round` on, and from its first claim on to no later one than `last_round`.
     `rule` and `value` are what decided; `change` is the number of the transaction that made its state final.
     One that is `carried_by` another is told in that one's message, and shares its end. One that waits in an open digest
-    (`digest_id`) has no timer of its own: `wanted_at` is then when the digest comes.
+    (`digest_id`) has no timer of its own: `wanted_at` is then when the digest comes. Neither has one whose queue is
+    paused: it waits, with that reason, until its queue goes on.
     """
 
     __tablename__ = "deliveries"
@@ -63,6 +66,8 @@ class Delivery(Base):
             postgresql_where=text("change IS NOT NULL"),
             sqlite_where=text("change IS NOT NULL"),
         ),
+        # A queue that goes on is found to have what it held, and one that holds nothing is not walked through.
+        Index("deliveries_paused", "queue", "id", postgresql_where=PAUSED, sqlite_where=PAUSED),
         # The log's rarer states are found without walking over everything that was sent.
         Index(
             "deliveries_not_sent",
@@ -110,8 +115,9 @@ class Delivery(Base):
     change: Mapped[int | None] = mapped_column(BigInteger)
 
 
+_IN_DIGEST = and_(Delivery.digest_id.is_not(None), Delivery.reason.is_distinct_from(Reason.PAUSED))
 # When what waits is to go out; what waits for a digest has no timer of its own.
-DUE_AT = func.coalesce(Delivery.due_at, case((Delivery.digest_id.is_not(None), Delivery.wanted_at)))
+DUE_AT = func.coalesce(Delivery.due_at, case((_IN_DIGEST, Delivery.wanted_at)))
 
 
 class Attempt(Base):

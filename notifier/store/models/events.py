@@ -17,6 +17,7 @@ class Event(Base):
     `due_at` is when its plan is overdue; `plan_cursor` counts the recipients already planned, and `plan_after` is the
     last of the followers, or of what was taken back. `undone_by` is the deletion that took it back, `change` the number
     of the transaction that finished its plan. What was `blanked_at` some moment has a body of ids alone since then.
+    `door` is how it came in, a word of `notifier.store.apps`; empty of an event from before that was recorded.
 
     `everyone` and `wall_at` address it beyond its body, and only `Announcing` writes them: an app's event, whatever
     stands in it, is for those whom it names. `wall_at` is a time that clocks show ("2026-12-24T18:00:00"; empty: at
@@ -36,6 +37,8 @@ class Event(Base):
         ),
         # What a deletion takes back is found by the things that it names.
         Index(None, "object", "type", "actor"),
+        # What somebody did last, for the list of events.
+        Index(None, "actor", "id"),
         Index("events_target", "target", postgresql_where=text("target <> ''"), sqlite_where=text("target <> ''")),
         Index(
             "events_undone_by",
@@ -73,6 +76,7 @@ class Event(Base):
     undone_by: Mapped[str | None] = mapped_column(Key("evt"))
     change: Mapped[int | None] = mapped_column(BigInteger)
     blanked_at: Mapped[datetime | None]
+    door: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
 class Notification(Base):

@@ -8,7 +8,7 @@ from io import StringIO
 from flask import Blueprint, Response, abort, g, render_template, request, session, stream_with_context
 
 from notifier.policy.catalogue import CHANNELS
-from notifier.policy.words import SENTENCES, Reason, State
+from notifier.policy.words import Reason, State, sentence_of
 from notifier.store.admins import Admins, Role
 from notifier.store.browsing import Browsing, Sheet, export
 from notifier.store.log import Entry, Filter, Log
@@ -108,7 +108,8 @@ def as_csv() -> Response:
 
 def row_of(entry: Entry, said: str = "") -> Row:
     """The delivery as pages show it."""
-    return Row(entry, masked_address(entry) or "–", SENTENCES[entry.reason] if entry.reason else "", said)
+    sentence = sentence_of(entry.reason, timed=entry.due_at is not None) if entry.reason else ""
+    return Row(entry, masked_address(entry) or "–", sentence, said)
 
 
 def _sheet(wish: Asked, newer: str) -> Sheet:

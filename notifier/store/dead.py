@@ -108,17 +108,17 @@ class DeadLetters:
         retried = select(again.id).where(again.retry_of == Delivery.id).exists()
         its = [_FAILED, *_of(cause), *([Delivery.id > after] if after else [])]
         looked = (
-            select(Delivery.id, case((retried, 0), else_=1).label("left"))
+            select(Delivery.id, case((retried, 0), else_=1).label("unsent"))
             .where(*its)
             .order_by(Delivery.id.desc())
             .limit(LOOKED_AT + 1)
             .subquery()
         )
         # Counted by the database: to read a thousand rows takes ten times as long.
-        total, left = self._connection.execute(select(func.count(), func.sum(looked.c.left))).one()
+        total, left = self._connection.execute(select(func.count(), func.sum(looked.c.unsent))).one()
         if not left and total <= LOOKED_AT:
             return None
-        seen = select(looked.c.id).where(looked.c.left == (1 if left else 0)).limit(1)
+        seen = select(looked.c.id).where(looked.c.unsent == (1 if left else 0)).limit(1)
         first, last = (
             self._connection.scalar(seen.order_by(order)) or "" for order in (looked.c.id, looked.c.id.desc())
         )

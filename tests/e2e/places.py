@@ -8,14 +8,15 @@ from tests.e2e.browser import Page, Windows
 from tests.stack import Stack
 
 MENU_LABELS = tuple(item.label for group in MENU for item in group.items)
-# Lists whose rows are links to a page each; under test as soon as the menu has them.
-LISTS = tuple(label for label in ("Deliveries", "Events", "People", "Digests", "Schedules") if label in MENU_LABELS)
+# Lists whose rows are links to a page each.
+LISTS = ("Deliveries", "Events", "People", "Digests", "Schedules", "Templates", "Apps & keys")
 ONES = tuple(f"{label}: first row" for label in LISTS)
 ADMIN = (*MENU_LABELS, *ONES)
-PUBLIC = ("preferences", "unsubscribe")
+SIGNED_IN = (*ADMIN, "account", "jobs")  # the last two stand beside the menu
+PUBLIC = ("preferences", "unsubscribe", "why")
 CAUGHT = ("catchers", "mails", "mail", "mail: text", "mail: headers", "mail: raw", "pushes", "push")
-OTHERS = ("sign-in", "demo", *PUBLIC, *CAUGHT)
-ALL = (*ADMIN, *OTHERS)
+OTHERS = ("sign-in", "docs", "demo", *PUBLIC, *CAUGHT)
+ALL = (*SIGNED_IN, *OTHERS)
 
 
 def addresses(windows: Windows, stack: Stack) -> dict[str, str]:
@@ -25,7 +26,8 @@ def addresses(windows: Windows, stack: Stack) -> dict[str, str]:
     for label, name in zip(LISTS, ONES, strict=True):
         page.goto(found[label])
         found[name] = _first_row(page, found[label])
-    return found | _caught(stack) | _public(stack) | {"sign-in": "/admin/login", "demo": "/demo"}
+    alone = {"account": "/admin/account", "jobs": "/admin/jobs", "sign-in": "/admin/login", "docs": "/docs"}
+    return found | _caught(stack) | _public(stack) | alone | {"demo": "/demo"}
 
 
 def links_of(stack: Stack, mail: dict[str, Any]) -> dict[str, str]:
@@ -58,4 +60,4 @@ def _caught(stack: Stack) -> dict[str, str]:
 
 def _public(stack: Stack) -> dict[str, str]:
     of_one_type = next(links for mail in mails(stack) if "u" in (links := links_of(stack, mail)))
-    return {"preferences": of_one_type["p"], "unsubscribe": of_one_type["u"]}
+    return {"preferences": of_one_type["p"], "unsubscribe": of_one_type["u"], "why": of_one_type["why"]}

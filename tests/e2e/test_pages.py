@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.e2e.browser import NARROW, NARROWEST, WIDE, Look, Page, Windows, expect, serious_findings
-from tests.e2e.places import ADMIN, ALL, MENU_LABELS
+from tests.e2e.places import ADMIN, ALL, MENU_LABELS, SIGNED_IN
 
 MOST = 150_000  # octets over the wire of a first load
 TABS = 400  # more than there are stops on any page
@@ -43,7 +43,7 @@ TOO_WIDE = """() => {
 
 @pytest.mark.parametrize("place", ALL)
 def test_a_first_visit_is_a_small_load(windows: Windows, addresses: dict[str, str], place: str):
-    page = windows.context(Look(), admin=place in ADMIN).new_page()
+    page = windows.context(Look(), admin=place in SIGNED_IN).new_page()
     sizes: list[int] = []
     wire = page.context.new_cdp_session(page)
     wire.send("Network.enable")

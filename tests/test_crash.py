@@ -113,12 +113,11 @@ def test_a_worker_killed_in_the_middle_of_its_chunks_loses_nothing(stack: Stack)
 
 
 def test_a_broker_killed_with_tickets_in_it_loses_nothing(stack: Stack):
-    stack.signal("worker", signal.SIGSTOP)
-    try:
-        tell(stack, "broker", 40)
-    finally:
-        killed(stack, "broker")
-        stack.signal("worker", signal.SIGCONT)
+    with stopped(stack, "worker"):
+        try:
+            tell(stack, "broker", 40)
+        finally:
+            killed(stack, "broker")
     assert doubles(all_sent(stack, "broker", 40)) == 0
 
 
@@ -152,11 +151,10 @@ def test_tickets_delivered_many_times_to_two_workers_are_one_send(stack: Stack):
 
 def test_a_second_scheduler_beside_the_first_doubles_nothing(stack: Stack):
     stack.mail.fail("rcpt", "451 4.3.0 Busy", to="second@app.example", times=60)
-    stack.signal("scheduler", signal.SIGSTOP)
     with beside(stack, "scheduler"):
-        tell(stack, "second", 30)
-        eventually(lambda: mails_to(stack, "second"))  # a retry came: the other one is at work
-        stack.signal("scheduler", signal.SIGCONT)
+        with stopped(stack, "scheduler"):
+            tell(stack, "second", 30)
+            eventually(lambda: mails_to(stack, "second"))  # a retry came: the other one is at work
         mails = all_sent(stack, "second", 30)
     assert doubles(mails) == 0
 
@@ -331,6 +329,24 @@ def ring(stack: Stack, step: str, ids: list[str], queue: str) -> None:
     found = lock.running(stack.data_dir)
     assert found is not None
     make_celery(found.broker_url).send_task(step, args=[ids], queue=queue)
+
+
+@contextmanager
+def stopped(stack: Stack, role: str) -> Iterator[None]:
+    """A role that stands still between two of its transactions: in the middle of one nobody else writes to SQLite."""
+
+    def stands_still() -> bool:
+        stack.signal(role, signal.SIGSTOP)
+        if stack.call("PUT", "/v1/users/nobody", {"name": "Nobody"}).status == 200:
+            return True
+        stack.signal(role, signal.SIGCONT)
+        return False
+
+    try:
+        eventually(stands_still, within=RECOVERY)
+        yield
+    finally:
+        stack.signal(role, signal.SIGCONT)
 
 
 @contextmanager

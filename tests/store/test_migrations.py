@@ -254,7 +254,7 @@ def test_what_a_provider_had_paused_before_queues_could_be_is_not_taken_for_a_pa
             update(Delivery).where(Delivery.id == waits).values(reason=Reason.PAUSED, due_at=NOON, queue="default")
         )
     migrate(empty)
-    with empty.read() as connection:
+    with empty.write() as connection:
         assert Pauses(connection).held("default") == []
         assert Pauses(connection).all() == {}
         entry = Log(connection).delivery(waits)

@@ -82,4 +82,5 @@ def _context(settings: EmailSettings, mail: SignInMail) -> dict[str, object]:
         "unsubscribe_url": "",
         "settings": "",
         "preferences_url": "",
+        "why_url": "",
     }

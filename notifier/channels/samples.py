@@ -82,6 +82,7 @@ def _notice(kind: Kind, events: tuple[Event, ...], person: str, setting: Setting
         urgent=kind.queue == "urgent",
         unsubscribe_url="" if kind.mandatory else f"{setting.public_url}/u/sample",
         preferences_url=f"{setting.public_url}/p/sample",
+        why_url=f"{setting.public_url}/why/sample",
     )
 
 

@@ -33,17 +33,22 @@ def install(app: Flask) -> None:
         return response
 
 
-def _for_apps(response: Response) -> Response:
-    """The script as any page may have it: a module of another origin is only run with its server's consent."""
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Service-Worker-Allowed"] = "/"
+def compressed(response: Response) -> Response:
+    """The answer as gzip where that is taken. Its content is remembered: it must be the same for everyone."""
     response.vary.add("Accept-Encoding")
-    _keep_for(response, AN_HOUR)
     if response.status_code == 200 and request.accept_encodings["gzip"] > 0:
         response.direct_passthrough = False
         response.set_data(_compressed(response.get_data()))
         response.content_encoding = "gzip"
     return response
+
+
+def _for_apps(response: Response) -> Response:
+    """The script as any page may have it: a module of another origin is only run with its server's consent."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Service-Worker-Allowed"] = "/"
+    _keep_for(response, AN_HOUR)
+    return compressed(response)
 
 
 def _keep_for(response: Response, seconds: int) -> None:
@@ -53,8 +58,8 @@ def _keep_for(response: Response, seconds: int) -> None:
 
 
 @cache
-def _compressed(script: bytes) -> bytes:
-    return gzip.compress(script, mtime=0)
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
 
 
 @cache

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, make_response, render_template
 
 from notifier.languages.templates import said_in
 from notifier.web.access import guarded_by
+from notifier.web.assets import compressed
 from notifier.web.openapi import description
 from notifier.web.parts import parts
 
@@ -72,16 +73,11 @@ class Chapter:
 
 @bp.get("/docs")
 @guarded_by("public")
-def page() -> str:
+def page() -> Response:
     """Every call of the API, with examples that work when they are pasted."""
-    language = parts().languages.english
-    return render_template(
-        "docs/docs.html",
-        language=language,
-        chapters=chapters(description()),
-        url=parts().public_url,
-        **said_in(language),
-    )
+    language, found = parts().languages.english, chapters(description())
+    shown = {"language": language, "chapters": found, "url": parts().public_url, **said_in(language)}
+    return compressed(make_response(render_template("docs/docs.html", **shown)))
 
 
 def chapters(told: Mapping[str, Any]) -> list[Chapter]:

@@ -1,5 +1,6 @@
 """The pages of the API: its documentation, and what each problem means."""
 
+import gzip
 import html
 import json
 import re
@@ -90,3 +91,12 @@ def test_a_refusal_names_a_page_that_is_there(api: Api):
     page = api.call("GET", body["type"], authorization="")
     assert page.status_code == 200
     assert body["title"] in html.unescape(page.text)
+
+
+def test_the_page_comes_compressed_where_the_browser_takes_it(api: Api):
+    browser = api.server.test_client()
+    plain = browser.get("/docs")
+    small = browser.get("/docs", headers={"Accept-Encoding": "gzip"})
+    assert (plain.content_encoding, small.content_encoding) == (None, "gzip")
+    assert gzip.decompress(small.data) == plain.data
+    assert len(small.data) < 50_000

@@ -45,7 +45,7 @@ class Database:
         self._engines: dict[tuple[int, bool], Engine] = {}
         self.turns = Turns(Path(self.url.database or "")) if self.on_sqlite else None
         self._lock = threading.Lock()
-        self._asking: dict[tuple[int, int, str], _Asking] = {}  # by process, thread and query
+        self._asking: dict[tuple[int, int], _Asking] = {}  # by process and thread
 
     @property
     def on_sqlite(self) -> bool:
@@ -106,10 +106,10 @@ class Database:
         Asked by the driver's own means on a connection that is kept: for what is asked all the time and mostly in vain,
         a transaction costs fifty times as much. Raises `DatabaseAway`.
         """
-        key = (os.getpid(), threading.get_ident(), query)
+        key = (os.getpid(), threading.get_ident())
         asking = self._asking.get(key) or self._keep_asking(key)
         try:
-            return asking.finds(now)
+            return asking.finds(query, now)
         except asking.errors as error:
             self._let_go(key)
             raise _kind_of(error)(str(error)) from error
@@ -132,17 +132,17 @@ class Database:
         for key in [key for key in self._engines if key[0] == here]:
             self._engines.pop(key).dispose()
 
-    def _keep_asking(self, key: tuple[int, int, str]) -> "_Asking":
+    def _keep_asking(self, key: tuple[int, int]) -> "_Asking":
         """Keep a driver's connection of this thread for what is asked often, outside of any transaction."""
         engine = self._engine(writes=False)
         with _away(), _driver_away(engine.dialect.loaded_dbapi):
             borrowed = engine.raw_connection()
             connection: Any = borrowed.driver_connection
             borrowed.detach()  # it is not the pool's any more
-        self._asking[key] = _Asking(connection, key[2], engine.dialect.loaded_dbapi, on_sqlite=self.on_sqlite)
+        self._asking[key] = _Asking(connection, engine.dialect.loaded_dbapi, on_sqlite=self.on_sqlite)
         return self._asking[key]
 
-    def _let_go(self, *keys: tuple[int, int, str]) -> None:
+    def _let_go(self, *keys: tuple[int, int]) -> None:
         for key in keys:
             if kept := self._asking.pop(key, None):
                 kept.close()
@@ -182,22 +182,22 @@ class Database:
 
 
 class _Asking:
-    """One question of the form "is anything due?", on a connection of its own, which it closes."""
+    """Questions of the form "is anything due?", on a connection of its own, which it closes."""
 
-    def __init__(self, connection: Any, query: str, driver: Any, *, on_sqlite: bool) -> None:
+    def __init__(self, connection: Any, driver: Any, *, on_sqlite: bool) -> None:
         if not on_sqlite:
             connection.autocommit = True
         self.errors: tuple[type[Exception], ...] = (driver.OperationalError, driver.InterfaceError)
         self._connection = connection
         self._cursor = connection.cursor()
-        self._query = query.format(now="?" if on_sqlite else "%s")
         self._as_text = on_sqlite
+        self._mark = "?" if on_sqlite else "%s"
 
-    def finds(self, now: datetime) -> bool:
-        """Whether a row is found. Raises the driver's `errors`."""
+    def finds(self, query: str, now: datetime) -> bool:
+        """Whether the query finds a row. Raises the driver's `errors`."""
         moment = now.astimezone(UTC)
         given = moment.replace(tzinfo=None).isoformat(" ", "microseconds") if self._as_text else moment
-        self._cursor.execute(self._query, (given,))
+        self._cursor.execute(query.format(now=self._mark), (given,))
         # To the end: a statement that is left half read keeps SQLite from tidying up its log.
         return bool(self._cursor.fetchall())
 

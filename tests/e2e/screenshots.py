@@ -17,9 +17,9 @@ from tests.e2e.lived_in import lived_in
 from tests.stack import ROOT, Stack
 
 PICTURES = ROOT / "docs" / "pictures"
-LARGEST = 130_000  # octets of a picture that the README can afford
+LARGEST = 100_000  # octets of a picture that the README can afford
 WIDE_LIGHT, WIDE_DARK = Look(), Look("dark")
-LIGHT, DARK = Look(width=1120, height=620), Look("dark", 1120, 620)  # what stays small and can be read in the README
+LIGHT, DARK = Look(width=1000, height=540), Look("dark", 1000, 540)  # what stays small and can be read in the README
 LOOKS = {
     "wide-light": WIDE_LIGHT,
     "wide-dark": WIDE_DARK,

@@ -38,6 +38,7 @@ from notifier.pipeline.tickets import (
     send_tickets,
 )
 from notifier.policy.queues import QUEUES
+from notifier.store.building import DIGEST
 from notifier.store.database import DatabaseAway
 
 log = logging.getLogger(__name__)
@@ -146,9 +147,17 @@ def build_and_ring(steps: Steps, digest_ids: list[str]) -> None:
     ring_or_hasten(steps, send_tickets(steps.builder.build(digest_ids)))
 
 
-def take_digests(steps: Steps) -> int:
-    """Take the digests whose hour has come, and ring for them; gives how many they were."""
-    return steps.builder.take(lambda ids: [one for ticket in steps.bell.ring(build_tickets(ids)) for one in ticket.ids])
+def ring_for_digests(steps: Steps) -> int:
+    """Ring for the digests whose hour has come, while their queue has room; gives for how many.
+
+    What is left, because the workers are behind or the broker does not answer, the next tick finds again.
+    """
+    rung = 0
+    for ids in steps.builder.due():
+        if DIGEST not in steps.bell.roomy() or steps.bell.ring(build_tickets(ids)):
+            break
+        rung += len(ids)
+    return rung
 
 
 def sweep(steps: Steps) -> int:

@@ -40,7 +40,7 @@ def kinds_of(
     kinds = (
         Kind("sweep", act=_ticks, vital=True),
         Kind("heartbeat", act=_ticks, vital=True),
-        Kind("digests", act=lambda _: _counted(tasks.take_digests(steps()), "digest")),
+        Kind("digests", act=lambda _: _counted(tasks.ring_for_digests(steps()), "digest")),
         Kind("purge", act=lambda _: purger().purge().summary),
         Kind("roll-up", act=lambda _: roller().roll_up().summary),
         Kind("pulse", act=lambda _: pulse().beat()),

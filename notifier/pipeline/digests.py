@@ -1,7 +1,7 @@
-"""Digests: taken when their hour has come, built by a worker, or sent, skipped and moved at somebody's word."""
+"""Digests: found when their hour has come, built by a worker, or sent, skipped and moved at somebody's word."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -17,7 +17,7 @@ from notifier.policy.queues import QUEUES
 from notifier.policy.ranking import ranked
 from notifier.policy.retry import Next
 from notifier.policy.words import Reason
-from notifier.store.building import ANY_DUE, DIGEST, TAKEN, Building, Unbuilt
+from notifier.store.building import DIGEST, Building, Unbuilt, due_digests
 from notifier.store.bundling import Bundling
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.ending import end
@@ -57,20 +57,12 @@ class DigestBuilder:
         self._replacing = tuple(replacing)
         self._clock = clock
 
-    def take(self, ring: Callable[[Sequence[str]], Sequence[str]]) -> int:
-        """Take all digests whose hour has come, and ring for them in portions; gives how many they were.
+    def due(self) -> Iterator[list[str]]:
+        """The digests whose hour has come and that nobody has built, in pages, the longest overdue first.
 
-        `ring` gives those that nobody was told of: the next tick takes them again.
+        Until somebody has built them they are found again: by the next tick, and by two at once.
         """
-        taken, some = 0, TAKEN
-        while some == TAKEN and self._database.any_due(ANY_DUE, now := self._clock()):
-            ids = self._database.transact(lambda tx, now=now: Building(tx).take(now, now + QUEUES[DIGEST].again))  # type: ignore[misc]
-            if unrung := ring(ids):
-                self._database.transact(lambda tx, ids=unrung, now=now: Building(tx).hasten(ids, now))  # type: ignore[misc]
-                return taken + len(ids)
-            some = len(ids)
-            taken += some
-        return taken
+        return due_digests(self._database, self._clock())
 
     def build(self, ids: Sequence[str]) -> list[Planned]:
         """Build those of these digests that are due and that nobody has built; gives the messages that can go out.
@@ -92,7 +84,11 @@ class DigestBuilder:
             return [one for digest in ids for one in self._build_some([digest])]
 
     def _build_all(self, ids: Sequence[str]) -> list[Planned]:
-        return self._database.transact(lambda tx: self.make(tx, Building(tx).due(ids), self._clock()))
+        def work(connection: Connection) -> list[Planned]:
+            now = self._clock()
+            return self.make(connection, Building(connection).due(ids, now), now)
+
+        return self._database.transact(work)
 
     def make(
         self, connection: Connection, digests: Sequence[Unbuilt], now: datetime, *, at_once: bool = False

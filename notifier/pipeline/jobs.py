@@ -102,7 +102,7 @@ class Working:
     def take_due(self) -> list[str]:
         """Jobs that somebody began and left: to be rung for."""
         now = self._clock()
-        if not self._database.any_due(ANY_DUE, now):
+        if not self._database.ask(ANY_DUE, now):
             return []
         return self._database.transact(lambda tx: Jobs(tx).take_due(now))
 

@@ -1,21 +1,26 @@
-"""Building digests: those whose hour has come are taken, locked with their people, and ended with what they tell."""
+"""Building digests: those whose hour has come are found, locked with their people, and ended with what they tell."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, select, update
 
 from notifier.policy.words import Cadence, Reason, State
+from notifier.store.database import Database
 from notifier.store.ending import cancel
 from notifier.store.facts import Facts
-from notifier.store.models import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, SKIPPED, WAITS, Delivery, Digest, Notification
-from notifier.store.sql import AnyRow, chunked, locked, locked_all
+from notifier.store.models import BUILT, EMPTY, IS_OPEN, IS_UNBUILT, SKIPPED, WAITS, Delivery, Digest, Notification
+from notifier.store.sql import AnyRow, chunked, locked_all
+from notifier.store.types import key_of
 
-ANY_DUE = "SELECT 1 FROM digests WHERE state IN ('open', 'due') AND due_at <= {now} LIMIT 1"
 DIGEST = "digest"  # their queue
-TAKEN = 1_000  # digests in one transaction of the tick
+PAGE = 1_000  # digests that the tick finds at once
+# In the driver's own SQL, see `Database.ask`.
+_DUE = "SELECT due_at, id FROM digests WHERE state IN ('open', 'due') AND due_at <= ?"
+_PAGE = f" ORDER BY due_at, id LIMIT {PAGE}"
+FIRST_DUE, NEXT_DUE = _DUE + _PAGE, _DUE + " AND (due_at, id) > (?, ?)" + _PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +41,9 @@ class Building:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def take(self, now: datetime, again: datetime) -> list[str]:
-        """Take up to `TAKEN` digests whose hour has come, the longest overdue first; unbuilt, they are due `again`.
-
-        Each is taken by one of those who ask at once.
-        """
-        overdue = select(Digest.id).where(IS_UNBUILT, Digest.due_at <= now).order_by(Digest.due_at).limit(TAKEN)
-        taking = update(Digest).where(Digest.id.in_(locked(self._connection, overdue, Digest)))
-        return list(self._connection.scalars(taking.values(state=DUE, due_at=again).returning(Digest.id)))
-
-    def hasten(self, ids: Sequence[str], now: datetime) -> None:
-        """Nobody could be rung for these: the next tick takes them again."""
-        self._connection.execute(update(Digest).where(Digest.id.in_(ids), Digest.state == DUE).values(due_at=now))
-
-    def due(self, ids: Collection[str]) -> list[Unbuilt]:
-        """Lock those of these that nobody has built yet."""
-        return self._unbuilt(Digest.id.in_(sorted(ids)), Digest.state == DUE)
+    def due(self, ids: Collection[str], now: datetime) -> list[Unbuilt]:
+        """Lock those of these whose hour has come and that nobody has built yet."""
+        return self._unbuilt(Digest.id.in_(sorted(ids)), IS_UNBUILT, Digest.due_at <= now)
 
     def open(self, user: str) -> list[Unbuilt]:
         """Lock the person's open digests."""
@@ -122,6 +114,17 @@ class Building:
         Facts(self._connection).lock(row.user_id for row in found)
         locking = select(Digest).where(Digest.id.in_([row.id for row in found]), *which).order_by(Digest.id)
         return [_unbuilt(row) for row in self._connection.execute(locked_all(self._connection, locking))]
+
+
+def due_digests(database: Database, now: datetime) -> Iterator[list[str]]:
+    """The digests whose hour has come and that nobody has built, in pages, the longest overdue first.
+
+    They are only read: whoever builds one locks it. Raises `DatabaseAway`.
+    """
+    rows = database.ask(FIRST_DUE, now)
+    while rows:
+        yield [key_of("dig", id_) for _, id_ in rows]
+        rows = database.ask(NEXT_DUE, now, *rows[-1]) if len(rows) == PAGE else []
 
 
 def frozen_items(items: str) -> tuple[str, ...]:

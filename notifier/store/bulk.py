@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, String, Table
 
 from notifier.store.models import Base
-from notifier.store.types import Key, Utc, id_octets
+from notifier.store.types import Key, Utc, id_octets, key_of
 
 Convert = Callable[[Any], Any]
 Column = Any  # of a model, which holds ids
@@ -82,7 +82,7 @@ def ids_by(
         where, given = f"{where} AND NOT {these}", [*given, *more]
     query = f"SELECT DISTINCT {wanted.key} FROM {_table(column)} WHERE {where}"  # noqa: S608 (our own names)
     found = (value for (value,) in _run(connection, query, given).fetchall())
-    return {f"{wanted.type.prefix}_{one.hex if isinstance(one, UUID) else one.hex()}" for one in found}
+    return {key_of(wanted.type.prefix, one) for one in found}
 
 
 def free_by(connection: Connection, column: Column, ids: Sequence[str]) -> set[str]:
@@ -91,7 +91,7 @@ def free_by(connection: Connection, column: Column, ids: Sequence[str]) -> set[s
         return set(ids)  # SQLite has one writer at a time
     within, given = _within(connection, column, ids)
     query = f"SELECT {column.key} FROM {_table(column)} WHERE {within} FOR UPDATE SKIP LOCKED"  # noqa: S608 (our own names)
-    found = {f"{column.type.prefix}_{one.hex}" for (one,) in _run(connection, query, given).fetchall()}
+    found = {key_of(column.type.prefix, one) for (one,) in _run(connection, query, given).fetchall()}
     rest = sorted(set(ids) - found)
     return set(ids) - ids_by(connection, column, column, rest)
 

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,16 +100,16 @@ class Database:
                 take_write_lock(connection.cursor().execute, sqlite3.OperationalError)
             yield connection
 
-    def any_due(self, query: str, now: datetime) -> bool:
-        """Whether the query, in which `{now}` stands for the moment (aware UTC), finds a row.
+    def ask(self, query: str, now: datetime, *more: Any) -> list[Any]:
+        """What the query finds, whose first `?` stands for the moment (aware UTC): rows as the driver gives them.
 
         Asked by the driver's own means on a connection that is kept: for what is asked all the time and mostly in vain,
-        a transaction costs fifty times as much. Raises `DatabaseAway`.
+        a transaction costs fifty times as much. `more` is given as the driver gave it. Raises `DatabaseAway`.
         """
         key = (os.getpid(), threading.get_ident())
         asking = self._asking.get(key) or self._keep_asking(key)
         try:
-            return asking.finds(query, now)
+            return asking.rows(query, now, more)
         except asking.errors as error:
             self._let_go(key)
             raise _kind_of(error)(str(error)) from error
@@ -182,7 +182,7 @@ class Database:
 
 
 class _Asking:
-    """Questions of the form "is anything due?", on a connection of its own, which it closes."""
+    """Questions of the form "what is due?", on a connection of its own, which it closes."""
 
     def __init__(self, connection: Any, driver: Any, *, on_sqlite: bool) -> None:
         if not on_sqlite:
@@ -190,19 +190,24 @@ class _Asking:
         self.errors: tuple[type[Exception], ...] = (driver.OperationalError, driver.InterfaceError)
         self._connection = connection
         self._cursor = connection.cursor()
-        self._as_text = on_sqlite
-        self._mark = "?" if on_sqlite else "%s"
+        self._on_sqlite = on_sqlite
 
-    def finds(self, query: str, now: datetime) -> bool:
-        """Whether the query finds a row. Raises the driver's `errors`."""
-        moment = now.astimezone(UTC)
-        given = moment.replace(tzinfo=None).isoformat(" ", "microseconds") if self._as_text else moment
-        self._cursor.execute(query.format(now=self._mark), (given,))
+    def rows(self, query: str, now: datetime, more: Sequence[Any]) -> list[Any]:
+        """What the query finds. Raises the driver's `errors`."""
+        if self._on_sqlite:
+            self._cursor.execute(query, (_as_stored(now), *more))
+        else:
+            self._cursor.execute(query.replace("?", "%s"), (now, *more))
         # To the end: a statement that is left half read keeps SQLite from tidying up its log.
-        return bool(self._cursor.fetchall())
+        return self._cursor.fetchall()  # type: ignore[no-any-return]
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _as_stored(moment: datetime) -> str:
+    """How SQLite's dialect writes an aware moment."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from notifier.store.sql import AnyRow, insert, locked_all
 from notifier.store.types import new_id
 
 LEASE = timedelta(seconds=30)  # whoever has not moved a job in this time has left it
-# In the driver's own SQL, see `Database.any_due`.
-ANY_DUE = "SELECT 1 FROM jobs WHERE state = 'running' AND due_at <= {now} LIMIT 1"
+# In the driver's own SQL, see `Database.ask`.
+ANY_DUE = "SELECT 1 FROM jobs WHERE state = 'running' AND due_at <= ? LIMIT 1"
 
 
 class Act(StrEnum):

@@ -54,6 +54,11 @@ def id_octets(id: str) -> bytes:
     return bytes.fromhex(id[PREFIX:])
 
 
+def key_of(prefix: str, stored: bytes | uuid.UUID) -> str:
+    """The id of which a driver gave what is stored."""
+    return f"{prefix}_{stored.hex if isinstance(stored, uuid.UUID) else stored.hex()}"
+
+
 class Key(TypeDecorator[str]):
     """A UUIDv7 with its prefix in Python, 16 octets in the database. Who binds text from outside checks it first."""
 
@@ -77,9 +82,7 @@ class Key(TypeDecorator[str]):
         return uuid.UUID(bytes=octets) if dialect.name == "postgresql" else octets
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        return f"{self.prefix}_{value.hex if isinstance(value, uuid.UUID) else value.hex()}"
+        return None if value is None else key_of(self.prefix, value)
 
 
 class Utc(TypeDecorator[datetime]):

@@ -158,7 +158,7 @@ class Hammer:
         self._sends.put([one.id for one in self.line.plan(self._events.take(5))])
 
     def _tick(self, _: random.Random) -> None:
-        self.line.builder.take(lambda ids: self._builds.put(ids) or [])  # type: ignore[func-returns-value]  # rung for all
+        self._builds.put(self.line.due_digests())
 
     def _build(self, _: random.Random) -> None:
         self._sends.put([one.id for one in self.line.builder.build(self._builds.take(6))])

@@ -200,10 +200,12 @@ class Line:
         )
 
     def digests(self) -> list[Planned]:
-        """The digests whose hour has come, taken and built; their messages."""
-        taken: list[str] = []
-        self.builder.take(lambda ids: taken.extend(ids) or [])
-        return self.builder.build(taken)
+        """The digests whose hour has come, built; their messages."""
+        return self.builder.build(self.due_digests())
+
+    def due_digests(self) -> list[str]:
+        """What the tick rings for."""
+        return [one for ids in self.builder.due() for one in ids]
 
     def deliver(self, channel: str = "email") -> list["Letter"]:
         """Build the digests and sweep, and send all that is due on the channel; the letters that went out."""

@@ -44,15 +44,9 @@ def two_wait(line: Line) -> list[str]:
     return [row.id for row in line.deliveries()]
 
 
-def taken(line: Line) -> list[str]:
-    ids: list[str] = []
-    line.builder.take(lambda some: ids.extend(some) or [])  # type: ignore[func-returns-value]  # rung for all
-    return ids
-
-
 def built_while(line: Line, act: Callable[[Connection], object]) -> list[str]:
     """Build what is due while another has acted and commits only when the builder waits; the messages to send."""
-    ids = taken(line)
+    ids = line.due_digests()
     with ThreadPoolExecutor(1) as pool:
         with line.database.write() as connection:
             act(connection)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from notifier.pipeline.again import Again
 from notifier.pipeline.steering import Steering
@@ -11,17 +11,20 @@ from notifier.policy.choices import TIME, WEEKDAY, Author
 from notifier.policy.outcomes import Deferred, Refused
 from notifier.policy.steering import Which
 from notifier.policy.words import Cadence, Reason, State
-from notifier.store.building import frozen_items
+from notifier.store.building import PAGE, frozen_items
+from notifier.store.bulk import insert_rows
 from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.models import Digest
 from notifier.store.operate import Operate
 from notifier.store.people import People
 from notifier.store.sql import AnyRow
+from notifier.store.types import new_id
 from tests.pipeline.line import APP, Letter, Line, at_once
 
 # Saturday, 10:00 UTC; the first digest hour comes on Sunday at 08:00 UTC.
 SUNDAY = datetime(2026, 11, 22, 8, tzinfo=UTC)
+MONDAY = SUNDAY + timedelta(days=1)
 
 
 @pytest.fixture
@@ -178,19 +181,36 @@ def test_a_push_that_was_held_up_with_its_scheduler_is_still_worth_showing(line:
     assert len(line.deliver("push")) == 1
 
 
-def test_two_ticks_at_once_take_each_digest_once(line: Line):
+def test_two_ticks_at_once_ring_twice_and_each_digest_is_built_once(line: Line):
     people = [f"p{n}" for n in range(30)]
     line.people(*people)
     for person in people:
         like(line, of=person)
     line.clock.now = SUNDAY
-    taken: list[list[str]] = [[], []]
+    first, second = at_once(line.due_digests, line.due_digests)
+    assert sorted(first) == sorted(second)
+    assert len(set(first)) == 30
+    built = at_once(lambda: line.builder.build(first), lambda: line.builder.build(second))
+    assert len([one for each in built for one in each]) == 30
 
-    def tick(mine: list[str]):
-        line.builder.take(lambda ids: mine.extend(ids) or [])
 
-    at_once(lambda: tick(taken[0]), lambda: tick(taken[1]))
-    assert len(taken[0]) + len(taken[1]) == len(set(taken[0]) | set(taken[1])) == 30
+def test_the_tick_reads_page_by_page_the_longest_overdue_first(line: Line):
+    pages = 2 * PAGE + 3
+    rows = [
+        {
+            "id": new_id("dig"), "user_id": f"p{n}", "channel": "email", "cadence": "daily", "period": "2026-11-22",
+            "state": "open", "due_at": SUNDAY - timedelta(hours=n % 3), "wanted_at": SUNDAY, "items": "",
+            "opened_at": SUNDAY,
+        }
+        for n in range(pages)
+    ]  # fmt: skip
+    with line.database.write() as connection:
+        insert_rows(connection, Digest, [*rows, rows[0] | {"id": new_id("dig"), "user_id": "later", "due_at": MONDAY}])
+    line.clock.now = SUNDAY
+    found = list(line.builder.due())
+    assert [len(page) for page in found] == [PAGE, PAGE, 3]
+    due = sorted(rows, key=lambda row: (row["due_at"], row["id"]))
+    assert [id_ for page in found for id_ in page] == [row["id"] for row in due]
 
 
 def test_two_workers_at_once_build_each_digest_once(line: Line):
@@ -200,9 +220,8 @@ def test_two_workers_at_once_build_each_digest_once(line: Line):
         like(line, "ana", person)
         like(line, "ben", person, "post-8")
     line.clock.now = SUNDAY
-    taken: list[str] = []
-    line.builder.take(lambda ids: taken.extend(ids) or [])
-    built = at_once(*[lambda: line.builder.build(taken)] * 3)
+    due = line.due_digests()
+    built = at_once(*[lambda: line.builder.build(due)] * 3)
     assert len([one for each in built for one in each]) == 10
     line.new_sender().send([one.id for each in built for one in each])
     assert sorted(letter.notice.person.id for letter in line.post.letters) == people
@@ -213,12 +232,11 @@ def test_likes_that_are_planned_while_their_digest_is_built_are_told_once(line: 
     line.people("bob")
     first = [like(line, f"a{n}", post=f"post-{n}") for n in range(5)]
     line.clock.now = SUNDAY
-    taken: list[str] = []
-    line.builder.take(lambda ids: taken.extend(ids) or [])
+    due = line.due_digests()
     late = [
         line.accept("like.created", actor={"id": f"b{n}"}, object={"id": f"post-{n}", "owner": "bob"}) for n in range(5)
     ]
-    built, _ = at_once(lambda: line.builder.build(taken), lambda: line.plan(late))
+    built, _ = at_once(lambda: line.builder.build(due), lambda: line.plan(late))
     line.new_sender().send([one.id for one in built])
     line.clock.move(days=1)
     line.deliver()
@@ -228,20 +246,35 @@ def test_likes_that_are_planned_while_their_digest_is_built_are_told_once(line: 
     assert line.books().balanced
 
 
-def test_a_digest_that_nobody_built_is_taken_again(line: Line):
+def test_a_digest_that_nobody_built_is_found_by_the_next_tick_at_its_hour_and_by_none_before(line: Line):
+    like(line)
+    line.clock.now = SUNDAY - timedelta(minutes=1)
+    assert line.due_digests() == []
+    line.clock.now = SUNDAY
+    assert len(line.due_digests()) == 1  # and its worker dies
+    assert [told(letter) for letter in line.deliver()] == [["ana"]]
+    assert line.due_digests() == []
+
+
+def test_a_bell_that_rang_before_the_digest_was_moved_builds_nothing(line: Line):
     like(line)
     line.clock.now = SUNDAY
-    assert line.builder.take(lambda _: []) == 1  # and its worker dies
-    assert line.deliver() == []
-    line.clock.move(seconds=61)
+    (due,) = line.due_digests()
+    steering(line).move("bob", Which(id=due), SUNDAY + timedelta(hours=3), who="person")
+    assert line.builder.build([due]) == []
+    line.clock.move(hours=3)
     assert [told(letter) for letter in line.deliver()] == [["ana"]]
 
 
-def test_what_the_broker_does_not_take_is_taken_by_the_next_tick(line: Line):
+def test_a_digest_that_an_earlier_version_took_is_built_beside_the_one_opened_since(line: Line):
     like(line)
+    with line.database.write() as connection:
+        connection.execute(update(Digest).values(state="due"))
+    like(line, "ben", post="post-2")
     line.clock.now = SUNDAY
-    line.builder.take(lambda ids: ids)
     assert [told(letter) for letter in line.deliver()] == [["ana"]]
+    line.clock.now = MONDAY
+    assert [told(letter) for letter in line.deliver()] == [["ben"]]
 
 
 def test_a_digest_that_fails_for_a_while_keeps_its_parts_together(line: Line):

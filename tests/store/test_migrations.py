@@ -156,9 +156,7 @@ def test_what_waited_for_a_digest_belongs_to_one_and_is_told_in_it(empty: Databa
     assert {items[like].due_at for like in likes} == {None}
     assert (items[sent].digest_id, items[sent].state) == (None, State.SENT)
     builder = DigestBuilder(empty, read_catalogue(CATALOGUE.read_text()), ("email", "push"), ("push",), lambda: tuesday)
-    taken: list[str] = []
-    builder.take(lambda ids: taken.extend(ids) or [])
-    assert len(builder.build(taken)) == 3
+    assert len(builder.build([one for ids in builder.due() for one in ids])) == 3
 
 
 def a_digest_item(connection: Connection, value: str, due_at: datetime, state: State = State.WAITING) -> str:

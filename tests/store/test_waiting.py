@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert
 
 from notifier.policy.words import Cadence
-from notifier.store.building import Building
+from notifier.store.building import FIRST_DUE, NEXT_DUE
 from notifier.store.database import Database
 from notifier.store.log import Filter, Log
 from notifier.store.models import BUILT, OPEN, SKIPPED, Digest
@@ -48,7 +48,8 @@ def test_no_list_of_digests_nor_the_tick_walks_over_a_table(database: Database):
         waiting.of("bob")
         waiting.counts([SEEN])
         waiting.messages([SEEN])
-        Building(connection).take(START, START)
+        connection.exec_driver_sql(FIRST_DUE, (str(START),)).all()
+        connection.exec_driver_sql(NEXT_DUE, (str(START), str(START), b"an id")).all()
         Log(connection).page(Filter(digest=SEEN.id), 50)
     assert not walks
 

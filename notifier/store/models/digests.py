@@ -19,12 +19,12 @@ HAS_ENDED = text("ended_at IS NOT NULL")
 class Digest(Base):
     """One digest of a person on a channel, from the first thing that waits for it until it was built.
 
-    open ──its hour──▶ due ──a worker──▶ built, or empty
+    open ──its hour, and a worker──▶ built, or empty
       └── skipped by the person
 
     `period` is the local date that it is for, of an hourly one the hour in UTC, of one sent by hand the moment: each
-    comes once. `due_at` is the one timer: open, and it is to be built then; due, and the bell rung again then.
-    `wanted_at` is the hour it is for.
+    comes once. `due_at` is the one timer: it is to be built then. `wanted_at` is the hour it is for.
+    Earlier versions made one "due" when its hour had come: such a row is built like an open one.
     `items` freezes what it tells when it is built: JSON, the ids of its deliveries in the order in which they are told.
     """
 
@@ -41,8 +41,8 @@ class Digest(Base):
             postgresql_where=IS_OPEN,
             sqlite_where=IS_OPEN,
         ),
-        # The tick asks every minute who is due, among a million people who are not.
-        Index("digests_due", "due_at", postgresql_where=IS_UNBUILT, sqlite_where=IS_UNBUILT),
+        # The tick asks every minute who is due, among a million people who are not, and reads the ids alone.
+        Index("digests_due", "due_at", "id", postgresql_where=IS_UNBUILT, sqlite_where=IS_UNBUILT),
         # The pages show what ended last, among a million that are open.
         Index("digests_ended", "ended_at", "id", postgresql_where=HAS_ENDED, sqlite_where=HAS_ENDED),
     )

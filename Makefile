@@ -23,6 +23,11 @@ PIP = $(if $(shell command -v uv),uv pip install --python $(BIN)/python --compil
 # Two files of tests at a time: many tests wait more than they compute.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
+# The databases of tests live in memory where there is room: thousands are made, and a slow disk would be all that is tested.
+MEMORY := /dev/shm
+TESTS_TMP := $(shell [ -w $(MEMORY) ] && [ "$$(df -Pk $(MEMORY) | awk 'NR == 2 {print $$4}')" -gt 6000000 ] && echo $(MEMORY) || echo $${TMPDIR:-/tmp})
+PYTEST := TMPDIR=$(TESTS_TMP) $(BIN)/python -m pytest
+
 .PHONY: start-alone help install install-dev run test check demo bench e2e screenshots lock clean
 
 help: ## what can be made
@@ -68,14 +73,14 @@ run: $(RUN_READY) ## the whole service; ARGS="--port 9000" are its options
 	@exec $(BIN)/notifier up $(ARGS)
 
 test: $(DEV_READY) ## every test, or those of T=path
-	@$(BIN)/python -m pytest $(or $(T),$(SIDE_BY_SIDE))
+	@$(PYTEST) $(or $(T),$(SIDE_BY_SIDE))
 
 check: start-alone $(DEV_READY) ## all that CI asks: start, format, lint, types, layers, tests
 	@echo "== format" && $(BIN)/ruff format --check .
 	@echo "== lint" && $(BIN)/ruff check .
 	@echo "== types" && $(BIN)/mypy
 	@echo "== layers" && $(BIN)/lint-imports
-	@echo "== tests" && $(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	@echo "== tests" && $(PYTEST) $(SIDE_BY_SIDE)
 
 # Before the test pins come: what they bring along may hide what requirements.txt lacks.
 start-alone: $(RUN_READY)
@@ -88,7 +93,7 @@ bench: $(DEV_READY) ## the benchmarks, each a ratio measured in one run; B="emai
 	@exec $(BIN)/python -m bench $(B) $(ARGS)
 
 e2e: $(E2E_READY) ## every page in real browsers: Chromium, and Firefox where it is installed; or those of T=path
-	@$(BIN)/python -m pytest $(or $(T),tests/e2e)
+	@$(PYTEST) $(or $(T),tests/e2e)
 
 screenshots: $(E2E_READY) ## the pictures of docs/pictures anew; ARGS="overview person" are those
 	@exec $(BIN)/python -m tests.e2e.screenshots $(ARGS)

@@ -1,6 +1,7 @@
 """What all tests share: a fresh database of each kind, and the whole service with a real mail and push server."""
 
 import os
+import shutil
 import tempfile
 import uuid
 import warnings
@@ -33,7 +34,7 @@ KINDS = ("sqlite", "postgresql")
 class Postgres:
     """A PostgreSQL server of this test run; each database is a copy of one that was migrated once.
 
-    With `hasty` it does not wait for the disk: a thousand databases are made, and none outlives a power cut.
+    With `hasty` it does not wait for the disk: thousands of databases are made, and none outlives a power cut.
     """
 
     def __init__(self, folder: Path, *, hasty: bool = False) -> None:
@@ -54,6 +55,11 @@ class Postgres:
     def migrated(self) -> str:
         """The URL of a new database with the newest schema."""
         return self._create(f" TEMPLATE {self._name(self._template)}")
+
+    def drop(self, url: str) -> None:
+        """Away with this database, whoever is still in it: thousands of them would fill a disk."""
+        with self._admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {self._name(url)} WITH (FORCE)"))
 
     def close_doors(self, url: URL) -> None:
         """Make this database be away: let nobody in, and cut off who is."""
@@ -93,7 +99,7 @@ def postgres() -> Iterator[Postgres]:
     if NO_POSTGRES:
         pytest.skip(NO_POSTGRES)
     # A short path: the server's socket lies in it.
-    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
     server = Postgres(folder, hasty=True)
     yield server
     server.stop()
@@ -101,16 +107,26 @@ def postgres() -> Iterator[Postgres]:
     os.spawnlp(os.P_NOWAIT, "rm", "rm", "-rf", str(folder))  # noqa: S606 (our own folder)
 
 
-@pytest.fixture(params=KINDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database with the newest schema, of each kind in turn."""
-    if request.param == "postgresql":
-        return request.getfixturevalue("postgres").migrated()
-    url = f"sqlite:///{tmp_path / 'notifier.db'}"
-    database = Database(url)
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "notifier.db"
+    database = Database(f"sqlite:///{file}")
     migrate(database)
     database.close()
-    return url
+    return file
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, migrated_file: Path, tmp_path: Path) -> Iterator[str]:
+    """A database with the newest schema, of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    url = postgres.migrated()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture
@@ -124,7 +140,7 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture(params=KINDS)
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
     """The whole service as `notifier up` runs it, on each kind of database, with a mail and a push server of ours."""
-    url = request.getfixturevalue("postgres").empty() if request.param == "postgresql" else ""
+    url = request.getfixturevalue("postgres").migrated() if request.param == "postgresql" else ""
     with Stack(tmp_path, DATABASE_URL=url) as running:
         yield running
 

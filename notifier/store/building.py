@@ -12,7 +12,7 @@ from notifier.store.database import Database
 from notifier.store.ending import cancel
 from notifier.store.facts import Facts
 from notifier.store.models import BUILT, EMPTY, IS_OPEN, IS_UNBUILT, SKIPPED, WAITS, Delivery, Digest, Notification
-from notifier.store.sql import AnyRow, chunked, locked_all
+from notifier.store.sql import AnyRow, among, chunked, locked_all
 from notifier.store.types import key_of
 
 DIGEST = "digest"  # their queue
@@ -43,7 +43,7 @@ class Building:
 
     def due(self, ids: Collection[str], now: datetime) -> list[Unbuilt]:
         """Lock those of these whose hour has come and that nobody has built yet."""
-        return self._unbuilt(Digest.id.in_(sorted(ids)), IS_UNBUILT, Digest.due_at <= now)
+        return self._unbuilt(among(self._connection, Digest.id, sorted(ids)), IS_UNBUILT, Digest.due_at <= now)
 
     def open(self, user: str) -> list[Unbuilt]:
         """Lock the person's open digests."""
@@ -53,7 +53,7 @@ class Building:
         """What is over a person's cap goes along with their digest: a message is sent anyway."""
         ids = {(one.user, one.channel): one.id for one in reversed(digests)}
         query = select(Delivery.id, Delivery.user_id, Delivery.channel).where(
-            Delivery.user_id.in_(sorted({user for user, _ in ids})),
+            among(self._connection, Delivery.user_id, sorted({user for user, _ in ids})),
             WAITS,
             Delivery.reason == Reason.CAPPED,
             Delivery.carried_by.is_(None),
@@ -72,7 +72,7 @@ class Building:
         for some in chunked(carriers):
             self._connection.execute(
                 update(Delivery)
-                .where(Delivery.id.in_(some), Delivery.state == State.WAITING)
+                .where(among(self._connection, Delivery.id, some), Delivery.state == State.WAITING)
                 .values(state=State.QUEUED, reason=None, due_at=again)
             )
 
@@ -112,7 +112,8 @@ class Building:
         found = self._connection.execute(query).all()
         # As everybody does: first the people, then what is theirs.
         Facts(self._connection).lock(row.user_id for row in found)
-        locking = select(Digest).where(Digest.id.in_([row.id for row in found]), *which).order_by(Digest.id)
+        theirs = among(self._connection, Digest.id, [row.id for row in found])
+        locking = select(Digest).where(theirs, *which).order_by(Digest.id)
         return [_unbuilt(row) for row in self._connection.execute(locked_all(self._connection, locking))]
 
 

@@ -46,19 +46,24 @@ def delete_by(connection: Connection, column: Column, ids: Sequence[str]) -> int
     return int(_run(connection, f"DELETE FROM {_table(column)} WHERE {within}", given).rowcount)  # noqa: S608 (our own names)
 
 
-def update_by(
-    connection: Connection, column: Column, ids: Sequence[str], values: Mapping[str, Any], where: str = "true"
+def update_each(
+    connection: Connection, column: Column, pairs: Sequence[tuple[str, str]], target: Column, *, also: str, where: str
 ) -> None:
-    """Give the rows that have one of these ids in this column, and of which `where` holds, these values."""
-    if not ids:
+    """Give the rows that have the first id of a pair in `column` the second in `target`.
+
+    `also` is what else is set, and `where` what else must hold of them, both in plain SQL.
+    """
+    if not pairs:
         return
-    table, on_postgresql = column.class_.__table__, connection.dialect.name == "postgresql"
-    converts = {name: _convert(table.c[name].type, on_postgresql=on_postgresql) for name in values}
-    given = [convert(values[name]) if convert else values[name] for name, convert in converts.items()]
-    mark = "%s" if on_postgresql else "?"
-    changed = ", ".join(f"{name} = {mark}" for name in values)
-    within, more = _within(connection, column, ids)
-    _run(connection, f"UPDATE {_table(column)} SET {changed} WHERE {within} AND {where}", [*given, *more])  # noqa: S608 (our own names)
+    table = _table(column)
+    if connection.dialect.name == "postgresql":
+        given = [[UUID(one[4:]) for one in ids] for ids in zip(*pairs, strict=True)]
+        changed = f"{target.key} = pair.second, {also} FROM unnest(%s::uuid[], %s::uuid[]) AS pair(first, second)"
+        _run(connection, f"UPDATE {table} SET {changed} WHERE {table}.{column.key} = pair.first AND {where}", given)  # noqa: S608 (our own names)
+    else:
+        cursor: Any = connection.connection.cursor()
+        statement = f"UPDATE {table} SET {target.key} = ?, {also} WHERE {column.key} = ? AND {where}"  # noqa: S608 (our own names)
+        cursor.executemany(statement, [(id_octets(second), id_octets(first)) for first, second in pairs])
 
 
 def count_by(connection: Connection, column: Column, ids: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from notifier.policy.bundles import Bundle, Held
 from notifier.policy.decide import Verdict
 from notifier.policy.words import HELD, Reason, State
-from notifier.store.bulk import update_by
+from notifier.store.bulk import update_each
 from notifier.store.digests import Digests
 from notifier.store.models import WAITS, Delivery
 from notifier.store.sql import AnyRow, chunked, locked_all
@@ -60,11 +60,10 @@ class Bundling:
 
     def carry(self, bundles: Sequence[Bundle]) -> None:
         """Let each carrier carry the others, and what those carried so far."""
-        for bundle in bundles:
-            carrier = {"carried_by": bundle.carrier.id}
-            for some in chunked(one.id for one in bundle.carried):
-                update_by(self._connection, Delivery.id, some, carrier | {"due_at": None})
-                update_by(self._connection, Delivery.carried_by, some, carrier, WAITS.text)
+        carried = [(one.id, bundle.carrier.id) for bundle in bundles for one in bundle.carried]
+        for some in chunked(carried):
+            for column in (Delivery.id, Delivery.carried_by):
+                update_each(self._connection, column, some, Delivery.carried_by, also="due_at = NULL", where=WAITS.text)
 
     def fold(self, put_off: Sequence[tuple[Held, Verdict]], now: datetime) -> None:
         """Let these wait for the digests that their verdicts name."""

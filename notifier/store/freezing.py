@@ -3,55 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, Select, UpdateBase, bindparam, or_, select, update
 
 from notifier.policy.decide import Reach
 from notifier.store.claims import ITS_ADDRESS, ITS_CHOICE, NEWEST, ROUND_TOLD, reach_by
 from notifier.store.facts import Facts
 from notifier.store.models import WAITS, Address, Delivery, Notification, NotificationEvent, Preference
-from notifier.store.sql import AnyRow, chunked, locked_all
+from notifier.store.sql import AnyRow, chunked, within
 from notifier.store.told import Gathered, Telling
 
-# Made once: to make a statement takes as long as to run it.
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_ITS_ITEMS = (WAITS, Delivery.carried_by.is_(None), Delivery.digest_id.in_(bindparam("digests", expanding=True)))
-_TO_FREEZE = (
-    select(
-        Delivery.id,
-        Delivery.user_id,
-        Delivery.channel,
-        Delivery.type,
-        Delivery.queue,
-        Delivery.address_id,
-        Delivery.digest_id,
-        Delivery.first_round,
-        Delivery.last_round,
-        Delivery.notification_id,
-        Notification.read_at,
-        Notification.undone_at,
-        Address.value,
-        Address.gone_at,
-        Address.gone_why,
-        Preference.cadence,
-    )
-    .join(Notification, Notification.id == Delivery.notification_id)
-    .join(Address, ITS_ADDRESS, isouter=True)
-    .join(Preference, ITS_CHOICE, isouter=True)
-    .where(Delivery.user_id.in_(bindparam("users", expanding=True)), *_ITS_ITEMS)
-    .order_by(Notification.id)
-)
-_FREEZE = (
-    update(Delivery)
-    # Asked again: somebody may have cancelled one, or sent it by itself, while we waited for its notification.
-    .where(Delivery.id.in_(_IDS), *_ITS_ITEMS)
-    # It is as fresh as its digest, however late that one comes.
-    .values(last_round=ROUND_TOLD, wanted_at=bindparam("now"))
-    .returning(Delivery.id)
-)
-_CLOSE = update(Notification).where(Notification.id.in_(_IDS)).values(round=Notification.round + 1)
 # PostgreSQL knows no largest of several keys.
 _NEWEST = (
     select(NotificationEvent.event_id)
@@ -66,7 +30,64 @@ _NEWEST = (
     .correlate(Delivery)
     .scalar_subquery()
 )
-_NEWS = select(Delivery.id, _NEWEST.label("newest")).where(Delivery.id.in_(_IDS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """The statements of one kind of database, made once: to make one takes as long as to run it."""
+
+    find: Select[*tuple[Any, ...]]
+    freeze: UpdateBase
+    close: UpdateBase
+
+
+@lru_cache
+def _statements(dialect: str) -> _Statements:
+    on_postgresql = dialect == "postgresql"
+    items = (
+        WAITS,
+        Delivery.carried_by.is_(None),
+        within(Delivery.digest_id, "digests", on_postgresql=on_postgresql),
+    )
+    find = (
+        select(
+            Delivery.id,
+            Delivery.user_id,
+            Delivery.channel,
+            Delivery.type,
+            Delivery.queue,
+            Delivery.address_id,
+            Delivery.digest_id,
+            Delivery.first_round,
+            Delivery.last_round,
+            Delivery.notification_id,
+            Notification.read_at,
+            Notification.undone_at,
+            Address.value,
+            Address.gone_at,
+            Address.gone_why,
+            Preference.cadence,
+        )
+        .join(Notification, Notification.id == Delivery.notification_id)
+        .join(Address, ITS_ADDRESS, isouter=True)
+        .join(Preference, ITS_CHOICE, isouter=True)
+        .where(within(Delivery.user_id, "users", on_postgresql=on_postgresql), *items)
+        .order_by(Notification.id)
+    )
+    freeze = (
+        update(Delivery)
+        # Asked again: somebody may have cancelled one, or sent it by itself, while we waited for its notification.
+        .where(within(Delivery.id, "ids", on_postgresql=on_postgresql), *items)
+        # It is as fresh as its digest, however late that one comes.
+        .values(last_round=ROUND_TOLD, wanted_at=bindparam("now"))
+        .returning(Delivery.id, _NEWEST.label("newest"))
+    )
+    close = (
+        update(Notification)
+        .where(within(Notification.id, "ids", on_postgresql=on_postgresql))
+        .values(round=Notification.round + 1)
+    )
+    return _Statements(find.with_for_update(key_share=True, of=Notification) if on_postgresql else find, freeze, close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +123,18 @@ class Freezing:
 
     def freeze(self, digests: Collection[str], users: Collection[str], now: datetime) -> list[Frozen]:
         """All that waits for these digests of these people; what joins from now on belongs to a later one."""
-        given = {"digests": sorted(digests), "users": sorted(users)}
-        found = self._connection.execute(locked_all(self._connection, _TO_FREEZE, Notification), given).all()
-        if not found:
-            return []
-        newest, frozen = self._newest_and_frozen([row.id for row in found], digests, now)
-        rows = [row for row in found if row.id in frozen]
+        statements = _statements(self._connection.dialect.name)
+        given = {"digests": sorted(digests)}
+        found = self._connection.execute(statements.find, given | {"users": sorted(users)}).all()
+        newest: dict[str, str | None] = {}
+        for some in chunked(row.id for row in found):
+            frozen = self._connection.execute(statements.freeze, given | {"ids": some, "now": now})
+            newest |= {row.id: row.newest for row in frozen}
+        rows = [row for row in found if row.id in newest]
         for some in chunked(sorted({row.notification_id for row in rows if row.last_round is None})):
-            self._connection.execute(_CLOSE, {"ids": some})
+            self._connection.execute(statements.close, {"ids": some})
         read = self._told_to_the_picky(rows, users)
         return [_frozen(row, newest[row.id] or "", read.get(row.id)) for row in sorted(rows, key=attrgetter("id"))]
-
-    def _newest_and_frozen(
-        self, ids: Sequence[str], digests: Collection[str], now: datetime
-    ) -> tuple[dict[str, str | None], set[str]]:
-        """The newest event of each of these deliveries, and those of them that were frozen."""
-        newest: dict[str, str | None] = {}
-        frozen: set[str] = set()
-        for some in chunked(ids):
-            newest |= {row.id: row.newest for row in self._connection.execute(_NEWS, {"ids": some})}
-            freezing = {"ids": some, "digests": sorted(digests), "now": now}
-            frozen.update(self._connection.scalars(_FREEZE, freezing))
-        return newest, frozen
 
     def _told_to_the_picky(self, rows: Sequence[AnyRow], users: Collection[str]) -> Mapping[str, Gathered]:
         """What is told to people who block or mute anything. Most do not, and nothing is read for them."""

@@ -54,12 +54,24 @@ def chunked(values: Iterable[T], most: int = 5_000) -> Iterator[list[T]]:
         yield some
 
 
-def among(connection: Connection, column: Any, texts: Collection[str]) -> ColumnElement[bool]:
-    """Whether a text column holds one of these texts, as one parameter: of hundreds, each would have to be prepared."""
+def among(connection: Connection, column: Any, values: Collection[str]) -> ColumnElement[bool]:
+    """Whether a column of texts or ids holds one of these, as one parameter where that is possible.
+
+    Of hundreds, each would have to be prepared, and PostgreSQL would plan anew for each number of them.
+    """
     if connection.dialect.name == "postgresql":
-        return column == any_(literal(list(texts), ARRAY(String)))  # type: ignore[no-any-return]
-    values = func.json_each(json.dumps(list(texts))).table_valued("value")
-    return column.in_(select(values.c.value))  # type: ignore[no-any-return]
+        return column == any_(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
+    if not isinstance(column.type, String):
+        return column.in_(list(values))  # type: ignore[no-any-return]  # JSON holds no octets
+    given = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(given.c.value))  # type: ignore[no-any-return]
+
+
+def within(column: Any, name: str, *, on_postgresql: bool) -> ColumnElement[bool]:
+    """The same for a statement that is kept: whether a column holds one of those that are given under this name."""
+    if on_postgresql:
+        return column == any_(bindparam(name, type_=ARRAY(column.type)))  # type: ignore[no-any-return]
+    return column.in_(bindparam(name, expanding=True))  # type: ignore[no-any-return]
 
 
 def holds(connection: Connection, column: Any, octets: bytes) -> ColumnElement[bool]:

@@ -84,6 +84,7 @@ def _cost(url: str, pids: tuple[int, ...], people: int) -> Cost:
         rows = [_waiting(number, people) for number in range(start, min(start + AT_ONCE, people))]
         with database.write() as connection:
             insert_rows(connection, Digest, rows)
+    _settle(database)
     builder = DigestBuilder(
         database,
         read_catalogue(CATALOGUE.read_text()),
@@ -112,6 +113,16 @@ def _spent(pids: Sequence[int], work: Callable[[], Any]) -> float:
     work()
     time.sleep(0.05)  # for the database to write down what it used
     return cpu_seconds(os.getpid(), *pids) - before
+
+
+def _settle(database: Database) -> None:
+    """What PostgreSQL does by itself within a minute after so many rows were added."""
+    if not database.on_sqlite:
+        with database.raw() as connection:
+            connection.commit()
+            connection.autocommit = True
+            connection.execute("VACUUM (ANALYZE) digests")
+            connection.autocommit = False
 
 
 def _tickets(builder: DigestBuilder) -> list[Ticket]:

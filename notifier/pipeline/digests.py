@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 # Digests that are built in one transaction. While it runs no other process records on SQLite what it has sent, and
 # sends it again, should it die then.
-TOGETHER = 10
+TOGETHER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +96,24 @@ class DigestBuilder:
         """Build locked digests in this transaction; gives their messages. One with nothing to tell ends empty."""
         building = Building(connection)
         building.adopt(digests)
-        told = self._told(connection, digests, now)
+        freezing = Freezing(connection, self._replacing)
+        found = freezing.find([digest.id for digest in digests], {digest.user for digest in digests})
+        told = self._told(connection, digests, found)
         bundles = bundled([_held(one) for each in told.values() for one in each.stands])
-        Bundling(connection).carry(bundles)
+        freezing.freeze(found, bundles, now)
+        Bundling(connection).carry_along(bundles)
         building.send([bundle.carrier.id for bundle in bundles], now if at_once else now + QUEUES[DIGEST].again)
         building.end({digest: [one.id for one in each.stands] for digest, each in told.items()}, now)
         end(connection, [one for each in told.values() for one in each.ended])
         return [Planned(bundle.carrier.id, bundle.carrier.channel, bundle.carrier.queue) for bundle in bundles]
 
-    def _told(self, connection: Connection, digests: Sequence[Unbuilt], now: datetime) -> dict[str, Told]:
-        """Freeze what waits for these digests, and look again at what may have changed since it was planned."""
+    def _told(self, connection: Connection, digests: Sequence[Unbuilt], found: Sequence[Frozen]) -> dict[str, Told]:
+        """Look again at what was found for these digests: much may have changed since it was planned."""
+        events = events_of((one.told for one in found if one.told), self._catalogue)
         users = {digest.user for digest in digests}
-        frozen = Freezing(connection, self._replacing).freeze([digest.id for digest in digests], users, now)
-        events = events_of((one.told for one in frozen if one.told), self._catalogue)
         relations = Facts(connection).relations(users, events) if events else {}
         told = {digest.id: Told([], []) for digest in digests}
-        for one in ranked(frozen, attrgetter("type"), attrgetter("newest"), self._catalogue):
+        for one in ranked(found, attrgetter("type"), attrgetter("newest"), self._catalogue):
             ended = told_no_more(one, relations.get(one.user, frozenset()), self._catalogue, self._channels)
             if ended is None:
                 told[one.digest].stands.append(one)

@@ -47,23 +47,38 @@ def delete_by(connection: Connection, column: Column, ids: Sequence[str]) -> int
 
 
 def update_each(
-    connection: Connection, column: Column, pairs: Sequence[tuple[str, str]], target: Column, *, also: str, where: str
-) -> None:
-    """Give the rows that have the first id of a pair in `column` the second in `target`.
+    connection: Connection,
+    key: Column,
+    changes: Mapping[str, Mapping[str, Any]],
+    alike: Mapping[str, Any],
+    where: str = "true",
+) -> int:
+    """Give the rows that have an id of `changes` in the column `key` the values that stand there, and those in `alike`.
 
-    `also` is what else is set, and `where` what else must hold of them, both in plain SQL.
+    `where` is what else must hold of them, in plain SQL; all changes name the same columns. How many rows it were.
     """
-    if not pairs:
-        return
-    table = _table(column)
-    if connection.dialect.name == "postgresql":
-        given = [[UUID(one[4:]) for one in ids] for ids in zip(*pairs, strict=True)]
-        changed = f"{target.key} = pair.second, {also} FROM unnest(%s::uuid[], %s::uuid[]) AS pair(first, second)"
-        _run(connection, f"UPDATE {table} SET {changed} WHERE {table}.{column.key} = pair.first AND {where}", given)  # noqa: S608 (our own names)
-    else:
+    if not changes:
+        return 0
+    table, on_postgresql = key.class_.__table__, connection.dialect.name == "postgresql"
+    names = list(next(iter(changes.values())))
+    converts = {name: _convert(table.c[name].type, on_postgresql=on_postgresql) or _same for name in [*names, *alike]}
+    columns = [[converts[name](values[name]) for values in changes.values()] for name in names]
+    keys = [(UUID(bytes=id_octets(one)) if on_postgresql else id_octets(one)) for one in changes]
+    same = [converts[name](value) for name, value in alike.items()]
+    if not on_postgresql:
+        changed = ", ".join(f"{name} = ?" for name in (*names, *alike))
         cursor: Any = connection.connection.cursor()
-        statement = f"UPDATE {table} SET {target.key} = ?, {also} WHERE {column.key} = ? AND {where}"  # noqa: S608 (our own names)
-        cursor.executemany(statement, [(id_octets(second), id_octets(first)) for first, second in pairs])
+        statement = f"UPDATE {table.name} SET {changed} WHERE {key.key} = ? AND {where}"  # noqa: S608 (our own names)
+        cursor.executemany(statement, [(*own, *same, one) for *own, one in zip(*columns, keys, strict=True)])
+        return int(cursor.rowcount)
+    types = ["uuid", *(str(table.c[name].type.compile(connection.dialect)) for name in names)]
+    arrays = ", ".join(f"%s::{type_}[]" for type_ in types)
+    given = f"unnest({arrays}) AS given(key, {', '.join(f'new_{name}' for name in names)})"
+    changed = ", ".join([f"{name} = new_{name}" for name in names] + [f"{name} = %s" for name in alike])
+    # By the key alone: of an index for what else must hold it expects few rows, also when thousands have just come.
+    found = f"{table.name}.{key.key} = given.key AND CASE WHEN {where} THEN true END"
+    statement = f"UPDATE {table.name} SET {changed} FROM {given} WHERE {found}"  # noqa: S608 (our own names)
+    return int(_run(connection, statement, [*same, keys, *columns]).rowcount)
 
 
 def count_by(connection: Connection, column: Column, ids: Sequence[str]) -> int:
@@ -130,6 +145,10 @@ def _convert(type_: object, *, on_postgresql: bool) -> Convert | None:
     if isinstance(type_, Utc):
         return None if on_postgresql else _text
     return _word if isinstance(type_, String) else None
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _octets(id: str | None) -> bytes | None:

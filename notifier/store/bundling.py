@@ -60,10 +60,16 @@ class Bundling:
 
     def carry(self, bundles: Sequence[Bundle]) -> None:
         """Let each carrier carry the others, and what those carried so far."""
-        carried = [(one.id, bundle.carrier.id) for bundle in bundles for one in bundle.carried]
-        for some in chunked(carried):
-            for column in (Delivery.id, Delivery.carried_by):
-                update_each(self._connection, column, some, Delivery.carried_by, also="due_at = NULL", where=WAITS.text)
+        carriers = {one.id: {"carried_by": bundle.carrier.id} for bundle in bundles for one in bundle.carried}
+        for some in chunked(carriers.items()):
+            update_each(self._connection, Delivery.id, dict(some), {"due_at": None})
+        self.carry_along(bundles)
+
+    def carry_along(self, bundles: Sequence[Bundle]) -> None:
+        """Let each carrier carry what those that it carries carried so far."""
+        carriers = {one.id: {"carried_by": bundle.carrier.id} for bundle in bundles for one in bundle.carried}
+        for some in chunked(carriers.items()):
+            update_each(self._connection, Delivery.carried_by, dict(some), {"due_at": None}, WAITS.text)
 
     def fold(self, put_off: Sequence[tuple[Held, Verdict]], now: datetime) -> None:
         """Let these wait for the digests that their verdicts name."""

@@ -29,8 +29,8 @@ class DatabaseAway(Exception):
     """The database does not answer, or not in time. Nothing was stored; the caller may try again later."""
 
 
-class _Collided(DatabaseAway):
-    """Two transactions got in each other's way, and the database ended this one: to be run again."""
+class Collided(DatabaseAway):
+    """Two transactions got in each other's way, and this one ended: to be run again."""
 
 
 class Database:
@@ -83,7 +83,7 @@ class Database:
         `work` must have no effect besides the transaction. Raises `DatabaseAway`.
         """
         for _ in range(RUNS - 1):
-            with suppress(_Collided), self.write(first=first) as connection:
+            with suppress(Collided), self.write(first=first) as connection:
                 return work(connection)
         with self.write(first=first) as connection:
             return work(connection)
@@ -243,7 +243,7 @@ def _driver_away(driver: Any) -> Iterator[None]:
 
 
 def _kind_of(error: BaseException | None) -> type[DatabaseAway]:
-    return _Collided if getattr(error, "sqlstate", None) in AGAIN else DatabaseAway
+    return Collided if getattr(error, "sqlstate", None) in AGAIN else DatabaseAway
 
 
 def _cause(error: DBAPIError) -> str:

@@ -7,15 +7,19 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, UpdateBase, bindparam, or_, select, update
+from sqlalchemy import Connection, Select, UpdateBase, or_, select, update
 
+from notifier.policy.bundles import Bundle
 from notifier.policy.decide import Reach
-from notifier.store.claims import ITS_ADDRESS, ITS_CHOICE, NEWEST, ROUND_TOLD, reach_by
+from notifier.store.bulk import update_each
+from notifier.store.claims import ITS_ADDRESS, ITS_CHOICE, NEWEST, reach_by
+from notifier.store.database import Collided
 from notifier.store.facts import Facts
 from notifier.store.models import WAITS, Address, Delivery, Notification, NotificationEvent, Preference
 from notifier.store.sql import AnyRow, chunked, within
 from notifier.store.told import Gathered, Telling
 
+_STILL_WAITS = f"{WAITS.text} AND digest_id IS NOT NULL AND carried_by IS NULL"
 # PostgreSQL knows no largest of several keys.
 _NEWEST = (
     select(NotificationEvent.event_id)
@@ -37,7 +41,7 @@ class _Statements:
     """The statements of one kind of database, made once: to make one takes as long as to run it."""
 
     find: Select[*tuple[Any, ...]]
-    freeze: UpdateBase
+    newest: Select[*tuple[Any, ...]]
     close: UpdateBase
 
 
@@ -61,6 +65,7 @@ def _statements(dialect: str) -> _Statements:
             Delivery.first_round,
             Delivery.last_round,
             Delivery.notification_id,
+            Notification.round,
             Notification.read_at,
             Notification.undone_at,
             Address.value,
@@ -74,20 +79,13 @@ def _statements(dialect: str) -> _Statements:
         .where(within(Delivery.user_id, "users", on_postgresql=on_postgresql), *items)
         .order_by(Notification.id)
     )
-    freeze = (
-        update(Delivery)
-        # Asked again: somebody may have cancelled one, or sent it by itself, while we waited for its notification.
-        .where(within(Delivery.id, "ids", on_postgresql=on_postgresql), *items)
-        # It is as fresh as its digest, however late that one comes.
-        .values(last_round=ROUND_TOLD, wanted_at=bindparam("now"))
-        .returning(Delivery.id, _NEWEST.label("newest"))
-    )
+    newest = select(Delivery.id, _NEWEST.label("newest")).where(within(Delivery.id, "ids", on_postgresql=on_postgresql))
     close = (
         update(Notification)
         .where(within(Notification.id, "ids", on_postgresql=on_postgresql))
         .values(round=Notification.round + 1)
     )
-    return _Statements(find.with_for_update(key_share=True, of=Notification) if on_postgresql else find, freeze, close)
+    return _Statements(find.with_for_update(key_share=True, of=Notification) if on_postgresql else find, newest, close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,10 @@ class Frozen:
     cadence: str  # the person's own choice now; empty where they made none
     read: bool
     undone: bool
+    notification: str
     first_round: int
+    last_round: int  # the round told at its first claim, or else the one that is open now
+    is_round_open: bool
     newest: str
     told: Gathered | None = None
 
@@ -121,20 +122,31 @@ class Freezing:
         self._connection = connection
         self._replacing = replacing
 
-    def freeze(self, digests: Collection[str], users: Collection[str], now: datetime) -> list[Frozen]:
-        """All that waits for these digests of these people; what joins from now on belongs to a later one."""
+    def find(self, digests: Collection[str], users: Collection[str]) -> list[Frozen]:
+        """All that waits for these digests of these people, in the order of the ids."""
         statements = _statements(self._connection.dialect.name)
-        given = {"digests": sorted(digests)}
-        found = self._connection.execute(statements.find, given | {"users": sorted(users)}).all()
+        given = {"digests": sorted(digests), "users": sorted(users)}
+        rows = self._connection.execute(statements.find, given).all()
         newest: dict[str, str | None] = {}
-        for some in chunked(row.id for row in found):
-            frozen = self._connection.execute(statements.freeze, given | {"ids": some, "now": now})
-            newest |= {row.id: row.newest for row in frozen}
-        rows = [row for row in found if row.id in newest]
-        for some in chunked(sorted({row.notification_id for row in rows if row.last_round is None})):
-            self._connection.execute(statements.close, {"ids": some})
+        for some in chunked(row.id for row in rows):
+            newest |= {row.id: row.newest for row in self._connection.execute(statements.newest, {"ids": some})}
         read = self._told_to_the_picky(rows, users)
         return [_frozen(row, newest[row.id] or "", read.get(row.id)) for row in sorted(rows, key=attrgetter("id"))]
+
+    def freeze(self, found: Sequence[Frozen], bundles: Sequence[Bundle], now: datetime) -> None:
+        """Freeze what was found: what joins from now on belongs to a later digest. Each carrier carries the others.
+
+        Raises `Collided` where somebody cancelled one, or sent it by itself, while its notification was waited for.
+        """
+        carriers = {one.id: bundle.carrier.id for bundle in bundles for one in bundle.carried}
+        rounds = {one.id: {"last_round": one.last_round, "carried_by": carriers.get(one.id)} for one in found}
+        # It is as fresh as its digest, however late that one comes.
+        fresh = {"wanted_at": now, "due_at": None}
+        for some in chunked(rounds.items()):
+            if update_each(self._connection, Delivery.id, dict(some), fresh, _STILL_WAITS) < len(some):
+                raise Collided("what waited for a digest went another way")
+        for open_ in chunked(sorted({one.notification for one in found if one.is_round_open})):
+            self._connection.execute(_statements(self._connection.dialect.name).close, {"ids": open_})
 
     def _told_to_the_picky(self, rows: Sequence[AnyRow], users: Collection[str]) -> Mapping[str, Gathered]:
         """What is told to people who block or mute anything. Most do not, and nothing is read for them."""
@@ -146,7 +158,7 @@ class Freezing:
         theirs: list[AnyRow] = []
         for some in chunked(ids):
             theirs += self._connection.execute(select(*columns).where(Delivery.id.in_(some)))
-        return Telling(self._connection, self._replacing, NEWEST).gathered(theirs)
+        return Telling(self._connection, self._replacing, NEWEST, open_too=True).gathered(theirs)
 
 
 def _frozen(row: AnyRow, newest: str, told: Gathered | None) -> Frozen:
@@ -162,7 +174,10 @@ def _frozen(row: AnyRow, newest: str, told: Gathered | None) -> Frozen:
         cadence=row.cadence or "",
         read=row.read_at is not None,
         undone=row.undone_at is not None,
+        notification=row.notification_id,
         first_round=row.first_round,
+        last_round=row.round if row.last_round is None else row.last_round,
+        is_round_open=row.last_round is None,
         newest=newest,
         told=told,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import create_engine, update
 
 from bench.databases import apart, scratch, servers, skipped
 from bench.figures import Figure, Measured
@@ -118,11 +118,10 @@ def _spent(pids: Sequence[int], work: Callable[[], Any]) -> float:
 def _settle(database: Database) -> None:
     """What PostgreSQL does by itself within a minute after so many rows were added."""
     if not database.on_sqlite:
-        with database.raw() as connection:
-            connection.commit()
-            connection.autocommit = True
-            connection.execute("VACUUM (ANALYZE) digests")
-            connection.autocommit = False
+        engine = create_engine(database.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql("VACUUM (ANALYZE) digests")
+        engine.dispose()
 
 
 def _tickets(builder: DigestBuilder) -> list[Ticket]:

@@ -23,7 +23,7 @@ def users() -> None:
 @with_tools
 def export(tools: Tools, id: str) -> None:
     """Print everything that is held about a person, as JSON."""
-    for piece in export_text(tools.database, user_id(id)):
+    for piece in export_text(tools.database, user_id(id), who=who(), now=tools.clock()):
         click.echo(piece, nl=False)
 
 

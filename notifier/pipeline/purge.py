@@ -137,7 +137,8 @@ class _Run:
             days = Purging(connection, self._kept, self._clock()).days()
         for day in days:
             self._walk(lambda purging, after, most, day=day: purging.deliveries(day, after, most))  # type: ignore[misc]
-        for each in (Purging.attempts, Purging.bodies, Purging.events, Purging.digests, Purging.runs, Purging.audit):
+        last = Purging.digests, Purging.runs, Purging.jobs, Purging.audit
+        for each in (Purging.attempts, Purging.bodies, Purging.events, *last):
             self._walk(each)
         self._step(lambda purging: Step(purging.odds()))
         octets = self._give_back()

@@ -16,6 +16,7 @@ NAMES = {
     "told": "records of who was told",
     "bodies": "contents of events",
     "runs": "runs of schedules",
+    "jobs": "jobs on many deliveries",
     "audit": "records of what operators did",
     "links": "sign-in links",
     "pauses": "pauses of providers",
@@ -51,6 +52,7 @@ class Limits:
     events: datetime | None
     digests: datetime | None
     runs: datetime | None  # of schedules
+    jobs: datetime | None
     audit: datetime | None
     rejected: datetime | None
     pauses: datetime
@@ -117,7 +119,7 @@ class Retention:
 
     def limits(self, now: datetime) -> Limits:
         """What goes at this moment."""
-        digests = _before(now, _longest(self.deliveries, self.failed))
+        told = _before(now, _longest(self.deliveries, self.failed))
         return Limits(
             deliveries=_before(now, self.deliveries),
             failed=_before(now, self.failed),
@@ -126,8 +128,9 @@ class Retention:
             bodies=_before(now, self.bodies),
             feed=_before(now, self.feed),
             events=_before(now, self.kept_events),
-            digests=digests and min(digests, now - LEAST_DIGESTS),
+            digests=told and min(told, now - LEAST_DIGESTS),
             runs=_before(now, self.deliveries),
+            jobs=told,
             audit=_before(now, self.audit),
             rejected=_before(now, self.attempts),
             pauses=now - PAUSES,
@@ -172,6 +175,7 @@ class Purged:
     bodies: int = 0
     digests: int = 0
     runs: int = 0
+    jobs: int = 0
     audit: int = 0
     links: int = 0
     pauses: int = 0

@@ -17,6 +17,7 @@ from notifier.store.models import (
     Delivery,
     Digest,
     Event,
+    Job,
     Notification,
     NotificationEvent,
     RejectedRequest,
@@ -110,6 +111,11 @@ class Kept:
         """Whether a run of a schedule goes."""
         before = self.limits.runs
         return and_(ScheduleRun.id < id_at("run", before), ScheduleRun.ended_at < before) if before else false()
+
+    def job(self) -> ColumnElement[bool]:
+        """Whether a job on many deliveries goes."""
+        before = self.limits.jobs
+        return and_(Job.id < id_at("job", before), Job.ended_at < before) if before else false()
 
     def audit(self) -> ColumnElement[bool]:
         """Whether a record of what an operator did goes."""

@@ -1,23 +1,25 @@
 """Dead letters: failed deliveries by their cause, found without walking over all of them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Connection, Select, and_, case, func, literal, literal_column, select
 from sqlalchemy.orm import aliased
 
 from notifier.policy.words import Reason
 from notifier.store.log import Filter
 from notifier.store.models import Delivery, PutAway
-from notifier.store.sql import insert
-from notifier.store.types import id_at, moment_of
+from notifier.store.sql import AnyRow, as_text, insert, none
+from notifier.store.types import EPOCH, id_at, moment_of
 
 LOOKED_AT = 1_000  # deliveries of one cause
+LOOKED_AT_ALL, LEAST = 5_000, 50  # of all causes together, and of each however many there are
 MOST = 100  # causes
 # Said in the index's own words: SQLite uses it for no others.
-_FAILED = Delivery.state == literal_column("'failed'")
+_STATE: ColumnElement[str] = literal_column("'failed'")
 _CAUSE = (Delivery.channel, Delivery.reason, Delivery.last_code)
+_DEAD = and_(Delivery.state == _STATE, Delivery.reason.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Cause:
 class Group:
     """The dead letters of a cause that nobody sent again or put away.
 
-    Of many, the newest `LOOKED_AT` were looked at (`more`), and `count`, `first` and `last` tell of these.
+    Of many, only the newest were looked at (`more`), and `count`, `first` and `last` tell of these.
     """
 
     cause: Cause
@@ -72,17 +74,17 @@ class DeadLetters:
 
     def groups(self, since: datetime | None = None) -> list[Group]:
         """Each cause with what is left of it, the most first; with `since` only what was planned from then on."""
-        away = {Cause(row.channel, Reason(row.reason), row.code): row.upto
-                for row in self._connection.execute(select(PutAway))}  # fmt: skip
-        start = id_at("dlv", since) if since else ""
-        groups = [self._group(cause, max(away.get(cause, ""), start)) for cause in self._causes()]
-        return sorted((one for one in groups if one), key=lambda one: (-one.count, one.first))
+        causes = self._connection.scalar(select(func.count()).select_from(_causes())) or 0
+        if not causes:
+            return []
+        most = min(LOOKED_AT, max(LOOKED_AT_ALL // causes, LEAST))
+        rows = self._connection.execute(_groups(self._connection, id_at("dlv", since or EPOCH), most))
+        groups = [_group(row, most) for row in rows if row.unsent or row.looked > most]
+        return sorted(groups, key=lambda one: (-one.count, one.first))
 
     def group(self, cause: Cause) -> Group | None:
         """What is left of one cause; None where nothing is."""
-        its = PutAway.channel == cause.channel, PutAway.reason == cause.reason, PutAway.code == cause.code
-        upto = self._connection.scalar(select(PutAway.upto).where(*its))
-        return self._group(cause, upto or "")
+        return next((one for one in self.groups() if one.cause == cause), None)
 
     def put_away(self, group: Group, who: str, why: str, now: datetime) -> None:
         """Let what is in the group now be shown here no more. The deliveries stay as they are."""
@@ -92,42 +94,63 @@ class DeadLetters:
         row = insert(self._connection, PutAway).values(**key, **values)
         self._connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=values))
 
-    def _causes(self) -> Iterator[Cause]:
-        """One step of the index for each."""
-        query = select(*_CAUSE).where(_FAILED, Delivery.reason.is_not(None)).order_by(*_CAUSE).limit(1)
-        row = self._connection.execute(query).one_or_none()
-        for _ in range(MOST):
-            if row is None:
-                return
-            yield Cause(row.channel, Reason(row.reason), row.last_code)
-            after = tuple_(*_CAUSE) > tuple_(row.channel, row.reason, row.last_code)
-            row = self._connection.execute(query.where(after)).one_or_none()
 
-    def _group(self, cause: Cause, after: str) -> Group | None:
-        again = aliased(Delivery)
-        retried = select(again.id).where(again.retry_of == Delivery.id).exists()
-        its = [_FAILED, *_of(cause), *([Delivery.id > after] if after else [])]
-        looked = (
-            select(Delivery.id, case((retried, 0), else_=1).label("unsent"))
-            .where(*its)
-            .order_by(Delivery.id.desc())
-            .limit(LOOKED_AT + 1)
-            .subquery()
-        )
-        # Counted by the database: to read a thousand rows takes ten times as long.
-        total, left = self._connection.execute(select(func.count(), func.sum(looked.c.unsent))).one()
-        if not left and total <= LOOKED_AT:
-            return None
-        seen = select(looked.c.id).where(looked.c.unsent == (1 if left else 0)).limit(1)
-        first, last = (
-            self._connection.scalar(seen.order_by(order)) or "" for order in (looked.c.id, looked.c.id.desc())
-        )
-        return Group(cause, min(int(left), LOOKED_AT), total > LOOKED_AT, first, last, after)
+def _causes() -> CTE:
+    """The causes by number, from one to the next by the index, however many died of each."""
+    first = select(*_CAUSE).where(_DEAD).order_by(*_CAUSE).limit(1).subquery()
+    cause = select(*first.c, literal(1).label("place")).cte("causes", recursive=True)
+    return cause.union_all(
+        select(*_CAUSE, cause.c.place + 1).join(cause, Delivery.id == _next(cause)).where(cause.c.place < MOST)
+    )
 
 
-def _of(cause: Cause) -> list[ColumnElement[bool]]:
-    return [
-        Delivery.channel == cause.channel,
-        Delivery.reason == cause.reason,
-        Delivery.last_code == cause.code,
-    ]
+def _next(cause: CTE) -> ColumnElement[str]:
+    """A delivery that died of the cause that comes next, or NULL."""
+    later = aliased(Delivery)
+    channel, reason = later.channel == cause.c.channel, later.reason == cause.c.reason
+    dead = later.state == _STATE, later.reason.is_not(None)
+    # One by one: of a comparison of all three SQLite looks for the first alone, and walks through what is alike.
+    steps: tuple[tuple[ColumnElement[bool], ...], ...] = (
+        (channel, reason, later.last_code > cause.c.last_code),
+        (channel, later.reason > cause.c.reason),
+        (later.channel > cause.c.channel,),
+    )
+    order = later.channel, later.reason, later.last_code
+    found = (select(later.id).where(*dead, *step).order_by(*order).limit(1) for step in steps)
+    return func.coalesce(*(query.correlate(cause).scalar_subquery() for query in found))
+
+
+def _groups(connection: Connection, start: str, most: int) -> Select[*tuple[Any, ...]]:
+    """For each cause, how many of its newest are left, counted by the database: to read them takes much longer.
+
+    It looks at one more than `most`.
+    """
+    cause, begun = _causes(), literal(start, Delivery.id.type)
+    its = PutAway.channel == cause.c.channel, PutAway.reason == cause.c.reason, PutAway.code == cause.c.last_code
+    after = case((PutAway.upto > begun, PutAway.upto), else_=begun).label("after")
+    known = select(cause, after).join(PutAway, and_(*its), isouter=True).cte("known")
+    newer = select(Delivery.id).where(*_of(known), Delivery.id > known.c.after).order_by(Delivery.id.desc())
+    floor = newer.offset(most + 1).limit(1).correlate(known).scalar_subquery()
+    seen = select(known, func.coalesce(floor, known.c.after).label("floor")).cte("seen")
+    again = aliased(Delivery)
+    unsent = none(select(again.id).where(again.retry_of == Delivery.id)).label("unsent")
+    named = seen.c.channel, seen.c.reason, seen.c.last_code, seen.c.after
+    rows = select(*named, as_text(connection, Delivery.id).label("id"), unsent)
+    # Kept, so that it is asked once of each whether it was sent again.
+    one = rows.join(Delivery, and_(*_of(seen), Delivery.id > seen.c.floor)).cte("looked").prefix_with("MATERIALIZED").c
+    ends = [func.coalesce(end(case((one.unsent, one.id))), end(one.id)) for end in (func.min, func.max)]
+    columns = one.channel, one.reason, one.last_code, one.after
+    counts = func.count(case((one.unsent, 1))).label("unsent"), func.count().label("looked")
+    return select(*columns, *counts, *ends).group_by(*columns)
+
+
+def _of(cause: CTE) -> list[ColumnElement[bool]]:
+    columns = cause.c.channel, cause.c.reason, cause.c.last_code
+    return [Delivery.state == _STATE, *(ours == its for ours, its in zip(_CAUSE, columns, strict=True))]
+
+
+def _group(row: AnyRow, most: int) -> Group:
+    first, last = (f"dlv_{text.replace('-', '').lower()}" for text in row[-2:])
+    after = "" if row.after == id_at("dlv", EPOCH) else row.after
+    cause, count = Cause(row.channel, Reason(row.reason), row.last_code), min(row.unsent, most)
+    return Group(cause, count, row.looked > most, first, last, after)

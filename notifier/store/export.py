@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select, tuple_
 
 from notifier.policy.choices import name_of
+from notifier.store.admins import Admins
 from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.models import (
@@ -40,8 +41,16 @@ _ATTEMPT = ("id", "started_at", "outcome", "code", "text")
 Entry = dict[str, Any]
 
 
-def export_text(database: Database, person: str) -> Iterator[str]:
-    """The JSON text in pieces. Each page is a transaction of its own; raises `DatabaseAway`."""
+def export_text(database: Database, person: str, *, who: str, now: datetime) -> Iterator[str]:
+    """The JSON text in pieces. That `who` took it is on record from the call on, be it read or not.
+
+    Each page is a transaction of its own. Raises `DatabaseAway`.
+    """
+    database.transact(lambda tx: Admins(tx).note(who, "user.export", repr(person), now))
+    return _pieces(database, person)
+
+
+def _pieces(database: Database, person: str) -> Iterator[str]:
     with database.read() as connection:
         profile = connection.execute(select(*_PERSON).where(User.id == person)).one_or_none()
         chosen = Choices(connection).of([person])[person]

@@ -29,6 +29,7 @@ from notifier.store.models import (
     Digest,
     Event,
     Figure,
+    Job,
     LoginLink,
     Notification,
     NotificationEvent,
@@ -104,6 +105,10 @@ class Purging:
     def runs(self, after: str, most: int) -> Step:
         """Purge up to `most` runs of schedules that have ended."""
         return self._aged(ScheduleRun, "runs", self._kept.run(), after, most)
+
+    def jobs(self, after: str, most: int) -> Step:
+        """Purge up to `most` jobs that came to their end."""
+        return self._aged(Job, "jobs", self._kept.job(), after, most)
 
     def audit(self, after: str, most: int) -> Step:
         """Purge up to `most` records of what operators did."""

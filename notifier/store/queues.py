@@ -3,12 +3,29 @@
 Nothing here walks through a large table: every count stops at `MOST`, and rates look at the newest rows alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, literal, select, true
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    true,
+    union_all,
+)
 
 from notifier.policy.queues import QUEUES
 from notifier.policy.words import State
@@ -86,7 +103,12 @@ class Queues:
     def short(self, now: datetime) -> Standing:
         """How all queues and workers stand, without rates: for a page that shows much else."""
         pauses = Pauses(self._connection).all()
-        return Standing([self._stands(name, now, pauses) for name in QUEUES], Workers(self._connection).crew(now))
+        counted: dict[tuple[str, str, str], _Counted] = {}
+        for queue, part, state, count, oldest in self._connection.execute(
+            _all_parts(), {"soon": now + SOON, "most": MOST}
+        ):
+            counted[queue, part, str(state)] = _Counted(count, oldest)
+        return Standing([_stands(name, counted, pauses) for name in QUEUES], Workers(self._connection).crew(now))
 
     def whole(self, now: datetime) -> Standing:
         """The same with rates."""
@@ -94,34 +116,6 @@ class Queues:
         into, out = self._rates(_made(now), now), self._rates(_tried(now), now)
         queues = [replace(one, into=into.get(one.name, 0.0), out=out.get(one.name, 0.0)) for one in short.queues]
         return replace(short, queues=queues)
-
-    def _stands(self, name: str, now: datetime, pauses: Mapping[str, Pause]) -> QueueStands:
-        near = self._counted(_near(name, now))
-        held = self._counted(_held(name)).get(State.WAITING, NOTHING)
-        queued, sending = near.get(State.QUEUED, NOTHING), near.get(State.SENDING, NOTHING)
-        return QueueStands(
-            name,
-            queued=queued.count,
-            sending=sending.count,
-            held=held.count,
-            later=near.get(State.WAITING, NOTHING).count + self._later(name, now),
-            oldest_at=min((one.oldest_at for one in (queued, held) if one.oldest_at), default=None),
-            pause=pauses.get(name),
-        )
-
-    def _counted(self, rows: Select[*tuple[Any, ...]]) -> Mapping[str, _Counted]:
-        """The rows by state."""
-        some = rows.limit(MOST).subquery()
-        found = self._connection.execute(
-            select(some.c.state, func.count(), func.min(some.c.wanted_at)).group_by(some.c.state)
-        )
-        return {str(state): _Counted(count, oldest) for state, count, oldest in found}
-
-    def _later(self, name: str, now: datetime) -> int:
-        """What waits for a moment to come; what waits for a digest is counted with the digests."""
-        later = UNFINISHED, Delivery.queue == name, Delivery.due_at > now + SOON
-        some = select(literal(1)).select_from(Delivery).where(*later).limit(MOST).subquery()
-        return self._connection.scalar(select(func.count()).select_from(some)) or 0
 
     def _rates(self, rows: Select[*tuple[Any, ...]], now: datetime) -> Mapping[str, float]:
         """How many a minute, by queue: of the newest rows within the window, over the time that they span."""
@@ -134,14 +128,45 @@ class Queues:
         return {queue: going * 60 / span.total_seconds() for queue, _, going, _ in found}
 
 
-def _near(name: str, now: datetime) -> Select[*tuple[Any, ...]]:
-    """What is queued or on its way, or waits for a moment very near."""
-    near = UNFINISHED, Delivery.queue == name, Delivery.due_at <= now + SOON
-    return select(Delivery.state, Delivery.wanted_at).where(*near).order_by(Delivery.due_at)
+def _stands(name: str, counted: Mapping[tuple[str, str, str], _Counted], pauses: Mapping[str, Pause]) -> QueueStands:
+    def found(part: str, state: State) -> _Counted:
+        return counted.get((name, part, state), NOTHING)
+
+    held, queued = found("held", State.WAITING), found("near", State.QUEUED)
+    return QueueStands(
+        name,
+        queued=queued.count,
+        sending=found("near", State.SENDING).count,
+        held=held.count,
+        later=found("near", State.WAITING).count + found("later", State.WAITING).count,
+        oldest_at=min((one.oldest_at for one in (queued, held) if one.oldest_at), default=None),
+        pause=pauses.get(name),
+    )
 
 
-def _held(name: str) -> Select[*tuple[Any, ...]]:
-    return select(Delivery.state, Delivery.wanted_at).where(PAUSED, Delivery.queue == name).order_by(Delivery.id)
+@lru_cache(maxsize=1)
+def _all_parts() -> CompoundSelect[*tuple[Any, ...]]:
+    """All parts of all queues, each by state. One statement, made once: the first page asks much else."""
+    soon, most = bindparam("soon", type_=Delivery.due_at.type), bindparam("most", type_=Integer)
+    parts = [(name, *part) for name in QUEUES for part in _parts_of(name, soon)]
+    return union_all(*(_part(name, part, rows.limit(most)) for name, part, rows in parts))
+
+
+def _parts_of(name: str, soon: ColumnElement[datetime]) -> Iterator[tuple[str, Select[*tuple[Any, ...]]]]:
+    waits = UNFINISHED, Delivery.queue == name
+    rows = select(Delivery.state, Delivery.wanted_at)
+    # Queued or on its way, or to wait for a moment very near.
+    yield "near", rows.where(*waits, Delivery.due_at <= soon).order_by(Delivery.due_at)
+    yield "held", rows.where(PAUSED, Delivery.queue == name).order_by(Delivery.id)
+    # It waits for a moment to come, counted in the index alone; what waits for a digest is counted with the digests.
+    waiting, never = literal(State.WAITING, Delivery.state.type), cast(null(), Delivery.wanted_at.type)
+    yield "later", select(waiting.label("state"), never.label("wanted_at")).where(*waits, Delivery.due_at > soon)
+
+
+def _part(name: str, part: str, rows: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    some = rows.subquery()
+    columns = some.c.state, func.count(), func.min(some.c.wanted_at)
+    return select(literal(name), literal(part), *columns).group_by(some.c.state)
 
 
 def _made(now: datetime) -> Select[*tuple[Any, ...]]:

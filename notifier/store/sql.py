@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     any_,
     bindparam,
+    cast,
     func,
     literal,
     select,
@@ -103,3 +104,8 @@ def spanning(connection: Connection, column: Any, texts: Sequence[str]) -> Colum
     each = func.unnest(literal(list(texts), ARRAY(String))).column_valued("each")
     first, last = select(func.min(each)).scalar_subquery(), select(func.max(each)).scalar_subquery()
     return column.between(first, last)  # type: ignore[no-any-return]
+
+
+def as_text(connection: Connection, id: Any) -> ColumnElement[str]:
+    """A column of ids as hexadecimal text, in the order of the ids: PostgreSQL finds no least and greatest of them."""
+    return cast(id, String) if connection.dialect.name == "postgresql" else func.hex(id)

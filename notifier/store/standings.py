@@ -24,11 +24,9 @@ class FirstSteps:
 
 def first_steps(connection: Connection) -> FirstSteps:
     """What is done."""
-    event = connection.scalar(select(Event.id).limit(1)) is not None
-    apps = connection.scalar(select(func.count()).select_from(App)) or 0
-    admins = connection.scalar(select(func.count()).select_from(Admin)) or 0
-    dismissed = connection.scalar(select(Snapshot.name).where(Snapshot.name == DISMISSED)) is not None
-    return FirstSteps(event, apps, admins, dismissed)
+    apps, admins = (select(func.count()).select_from(table).scalar_subquery() for table in (App, Admin))
+    event, dismissed = select(Event.id).exists(), select(Snapshot.name).where(Snapshot.name == DISMISSED).exists()
+    return FirstSteps(*connection.execute(select(event, apps, admins, dismissed)).one())
 
 
 def dismiss_first_steps(connection: Connection, now: datetime) -> None:

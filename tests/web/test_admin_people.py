@@ -287,9 +287,11 @@ def test_the_export_is_that_of_the_api_and_of_the_command_line_and_stands_in_the
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert json.loads(answer.text)["user"]["id"] == bob
     # What `notifier users export` prints.
-    assert answer.text == "".join(export_text(api.parts.database, bob))
+    taken = export_text(api.parts.database, bob, who="ada (command line)", now=api.parts.clock())
+    assert answer.text == "".join(taken)
     assert answer.text == api.call("GET", f"/v1/users/{bob}/export").text
-    assert audited(api, bob) == [("operator@app.example", "user.export")]
+    them = ("operator@app.example", "ada (command line)", api.app.app)
+    assert audited(api, bob) == [(who, "user.export") for who in them]
 
 
 def test_an_owner_who_types_the_id_erases_a_person_everywhere(api: Api, owner: FlaskClient):

@@ -20,7 +20,7 @@ bp = Blueprint("admin_audit", __name__, url_prefix="/admin")
 PAGE = 50
 FIELDS = ("who", "action", "subject", "since", "until")
 LONGEST = 512  # characters of a field
-_LINKED = {"dlv": "deliveries", "dig": "digests", "sch": "schedules", "evt": "events"}
+_LINKED = {"dlv": "deliveries", "dig": "digests", "sch": "schedules", "evt": "events", "job": "jobs"}
 _ID = re.compile(rf"\b((?:{'|'.join(_LINKED)})_[0-9a-f]{{32}})\b")
 
 

@@ -190,7 +190,7 @@ def _figures(connection: Connection, window: Window, now: datetime) -> Figures:
 
 
 def _charts(recent: Sequence[Recent], window: Window, now: datetime) -> Iterator[Chart]:
-    starts = list(_starts(window, now))
+    starts = _starts(window, now)
     for channel in sorted({one.channel for one in recent}):
         counts: dict[str, dict[str, int]] = {start: {} for start in starts}
         for one in recent:
@@ -201,13 +201,9 @@ def _charts(recent: Sequence[Recent], window: Window, now: datetime) -> Iterator
         yield Chart(channel, tuple(Bar(start, **counts[start]) for start in starts))
 
 
-def _starts(window: Window, now: datetime) -> Iterator[str]:
-    at, seen = start_of(slot_of(now - window.lasts)), ""
-    while at <= now:
-        start = slot_of(at)[: window.length]
-        if start != seen:
-            yield start
-        at, seen = at + SLOT, start
+def _starts(window: Window, now: datetime) -> list[str]:
+    first, bars = slot_of(now - window.lasts), window.lasts // window.bar
+    return [slot_of(start_of(first) + window.bar * number)[: window.length] for number in range(bars + 1)]
 
 
 def _troubles(connection: Connection, last: LastBooks, now: datetime) -> Iterator[Trouble]:

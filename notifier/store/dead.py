@@ -2,9 +2,23 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, and_, case, func, literal, literal_column, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from notifier.policy.words import Reason
@@ -74,11 +88,12 @@ class DeadLetters:
 
     def groups(self, since: datetime | None = None) -> list[Group]:
         """Each cause with what is left of it, the most first; with `since` only what was planned from then on."""
-        causes = self._connection.scalar(select(func.count()).select_from(_causes())) or 0
+        causes = self._connection.scalar(_count()) or 0
         if not causes:
             return []
         most = min(LOOKED_AT, max(LOOKED_AT_ALL // causes, LEAST))
-        rows = self._connection.execute(_groups(self._connection, id_at("dlv", since or EPOCH), most))
+        bounds = {"start": id_at("dlv", since or EPOCH), "beyond": most + 1}
+        rows = self._connection.execute(_groups(self._connection.dialect.name), bounds)
         groups = [_group(row, most) for row in rows if row.unsent or row.looked > most]
         return sorted(groups, key=lambda one: (-one.count, one.first))
 
@@ -120,22 +135,28 @@ def _next(cause: CTE) -> ColumnElement[str]:
     return func.coalesce(*(query.correlate(cause).scalar_subquery() for query in found))
 
 
-def _groups(connection: Connection, start: str, most: int) -> Select[*tuple[Any, ...]]:
+@lru_cache(maxsize=1)
+def _count() -> Select[int]:
+    return select(func.count()).select_from(_causes())
+
+
+@lru_cache(maxsize=2)
+def _groups(dialect: str) -> Select[*tuple[Any, ...]]:
     """For each cause, how many of its newest are left, counted by the database: to read them takes much longer.
 
-    It looks at one more than `most`.
+    It looks at `beyond` of those after `start`. Made once: that takes as long as to run it.
     """
-    cause, begun = _causes(), literal(start, Delivery.id.type)
+    cause, begun = _causes(), bindparam("start", type_=Delivery.id.type)
     its = PutAway.channel == cause.c.channel, PutAway.reason == cause.c.reason, PutAway.code == cause.c.last_code
     after = case((PutAway.upto > begun, PutAway.upto), else_=begun).label("after")
     known = select(cause, after).join(PutAway, and_(*its), isouter=True).cte("known")
     newer = select(Delivery.id).where(*_of(known), Delivery.id > known.c.after).order_by(Delivery.id.desc())
-    floor = newer.offset(most + 1).limit(1).correlate(known).scalar_subquery()
+    floor = newer.offset(bindparam("beyond", type_=Integer)).limit(1).correlate(known).scalar_subquery()
     seen = select(known, func.coalesce(floor, known.c.after).label("floor")).cte("seen")
     again = aliased(Delivery)
     unsent = none(select(again.id).where(again.retry_of == Delivery.id)).label("unsent")
     named = seen.c.channel, seen.c.reason, seen.c.last_code, seen.c.after
-    rows = select(*named, as_text(connection, Delivery.id).label("id"), unsent)
+    rows = select(*named, as_text(dialect, Delivery.id).label("id"), unsent)
     # Kept, so that it is asked once of each whether it was sent again.
     one = rows.join(Delivery, and_(*_of(seen), Delivery.id > seen.c.floor)).cte("looked").prefix_with("MATERIALIZED").c
     ends = [func.coalesce(end(case((one.unsent, one.id))), end(one.id)) for end in (func.min, func.max)]

@@ -106,6 +106,6 @@ def spanning(connection: Connection, column: Any, texts: Sequence[str]) -> Colum
     return column.between(first, last)  # type: ignore[no-any-return]
 
 
-def as_text(connection: Connection, id: Any) -> ColumnElement[str]:
+def as_text(dialect: str, id: Any) -> ColumnElement[str]:
     """A column of ids as hexadecimal text, in the order of the ids: PostgreSQL finds no least and greatest of them."""
-    return cast(id, String) if connection.dialect.name == "postgresql" else func.hex(id)
+    return cast(id, String) if dialect == "postgresql" else func.hex(id)

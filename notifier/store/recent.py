@@ -16,7 +16,7 @@ from sqlalchemy.types import Float
 from notifier.policy.pace import LAST, numbered
 from notifier.policy.words import State
 from notifier.store import changes, counters
-from notifier.store.models import App, Delivery, Event, NotificationEvent, RecentFigure
+from notifier.store.models import App, Delivery, Event, HourlyFigure, NotificationEvent, RecentFigure
 from notifier.store.sql import chunked, insert, octets
 from notifier.store.types import id_at, moment_of
 
@@ -28,6 +28,7 @@ _PREFIX = 4  # octets of an id: 65 seconds
 _SPAN = timedelta(milliseconds=1 << (48 - 8 * _PREFIX))
 _MEANT = timedelta(seconds=1)  # what was to go out later than this after its plan waited on purpose
 _KEY = ("slot", "channel", "state", "pace")
+_HOUR = 13  # characters of the name of an hour
 
 Key = tuple[str, str, str, int]
 
@@ -87,21 +88,43 @@ class RecentFigures:
         if found.upto < counters.value(self._connection, counters.Name.PULSED):
             return
         counters.advance(self._connection, counters.Name.PULSED, found.upto)
-        self._connection.execute(delete(RecentFigure).where(RecentFigure.slot < slot_of(now - KEPT)))
+        oldest = slot_of(now - KEPT)
+        self._connection.execute(delete(RecentFigure).where(RecentFigure.slot < oldest))
+        self._connection.execute(delete(HourlyFigure).where(HourlyFigure.hour < oldest[:_HOUR]))
         for some in chunked(found.slots, 1_000):
             self._connection.execute(delete(RecentFigure).where(RecentFigure.slot.in_(some)))
         for keys in chunked(sorted(found.counted), 1_000):
             rows = [dict(zip(_KEY, key, strict=True)) | {"counted": found.counted[key]} for key in keys]
             self._connection.execute(insert(self._connection, RecentFigure).values(rows))
+        self._sum_up(sorted({slot[:_HOUR] for slot in found.slots}))
 
     def since(self, slot: str, length: int) -> list[Recent]:
-        """All from that slot on, by stretches of time that share so many characters of the slot's name."""
-        start = func.substr(RecentFigure.slot, 1, length)
-        key = (start, RecentFigure.channel, RecentFigure.state, RecentFigure.pace)
-        rows = self._connection.execute(
-            select(*key, func.sum(RecentFigure.counted)).where(RecentFigure.slot >= slot).group_by(*key)
-        )
+        """All from that slot on, by stretches of time that share so many characters of the slot's name.
+
+        Where that is an hour or more, whole hours are read as such, and the first stretch comes in two.
+        """
+        if length > _HOUR:
+            return self._between(RecentFigure, RecentFigure.slot >= slot, length)
+        first = self._between(RecentFigure, RecentFigure.slot.between(slot, f"{slot[:_HOUR]}:59"), length)
+        return first + self._between(HourlyFigure, HourlyFigure.hour > slot[:_HOUR], length)
+
+    def _between(self, of: Any, which: ColumnElement[bool], length: int) -> list[Recent]:
+        start = func.substr(of.slot if of is RecentFigure else of.hour, 1, length)
+        key = (start, of.channel, of.state, of.pace)
+        rows = self._connection.execute(select(*key, func.sum(of.counted)).where(which).group_by(*key))
         return [Recent(start, channel, state, pace, int(count)) for start, channel, state, pace, count in rows]
+
+    def _sum_up(self, hours: Sequence[str]) -> None:
+        """Keep the sums of these hours anew."""
+        of = RecentFigure
+        key = (func.substr(of.slot, 1, _HOUR), of.channel, of.state, of.pace)
+        for some in chunked(hours, 1_000):
+            self._connection.execute(delete(HourlyFigure).where(HourlyFigure.hour.in_(some)))
+        for hour in hours:
+            its = of.slot.between(f"{hour}:00", f"{hour}:59")
+            sums = select(*key, func.sum(of.counted)).where(its).group_by(*key)
+            into = ("hour", *_KEY[1:], "counted")
+            self._connection.execute(insert(self._connection, HourlyFigure).from_select(into, sums))
 
     def _every_slot(self, now: datetime) -> Iterator[str]:
         first = self._connection.scalar(

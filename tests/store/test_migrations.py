@@ -340,3 +340,16 @@ def test_what_failed_before_the_log_was_shown_is_among_the_dead_letters_and_in_t
         recent = RecentFigures(connection).since(slot_of(datetime.now(UTC) - timedelta(hours=1)), 10)
         assert {(one.channel, one.state): one.count for one in recent} == {("email", "failed"): 1, ("feed", "sent"): 1}
         assert Jobs(connection).latest(5) == []
+
+
+def test_figures_from_before_there_were_those_of_hours_are_summed(empty: Database):
+    migrate(empty, "0012")
+    with empty.write() as connection:
+        for slot, count in (("2026-11-20T11:55", 1), ("2026-11-20T12:00", 2), ("2026-11-20T12:55", 3)):
+            counted = {"channel": "email", "state": "sent", "pace": 1, "counted": count}
+            store(connection, "recent_figures", slot=slot, **counted)
+    migrate(empty)
+    with empty.read() as connection:
+        figures = RecentFigures(connection)
+        assert [one.count for one in figures.since("2026-11-20T11:00", 10)] == [1, 5]
+        assert sum(one.count for one in figures.since("2026-11-20T12:05", 13)) == 3

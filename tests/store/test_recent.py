@@ -26,12 +26,16 @@ def beat(past: Past) -> str:
 
 
 def found(past: Past) -> Counter[tuple[str, str]]:
-    """How many stand where, of the last seven days."""
-    counts: Counter[tuple[str, str]] = Counter()
+    """How many stand where, of the last seven days: by five minutes and by the hour, which say the same."""
+    slot = slot_of(NOW - timedelta(days=7, minutes=-20))
     with past.database.read() as connection:
-        for one in RecentFigures(connection).since(slot_of(NOW - timedelta(days=7)), 10):
+        shown = [RecentFigures(connection).since(slot, length) for length in (16, 10)]
+    fine, coarse = (Counter[tuple[str, str]]() for _ in shown)
+    for counts, figures in zip((fine, coarse), shown, strict=True):
+        for one in figures:
             counts[one.channel, one.state] += one.count
-    return counts
+    assert fine == coarse
+    return fine
 
 
 def test_a_slot_is_five_minutes():

@@ -41,7 +41,14 @@ def found(browser: FlaskClient, text: str) -> str:
 
 @pytest.mark.parametrize(
     ("prefix", "page"),
-    [("evt", "events"), ("dlv", "deliveries"), ("dig", "digests"), ("app", "apps"), ("sch", "schedules"), ("job", "jobs")],
+    [
+        ("evt", "events"),
+        ("dlv", "deliveries"),
+        ("dig", "digests"),
+        ("app", "apps"),
+        ("sch", "schedules"),
+        ("job", "jobs"),
+    ],
 )
 def test_an_id_leads_to_its_page(operator: FlaskClient, prefix: str, page: str):
     id_ = new_id(prefix)

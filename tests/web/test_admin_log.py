@@ -25,7 +25,16 @@ ROW = re.compile(r'<tr id="(dlv_[0-9a-f]{32})">')
 def fresh(api: Api) -> None:
     """Nothing of the tests before."""
     with api.parts.database.write() as connection:
-        for table in ("deliveries", "attempts", "jobs", "put_away", "recent_figures", "snapshots", "audit"):
+        for table in (
+            "deliveries",
+            "attempts",
+            "jobs",
+            "put_away",
+            "recent_figures",
+            "hourly_figures",
+            "snapshots",
+            "audit",
+        ):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 (our own words)
         connection.execute(text("UPDATE counters SET value = -1 WHERE name = 'pulsed'"))
         connection.execute(text("DELETE FROM tallies"))

@@ -6,7 +6,7 @@ from notifier.store.models.base import Base
 from notifier.store.models.deliveries import DUE_AT, PAUSED, UNFINISHED, WAITS, Attempt, Delivery, Pause
 from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT, OPEN, SKIPPED, Digest
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
-from notifier.store.models.figures import Counter, Fallback, Figure, RecentFigure, Snapshot, Tally
+from notifier.store.models.figures import Counter, Fallback, Figure, HourlyFigure, RecentFigure, Snapshot, Tally
 from notifier.store.models.jobs import Job, PutAway
 from notifier.store.models.operations import QueuePause, Worker
 from notifier.store.models.people import IS_GONE, IS_MAILBOX, Address, Preference, PreferenceChange, Relation, User
@@ -42,6 +42,7 @@ __all__ = [
     "Event",
     "Fallback",
     "Figure",
+    "HourlyFigure",
     "Job",
     "Lease",
     "LoginLink",

@@ -76,6 +76,18 @@ class RecentFigure(Base):
     counted: Mapped[int]
 
 
+class HourlyFigure(Base):
+    """The recent figures summed by the hour, in the transaction that keeps these: for whoever shows days of them."""
+
+    __tablename__ = "hourly_figures"
+
+    hour: Mapped[str] = mapped_column(String(13), primary_key=True)  # "2026-11-21T10"
+    channel: Mapped[str] = mapped_column(String(16), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    pace: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    counted: Mapped[int]
+
+
 class Snapshot(Base):
     """What was last found of something that takes long to find, when, and how long that took: such as the books."""
 

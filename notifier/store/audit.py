@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from notifier.store.database import Database
 from notifier.store.models import Audit
-from notifier.store.types import id_at
+from notifier.store.types import id_at, moment_of
 
 CHUNK = 1_000  # rows of an export in one transaction
+LOOKED = 20_000  # entries that one page looks at, however rare what is sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class AuditFilter:
     subject: str = ""
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def is_sought(self) -> bool:
+        """Whether entries must be looked at one by one to see whether they are meant."""
+        return bool(self.subject or self.action.endswith(".") or (self.who and self.action))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +41,43 @@ class AuditEntry:
     subject: str
 
 
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """A page, and the entry behind which the next one begins; empty where there is none.
+
+    With `looked_to` (aware UTC) it stopped there before it was full.
+    """
+
+    entries: list[AuditEntry]
+    next: str = ""
+    looked_to: datetime | None = None
+
+
 class AuditLog:
     """The record, in one transaction of the given connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def page(self, wanted: AuditFilter, most: int, before: str = "") -> list[AuditEntry]:
+    def page(self, wanted: AuditFilter, most: int, before: str = "") -> AuditPage:
         """At most so many entries, newest first, older than the entry `before`."""
-        query = select(Audit).where(*_conditions(wanted)).order_by(Audit.id.desc()).limit(most)
-        if before:
-            query = query.where(Audit.id < before)
+        older = [Audit.id < before] if before else []
+        floor = self._floor(wanted, older)
+        bound = [Audit.id >= floor] if floor else []
+        query = select(Audit).where(*_conditions(wanted), *older, *bound).order_by(Audit.id.desc()).limit(most + 1)
         rows = self._connection.execute(query)
-        return [AuditEntry(row.id, row.at, row.who, row.action, row.subject) for row in rows]
+        found = [AuditEntry(row.id, row.at, row.who, row.action, row.subject) for row in rows]
+        if len(found) > most:
+            return AuditPage(found[:most], found[most - 1].id)
+        return AuditPage(found, floor, moment_of(floor) if floor else None)
+
+    def _floor(self, wanted: AuditFilter, older: list[ColumnElement[bool]]) -> str:
+        """The last entry that a page looks at; empty where it ends before, or an index finds all that it shows."""
+        if not wanted.is_sought:
+            return ""
+        window = *_conditions(AuditFilter(since=wanted.since, until=wanted.until)), *older
+        query = select(Audit.id).where(*window).order_by(Audit.id.desc()).offset(LOOKED - 1).limit(1)
+        return self._connection.scalar(query) or ""
 
     def actions(self) -> list[str]:
         """The actions that are on record, by name."""
@@ -67,10 +97,10 @@ def walk(database: Database, wanted: AuditFilter) -> Iterator[AuditEntry]:
     while True:
         with database.read() as connection:
             found = AuditLog(connection).page(wanted, CHUNK, before)
-        yield from found
-        if len(found) < CHUNK:
+        yield from found.entries
+        if not found.next:
             return
-        before = found[-1].id
+        before = found.next
 
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:

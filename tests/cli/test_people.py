@@ -111,7 +111,8 @@ def test_what_is_done_about_apps_and_admins_is_on_record(service: Stack, termina
     database = Database(service.database_url)
     with database.read() as connection:
         log = AuditLog(connection)
-        found = [*log.page(AuditFilter(subject=app["id"]), 9), *log.page(AuditFilter(subject="noted@app.example"), 9)]
+        sought = (AuditFilter(subject=app["id"]), AuditFilter(subject="noted@app.example"))
+        found = [entry for each in sought for entry in log.page(each, 9).entries]
     database.close()
     actions = [one.action for one in found]
     assert actions == ["app.revoke", "app.rotate", "app.create", "admin.remove", "admin.link", "admin.invite"]

@@ -277,7 +277,7 @@ def test_people_from_before_are_found_by_their_address_and_what_is_gone_is_liste
         assert [one.id for one in directory.newest(10)] == ["ana", "ben"]
         assert [one.id for one in directory.by_mailbox("ben@app.example", 10)] == ["ben"]
         assert [one.id for one in directory.by_mailbox("both@app.example", 10)] == ["ana"]
-        assert [(one.user, one.gone_why) for one in Suppressions(connection).page(Sought(), 10)] == [
+        assert [(one.user, one.gone_why) for one in Suppressions(connection).page(Sought(), 10).contacts] == [
             ("ana", "550 unknown")
         ]
 

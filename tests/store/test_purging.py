@@ -9,7 +9,17 @@ from sqlalchemy import insert, select, update
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins, Role
 from notifier.store.database import Database
-from notifier.store.models import Attempt, Audit, Delivery, Digest, Event, Figure, Notification, NotificationEvent
+from notifier.store.models import (
+    Attempt,
+    Audit,
+    Delivery,
+    Digest,
+    Event,
+    Figure,
+    Job,
+    Notification,
+    NotificationEvent,
+)
 from notifier.store.outbox import Outbox
 from tests.store.past import NOW, Past, ago, id_of, store_delivery
 
@@ -195,6 +205,23 @@ def test_digests_go_when_nothing_of_them_is_on_its_way(past: Past):
     past.told(ago(100), ("email", State.SENDING), digest_id=sending)
     assert past.purge().purged.digests == 1
     assert past.ids(Digest) == {open_, sending, young}
+
+
+def test_jobs_go_when_they_are_over_for_as_long_as_what_failed_is_kept(past: Past):
+    def job(at: float, ended: float | None) -> str:
+        made = id_of("job", ago(at))
+        row = {"id": made, "act": "retry", "wanted": b"{}", "who": "ada", "state": "done" if ended else "running"}
+        times = {"created_at": ago(at), "due_at": ago(at), "ended_at": ago(ended) if ended else None}
+        with past.database.write() as connection:
+            row |= {"expected": 1, "done": 1, "place": None, "upto": id_of("dlv", ago(at))}
+            connection.execute(insert(Job).values(row | times))
+        return made
+
+    job(100, 99)
+    runs, young = job(100, None), job(100, 89)
+    assert past.purger.prospect().jobs == 1
+    assert past.purge().purged.jobs == 1
+    assert past.ids(Job) == {runs, young}
 
 
 def test_figures_stay_for_good(past: Past):

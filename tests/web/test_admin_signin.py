@@ -14,6 +14,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from notifier.app.parts import now
+from notifier.store import audit
 from notifier.store.admins import Admins, Role
 from notifier.store.sessions import IDLE
 from notifier.store.tries import MOST
@@ -292,7 +293,9 @@ def test_a_filter_that_makes_no_sense_is_refused_with_what_would_be_right(api: A
     assert 'role="alert"' in answer.text
 
 
-def test_the_audit_as_a_csv_file_holds_all_that_match_and_nothing_that_a_spreadsheet_would_run(api: Api):
+def test_the_audit_as_a_csv_file_holds_all_that_match_and_nothing_that_a_spreadsheet_would_run(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+):
     cells = ("=1+1", "+1", "-1", "@a", "\tx", 'plain, "quoted"')
     noted(api, *[("csv@app.example", cell, cell) for cell in cells])
     noted(api, *[("many@app.example", "many", str(number)) for number in range(1_100)])
@@ -304,6 +307,11 @@ def test_the_audit_as_a_csv_file_holds_all_that_match_and_nothing_that_a_spreads
     assert [row[3] for row in rows[1:]] == ['plain, "quoted"', "'\tx", "'@a", "'-1", "'+1", "'=1+1"]
     many = list(csv.reader(io.StringIO(browser.get("/admin/audit.csv?who=many@app.example").text)))
     assert [row[3] for row in many[1:]] == [str(number) for number in reversed(range(1_100))]
+    # However rare what is sought, each part of the file looks at so many entries and no more.
+    monkeypatch.setattr(audit, "LOOKED", 700)
+    sought = "who=csv@app.example&action==1%2b1"
+    assert len(list(csv.reader(io.StringIO(browser.get(f"/admin/audit.csv?{sought}").text)))) == 2
+    assert "Look further back" in browser.get(f"/admin/audit?{sought}").text
     assert "audit.export" in browser.get("/admin/audit").text
     assert browser.get("/admin/audit.csv?since=x").status_code == 422
 

@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from notifier.store import suppressions
 from notifier.store.admins import Role
 from notifier.store.gone import REMOVED
 from notifier.store.models import Address
@@ -62,7 +63,9 @@ def test_filters_find_by_channel_cause_and_reason_and_stay_in_the_address(api: A
     assert f'href="{PAGE}/export.csv?channel=email&cause=refused&q=550"' in page
 
 
-def test_pages_follow_one_another_without_a_gap_where_many_are_gone_at_one_moment(api: Api, operator: FlaskClient):
+def test_pages_follow_one_another_without_a_gap_where_many_are_gone_at_one_moment(
+    api: Api, operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
+):
     # Before all others: those of this second stand on the first page, where other tests look for theirs.
     mark, first = uuid.uuid4().hex, api.parts.clock() - timedelta(days=1)
     gone = [somebody(api) for _ in range(105)]
@@ -71,15 +74,23 @@ def test_pages_follow_one_another_without_a_gap_where_many_are_gone_at_one_momen
         at = first + timedelta(seconds=number // 40)
         with api.parts.database.write() as connection:
             connection.execute(update(Address).where(Address.user_id == user).values(gone_at=at))
-    seen: list[str] = []
-    page = f"{PAGE}?q={mark}"
-    while page:
-        answer = operator.get(html.unescape(page)).text
-        seen += people_in(answer)
-        page = next(iter(re.findall(r'rel="next" href="([^"]+)"', answer)), "")
+    seen = walked(operator, f"{PAGE}?q={mark}")
     assert len(seen) == len(set(seen)) == 105
     assert set(seen) == set(gone)
     assert [gone.index(user) // 40 for user in seen] == sorted((gone.index(user) // 40 for user in gone), reverse=True)
+    monkeypatch.setattr(suppressions, "LOOKED", 30)  # however rare, a page looks at so many and no more
+    assert walked(operator, f"{PAGE}?q={mark}") == seen
+    assert "Look further back" in operator.get(f"{PAGE}?q={uuid.uuid4().hex}").text
+
+
+def walked(browser: FlaskClient, page: str) -> list[str]:
+    """The people of that page and of all that follow."""
+    seen: list[str] = []
+    while page:
+        answer = browser.get(html.unescape(page)).text
+        seen += people_in(answer)
+        page = next(iter(re.findall(r'rel="next" href="([^"]+)"', answer)), "")
+    return seen
 
 
 def test_an_operator_lifts_one_after_being_asked_and_messages_go_there_again(api: Api, operator: FlaskClient):

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, render_template, request, url_for
 
 from notifier.policy.steering import moment_on_clock
 from notifier.store.admins import Admins, Role
-from notifier.store.audit import AuditEntry, AuditFilter, AuditLog, walk
+from notifier.store.audit import LOOKED, AuditEntry, AuditFilter, AuditLog, walk
 from notifier.web.admin.guard import admins_only
 from notifier.web.admin.tables import csv_rows
 from notifier.web.parts import parts
@@ -47,15 +47,16 @@ def page() -> str | tuple[str, int]:
         return render_template("admin/audit.html", given=given, rows=[], actions=[], wrong=str(wrong), older=""), 422
     with parts().database.read() as connection:
         log = AuditLog(connection)
-        found, actions = log.page(wanted, PAGE + 1, cursor), log.actions()
-    more = len(found) > PAGE
+        found, actions = log.page(wanted, PAGE, cursor), log.actions()
     return render_template(
         "admin/audit.html",
         given=given,
         cursor=cursor,
-        rows=[Row(entry, pieces(entry.subject)) for entry in found[:PAGE]],
+        rows=[Row(entry, pieces(entry.subject)) for entry in found.entries],
         actions=actions,
-        older=url_for("admin_audit.page", **given | {"cursor": found[PAGE - 1].id}) if more else "",  # type: ignore[arg-type]  # texts, all
+        older=url_for("admin_audit.page", **given | {"cursor": found.next}) if found.next else "",  # type: ignore[arg-type]  # texts, all
+        looked=LOOKED,
+        looked_to=found.looked_to,
         days=parts().retention.audit,
         wrong="",
     )

@@ -13,7 +13,7 @@ from notifier.policy.calendar import rfc3339
 from notifier.policy.fields import NAME, has_controls
 from notifier.store.admins import Admins, Role
 from notifier.store.directory import Contact
-from notifier.store.suppressions import Cause, Sought, Suppressions, all_of
+from notifier.store.suppressions import LOOKED, Cause, Sheet, Sought, Suppressions, all_of
 from notifier.web.admin.contacts import may, shown
 from notifier.web.admin.guard import admins_only
 from notifier.web.admin.tables import csv_rows
@@ -43,13 +43,13 @@ def page() -> str | tuple[str, int]:
     try:
         sought = _sought()
     except WrongFilter as wrong:
-        return _list([], wrong=str(wrong)), 422
+        return _list(Sheet([]), wrong=str(wrong)), 422
     with parts().database.read() as connection:
         suppressions = Suppressions(connection)
         before = suppressions.find(cursor) if is_id(cursor, "sub") else None
         if cursor and before is None:
-            return _list([], wrong="This page of suppressions is not there any more; begin with the latest."), 422
-        found = suppressions.page(Sought(sought.channel, sought.cause, sought.text, before), PAGE + 1)
+            return _list(Sheet([]), wrong="This page is not there any more; begin with the latest."), 422
+        found = suppressions.page(Sought(sought.channel, sought.cause, sought.text, before), PAGE)
     return _list(found)
 
 
@@ -120,15 +120,17 @@ def _channels() -> tuple[str, ...]:
     return tuple(channel for channel in heard if channel not in parts().standing)
 
 
-def _list(found: list[Contact], *, wrong: str = "") -> str:
+def _list(found: Sheet, *, wrong: str = "") -> str:
     given = {name: value for name in ("channel", "cause", "q") if (value := request.args.get(name, "").strip())}
     return render_template(
         "admin/suppressions.html",
-        rows=[shown(contact) for contact in found[:PAGE]],
+        rows=[shown(contact) for contact in found.contacts],
         given=given,
         wrong=wrong,
         cursor=request.args.get("cursor", ""),
-        older=found[PAGE - 1].id if len(found) > PAGE else "",
+        older=found.next.id if found.next else "",
+        looked=LOOKED,
+        looked_to=found.looked_to,
         channels=_channels(),
         causes={str(cause): words for cause, words in CAUSES.items()},
         may_operate=may(Role.OPERATOR),

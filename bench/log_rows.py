@@ -1,4 +1,4 @@
-"""A week of a million deliveries, with all that stands beside them: people, addresses that are gone, an audit, queues."""
+"""A week of a million deliveries, with what stands beside them: people, addresses that are gone, an audit, queues."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -73,7 +73,7 @@ def _deliveries(notification: str, number: int, mailboxes: list[str], at: dateti
     fates: tuple[dict[str, object], ...] = (
         mail | ({"state": State.FAILED, "reason": reason, "last_code": code} if failed else _sent("250", number, at)),
         {"channel": "push", "address_id": None, "state": State.SKIPPED, "reason": Reason.NO_ADDRESS, "last_code": ""},
-        {"channel": "push", "address_id": None} | (_unfinished(number, at) or _sent("201", number, at)),
+        {"channel": "push", "address_id": None} | (_unfinished(number) or _sent("201", number, at)),
         {"channel": "feed", "address_id": None} | _sent("", 0, at),
     )
     for fate in fates:
@@ -88,12 +88,12 @@ def _sent(code: str, number: int, at: datetime) -> dict[str, object]:
     return {"state": State.SENT, "reason": None, "last_code": code, "sent_at": at + took}
 
 
-def _unfinished(number: int, at: datetime) -> dict[str, object]:
+def _unfinished(number: int) -> dict[str, object]:
     """What a delivery still is that has not come to its end; most have."""
     now, waits = datetime.now(UTC), {"reason": None, "last_code": "", "change": None}
     if number % 25 == 1:
         return waits | {"state": State.QUEUED, "due_at": now + timedelta(minutes=1)}
-    if number % 25 == 2:  # noqa: PLR2004 (every twenty-fifth)
+    if number % 25 == 2:
         return waits | {"state": State.WAITING, "reason": Reason.QUIET_HOURS, "due_at": now + timedelta(hours=3)}
     return {}
 

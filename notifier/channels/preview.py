@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 from notifier.channels import Answer, Notice
 from notifier.channels.email import EmailChannel
+from notifier.channels.email.mime import Mail
 from notifier.channels.push.encoder import LARGEST
 from notifier.channels.push.payload import payload
 from notifier.channels.wording import Writer
@@ -68,8 +69,15 @@ class Previewer:
 
     def send(self, notice: Notice, now: datetime) -> Outcome:
         """Send the mail alone to the notice's address; what the relay answered. Raises `TemplateFault`."""
+        return self._sent(self._email.render(notice, now))
+
+    def send_copy(self, notice: Notice) -> Outcome:
+        """Send the mail marked as a copy, likewise. Raises `TemplateFault`."""
+        return self._sent(self._email.copy(notice))
+
+    def _sent(self, mail: Mail) -> Outcome:
         answers: list[Answer] = []
-        self._email.send([self._email.render(notice, now)], answers.append)
+        self._email.send([mail], answers.append)
         return answers[0].outcome
 
     def lacks(self, type_: str, locale: str) -> list[str]:

@@ -41,6 +41,19 @@ class Preview:
 
     def show(self, delivery: str, catalogue: Catalogue, *, who: str) -> Shown:
         """The delivery's message; that `who` saw it is noted, unless that is nobody. Raises `Unseen`."""
+        shown = self._shown(self._found(delivery, catalogue))
+        if who:
+            self._database.transact(lambda tx: Admins(tx).note(who, "delivery.preview", delivery, self._clock()))
+        return shown
+
+    def mailed(self, delivery: str, catalogue: Catalogue) -> Notice:
+        """What the delivery's mail is worded from. Raises `Unseen`, also where its message is no mail."""
+        found = self._found(delivery, catalogue)
+        if self._shown(found).media_type != "message/rfc822":
+            raise Unseen("Its message is no mail.")
+        return self._noticing.notice(found)
+
+    def _found(self, delivery: str, catalogue: Catalogue) -> Claimed:
         replacing = tuple(name for name, channel in self._channels.items() if channel.replaces)
         with self._database.read() as connection:
             found = Claims(connection, replacing).peek(delivery)
@@ -50,10 +63,7 @@ class Preview:
             raise Unseen("Everything that it told of was taken back or deleted.")
         if catalogue.find(found.own.type) is None:
             raise Unseen(f"The type {found.own.type} is in no catalogue any more.")
-        shown = self._shown(found)
-        if who:
-            self._database.transact(lambda tx: Admins(tx).note(who, "delivery.preview", delivery, self._clock()))
-        return shown
+        return found
 
     def _shown(self, found: Claimed) -> Shown:
         channel = self._channels.get(found.channel)

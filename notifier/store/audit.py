@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from notifier.store.database import Database
 from notifier.store.models import Audit
@@ -78,6 +78,11 @@ class AuditLog:
         window = *_conditions(AuditFilter(since=wanted.since, until=wanted.until)), *older
         query = select(Audit.id).where(*window).order_by(Audit.id.desc()).offset(LOOKED - 1).limit(1)
         return self._connection.scalar(query) or ""
+
+    def count(self, who: str, action: str, since: datetime) -> int:
+        """How often they did so since then."""
+        its = Audit.who == who, Audit.action == action, Audit.id >= id_at("aud", since)
+        return self._connection.scalar(select(func.count()).select_from(Audit).where(*its)) or 0
 
     def actions(self) -> list[str]:
         """The actions that are on record, by name."""

@@ -96,6 +96,31 @@ def test_the_skip_link_leads_past_the_menu_and_a_slash_to_the_search(
         expect(search).to_have_value(search.input_value())
 
 
+def test_single_keys_lead_about_but_not_while_one_writes_or_once_they_are_off(windows: Windows):
+    page = windows.open("/admin")
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    expect(keys.get_by_text("Dead letters")).to_be_visible()
+    expect(keys.get_by_role("button", name="Close")).to_be_focused()
+    assert serious_findings(page) == []
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    page.get_by_role("searchbox").first.focus()
+    page.keyboard.type("gl")
+    expect(page.get_by_role("searchbox").first).to_have_value("gl")
+    page.locator("h1").click()
+    page.keyboard.type("gl")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dead letters")
+    page.evaluate("window.before = true")
+    page.keyboard.press("r")
+    page.wait_for_function("!window.before")
+    page.get_by_role("button", name="Keys", exact=True).click()
+    keys.get_by_role("button", name="Turn them off").click()
+    page.keyboard.press("Escape")
+    page.keyboard.type("go")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dead letters")
+
+
 def _has_stops(page: Page) -> bool:
     return page.locator("main a, main button, main input, main select, main summary").count() > 0
 

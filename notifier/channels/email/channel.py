@@ -49,13 +49,21 @@ class EmailChannel:
 
     def render(self, notice: Notice, now: datetime) -> Mail:  # noqa: ARG002 (the protocol's; a mail is the same at any time)
         """The notice as a mail; the same octets for the same notice, whenever. Raises `TemplateFault`."""
+        return write_mail(self._letter(notice))
+
+    def copy(self, notice: Notice) -> Mail:
+        """The same for somebody else than its person, marked as a copy. Raises `TemplateFault`."""
+        letter = self._letter(notice)
+        return write_mail(replace(letter, subject=f"[Copy] {letter.subject}", to_name="", group=""))
+
+    def _letter(self, notice: Notice) -> Letter:
         settings = self._settings
         try:
             recipient = addresses.sendable(notice.address.value)
         except BadAddress as error:
             raise TemplateFault(f"The stored address cannot be sent to. {error}") from error
         page = lay_out(notice, brand=settings.brand, address=notice.address.value, writer=self._writer)
-        letter = Letter(
+        return Letter(
             delivery_id=notice.delivery_id,
             host=settings.host,
             type=f"digest-{notice.digest.cadence}" if notice.digest else short_type(notice.type),
@@ -71,7 +79,6 @@ class EmailChannel:
             group="" if notice.digest else notice.group,  # a digest replies to nothing
             unsubscribe_url=notice.unsubscribe_url,
         )
-        return write_mail(letter)
 
     def send(self, messages: Iterable[Mail], report: Report) -> None:
         """Send the mails in order over one held connection and report each answer when its last reply is read.

@@ -9,9 +9,11 @@ from flask import Response, abort, flash, g, redirect, render_template, request,
 from werkzeug.wrappers import Response as AnyResponse
 
 from notifier.channels import Shown
+from notifier.pipeline.copying import Copying, TooManyCopies
 from notifier.pipeline.preview import Unseen
 from notifier.policy.explaining import Course, decided
-from notifier.policy.retention import said
+from notifier.policy.outcomes import Delivered
+from notifier.policy.retention import said as days_said
 from notifier.policy.retry import policy_for
 from notifier.policy.words import State
 from notifier.store.admins import Role
@@ -70,6 +72,7 @@ def show(delivery_id: str) -> str:
         tabs=_tabs(message) if message else (),
         shown_tab=_shown_tab(message) if message else "",
         images=request.args.get("images") == "1",
+        width="phone" if request.args.get("width") == "phone" else "desktop",
     )
 
 
@@ -120,6 +123,24 @@ def retry(delivery_id: str) -> AnyResponse:
 def cancel(delivery_id: str) -> AnyResponse:
     """Cancel a delivery that has not gone out."""
     return _act(delivery_id, cancel_one, "It is cancelled.")
+
+
+@bp.post("/<dlv:delivery_id>/copy")
+@admins_only(Role.OPERATOR)
+def copy(delivery_id: str) -> AnyResponse:
+    """Send its mail to the admin who asks, marked as a copy and without the links that act for its person."""
+    try:
+        outcome = _copying().send(delivery_id, parts().catalogue, to=g.admin.email)
+    except (Unseen, TooManyCopies) as why:
+        flash(str(why))
+    else:
+        said = "is on its way" if isinstance(outcome, Delivered) else f"was not taken: {outcome.code} {outcome.text}"
+        flash(f"A copy to {g.admin.email} {said.rstrip('.')}.")
+    return redirect(url_for("admin_deliveries.show", delivery_id=delivery_id, tab="html", _anchor="message"))
+
+
+def _copying() -> Copying:
+    return Copying(parts().database, parts().preview, parts().previewer, parts().clock)
 
 
 def _act(delivery_id: str, act: Callable[..., dict[str, Any]], told: str) -> AnyResponse:
@@ -187,5 +208,5 @@ def _kept(entry: Entry) -> str:
     days = retention.of(entry.state, stands=entry.channel in parts().standing)
     if days is None:
         return "Kept until it has come to its end, and then for as long as the log says."
-    whole = f"Kept for {said(days)} from when it was to go out"
-    return f"{whole}, its attempts for {said(retention.of_attempts(days))}." if entry.tries else f"{whole}."
+    whole = f"Kept for {days_said(days)} from when it was to go out"
+    return f"{whole}, its attempts for {days_said(retention.of_attempts(days))}." if entry.tries else f"{whole}."

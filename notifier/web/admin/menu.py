@@ -28,10 +28,12 @@ from notifier.web.admin import (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A page in the navigation: its words, the blueprint whose `page` it is, and to whom it is shown."""
+    """A page in the navigation: its words, the blueprint whose `page` it is, the letter that leads there after `g`,
+    and to whom it is shown."""
 
     label: str
     blueprint: Blueprint
+    key: str
     role: Role = Role.VIEWER
 
     @property
@@ -53,34 +55,34 @@ MENU = (
     Group(
         "Watch",
         (
-            Item("Overview", overview.bp),
-            Item("Deliveries", delivery.bp),
-            Item("Events", events.bp),
-            Item("Dead letters", dead.bp),
+            Item("Overview", overview.bp, "o"),
+            Item("Deliveries", delivery.bp, "d"),
+            Item("Events", events.bp, "e"),
+            Item("Dead letters", dead.bp, "l"),
         ),
     ),
     Group(
         "People",
         (
-            Item("People", people.bp),
-            Item("Suppressions", suppressions.bp),
+            Item("People", people.bp, "p"),
+            Item("Suppressions", suppressions.bp, "s"),
         ),
     ),
     Group(
         "Send",
         (
-            Item("Digests", digests.bp),
-            Item("Schedules", schedules.bp),
-            Item("Templates", templates.bp),
+            Item("Digests", digests.bp, "i"),
+            Item("Schedules", schedules.bp, "c"),
+            Item("Templates", templates.bp, "t"),
         ),
     ),
     Group(
         "Run",
         (
-            Item("Queues & workers", queues.bp),
-            Item("Apps & keys", apps.bp),
-            Item("Admins", admins.bp, Role.OWNER),
-            Item("Audit", audit.bp, Role.OPERATOR),
+            Item("Queues & workers", queues.bp, "q"),
+            Item("Apps & keys", apps.bp, "a"),
+            Item("Admins", admins.bp, "m", Role.OWNER),
+            Item("Audit", audit.bp, "u", Role.OPERATOR),
         ),
     ),
 )

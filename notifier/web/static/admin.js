@@ -51,24 +51,48 @@
     if (document.hidden && event.target.closest("[data-live]")) event.preventDefault();
   });
 
-  // "/" goes to the search, as in other logs.
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-    const search = document.querySelector("[type=search]");
-    if (search) { event.preventDefault(); search.focus(); search.select(); }
+  // Single keys; the list of them, behind "?" and at the foot of each page, turns them off for whoever speaks or slips.
+  function off() {
+    try { return localStorage.getItem("keys") === "off"; } catch { return false; }
+  }
+
+  function say() {
+    const button = document.querySelector("[data-keys]");
+    if (button) { button.hidden = false; button.textContent = off() ? "Turn them on" : "Turn them off"; }
+  }
+
+  document.addEventListener("DOMContentLoaded", say);
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-keys]")) return;
+    try { localStorage.setItem("keys", off() ? "on" : "off"); } catch { /* private browsing: they stay on */ }
+    say();
   });
 
-  // In the log: j and k go down and up its rows, x ticks one; Enter follows the link that has the focus.
-  document.addEventListener("keydown", (event) => {
-    if (!["j", "k", "x"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
+  // In the log: down and up its rows, and tick one; Enter follows the link that has the focus.
+  function row(steps) {
     const rows = [...document.querySelectorAll(".log tbody tr")];
     const here = rows.indexOf(document.activeElement.closest(".log tbody tr"));
-    if (event.key === "x") {
-      rows[here]?.querySelector("[type=checkbox]")?.click();
-    } else {
-      rows[event.key === "j" ? here + 1 : Math.max(here - 1, 0)]?.querySelector("a")?.focus();
-    }
+    return rows[steps < 0 ? Math.max(here + steps, 0) : here + steps];
+  }
+
+  const acts = {
+    "/": () => { const search = document.querySelector("[type=search]"); search?.focus(); search?.select(); },
+    "?": () => document.getElementById("keys")?.togglePopover(),
+    r: () => location.reload(),
+    j: () => row(1)?.querySelector("a")?.focus(),
+    k: () => row(-1)?.querySelector("a")?.focus(),
+    x: () => row(0)?.querySelector("[type=checkbox]")?.click(),
+  };
+  let began = -Infinity; // when "g" was pressed: the next letter says where to go
+
+  document.addEventListener("keydown", (event) => {
+    if (off() || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !"jk".includes(event.key)) return;
+    if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
+    const goes = event.timeStamp - began < 2000;
+    began = event.key === "g" && !goes ? event.timeStamp : -Infinity;
+    const place = goes && [...document.querySelectorAll(".side [data-key]")].find((link) => link.dataset.key === event.key);
+    if (!place && (goes || !Object.hasOwn(acts, event.key))) return;
+    event.preventDefault();
+    if (place) place.click(); else acts[event.key]();
   });
 })();

@@ -30,12 +30,14 @@ from sqlalchemy import (
 from notifier.policy.queues import QUEUES
 from notifier.policy.words import State
 from notifier.store.models import PAUSED, UNFINISHED, Attempt, Delivery
+from notifier.store.models import Pause as ProviderPause
 from notifier.store.pausing import Pause, Pauses
 from notifier.store.types import id_at
 from notifier.store.workers import Crew, Workers
 
 MOST = 5_000  # rows of one count
 NEWEST = 1_000  # rows of one rate
+PROVIDERS = 20  # that are named
 WINDOW = timedelta(minutes=5)  # of rates
 SOON = timedelta(minutes=2)  # by then the timer of everything runs out that is queued or on its way
 
@@ -77,11 +79,21 @@ NOTHING = _Counted()
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderWaits:
+    """A relay or push service to which nothing goes until then (aware UTC), by its own word or since it failed us."""
+
+    origin: str
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """All queues, in the order in which workers serve them, and the workers."""
+    """All queues, in the order in which workers serve them, the workers, and providers that let us wait."""
 
     queues: Sequence[QueueStands]
     crew: Crew
+    providers: Sequence[ProviderWaits] = ()
 
     @property
     def paused(self) -> list[Pause]:
@@ -108,7 +120,8 @@ class Queues:
             _all_parts(), {"soon": now + SOON, "most": MOST}
         ):
             counted[queue, part, str(state)] = _Counted(count, oldest)
-        return Standing([_stands(name, counted, pauses) for name in QUEUES], Workers(self._connection).crew(now))
+        queues = [_stands(name, counted, pauses) for name in QUEUES]
+        return Standing(queues, Workers(self._connection).crew(now), self._providers(now))
 
     def whole(self, now: datetime) -> Standing:
         """The same with rates."""
@@ -116,6 +129,11 @@ class Queues:
         into, out = self._rates(_made(now), now), self._rates(_tried(now), now)
         queues = [replace(one, into=into.get(one.name, 0.0), out=out.get(one.name, 0.0)) for one in short.queues]
         return replace(short, queues=queues)
+
+    def _providers(self, now: datetime) -> list[ProviderWaits]:
+        waits = select(ProviderPause).where(ProviderPause.until > now).order_by(ProviderPause.until.desc())
+        rows = self._connection.execute(waits.limit(PROVIDERS))
+        return [ProviderWaits(row.origin, row.until, row.why) for row in rows]
 
     def _rates(self, rows: Select[*tuple[Any, ...]], now: datetime) -> Mapping[str, float]:
         """How many a minute, by queue: of the newest rows within the window, over the time that they span."""

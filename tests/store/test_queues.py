@@ -11,7 +11,8 @@ from notifier.policy.words import Reason, State
 from notifier.store import queues
 from notifier.store.database import Database
 from notifier.store.models import Attempt, Delivery
-from notifier.store.queues import Queues, QueueStands, Standing
+from notifier.store.outbox import Outbox
+from notifier.store.queues import ProviderWaits, Queues, QueueStands, Standing
 from notifier.store.types import id_at
 from notifier.store.workers import FORGOTTEN, SILENT, Crew, WorkerEntry, Workers
 from tests.pipeline.line import START, Line
@@ -57,6 +58,15 @@ def test_a_paused_queue_shows_what_it_holds_and_since_when(line: Line):
     assert (found.queued, found.held, found.oldest_at) == (0, 2, START)
     assert found.pause is not None
     assert (found.pause.by, found.pause.why, found.pause.at) == ("ada", "the relay moves", START)
+
+
+def test_a_provider_that_lets_us_wait_is_named_for_as_long(line: Line):
+    until = line.clock() + timedelta(minutes=3)
+    with line.database.write() as connection:
+        Outbox(connection).pause("smtp://relay:25", until, "421 too much")
+    assert standing(line).providers == [ProviderWaits("smtp://relay:25", until, "421 too much")]
+    line.clock.move(minutes=3)
+    assert standing(line).providers == []
 
 
 def test_counts_stop_at_a_number_however_much_there_is(line: Line, monkeypatch: pytest.MonkeyPatch):

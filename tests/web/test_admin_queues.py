@@ -15,7 +15,8 @@ from sqlalchemy import delete, select
 from notifier.app.parts import now
 from notifier.pipeline.tickets import PLAN, Ticket
 from notifier.store.admins import Role
-from notifier.store.models import Audit, QueuePause, Worker
+from notifier.store.models import Audit, Pause, QueuePause, Worker
+from notifier.store.outbox import Outbox
 from notifier.store.workers import WorkerEntry, Workers
 from notifier.web.admin.queues import LONGEST_WHY, age, bounded
 from tests.web.api import Api, make_parts
@@ -28,6 +29,7 @@ def admin(api: Api) -> Iterator[FlaskClient]:
     with api.parts.database.write() as connection:
         connection.execute(delete(QueuePause))
         connection.execute(delete(Worker))
+        connection.execute(delete(Pause))
 
 
 def act(admin: FlaskClient, what: str, **fields: str) -> str:
@@ -149,13 +151,17 @@ def test_a_broker_that_is_away_is_said_and_the_page_stays(tmp_path: Path):
     api.parts.database.close()
 
 
-@pytest.mark.usefixtures("admin")
-def test_another_page_shows_queues_and_workers_on_a_line(api: Api):
+def test_another_page_shows_queues_and_workers_on_a_line(api: Api, admin: FlaskClient):
     hear(api, "host:1", "urgent,default,bulk")
     hear(api, "host:2", ago=300)
     api.parts.pausing.pause("bulk", "too much", who="ada")
+    with api.parts.database.write() as connection:
+        Outbox(connection).pause("smtp://relay:25", api.parts.clock() + timedelta(minutes=5), "421 <slow>")
     with api.server.test_request_context():
         line = render_template("admin/queues_line.html")
+    assert "smtp://relay:25 waits" in line
+    whole = admin.get("/admin/queues").text
+    assert re.search(r"<strong>Nothing goes to smtp://relay:25</strong> for \d.* more: 421 &lt;slow&gt;", whole)
     assert 'title="too much"' in line
     assert "none for digest" in line
     assert "1 silent" in line

@@ -92,6 +92,7 @@ def _pages(parts: Parts, rounds: int) -> Iterator[Figure]:
         "Deliveries, failed email": "/admin/deliveries?window=all&state=failed&channel=email",
         "Deliveries, of a rare type": f"/admin/deliveries?window=all&type={RARE}",
         "Deliveries, of a person": "/admin/deliveries?q=p000001",
+        "Deliveries, of a person, failed": "/admin/deliveries?window=all&q=p000001&state=failed",
         "Delivery": f"/admin/deliveries/{one}",
         "Delivery, its message": f"/admin/deliveries/{one}?tab=text",
         "Event": f"/admin/events/{event}",

@@ -36,7 +36,7 @@ class Copying:
     def send(self, delivery: str, catalogue: Catalogue, *, to: str) -> Outcome:
         """Send it to that admin, which is on record first; what the relay answered.
 
-        Raises `Unseen`, `TooManyCopies`, `DatabaseAway`.
+        Raises `Unseen`, `TooManyCopies`, `DatabaseAway`, and `TemplateFault` where nothing can be sent to that address.
         """
         notice, now = self._preview.mailed(delivery, catalogue), self._clock()
         self._database.transact(lambda tx: _note(tx, delivery, to, now))

@@ -1,4 +1,4 @@
-"""A copy of a mail for the operator who looks at it: by real SMTP, and of no use to whoever would act for its person."""
+"""A copy of a mail for the operator who looks at it: by real SMTP, and of no use to act for its person."""
 
 import re
 from dataclasses import replace

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, abort, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from notifier.channels import Shown
+from notifier.channels import Shown, TemplateFault
 from notifier.pipeline.copying import Copying, TooManyCopies
 from notifier.pipeline.preview import Unseen
 from notifier.policy.explaining import Course, decided
@@ -131,7 +131,7 @@ def copy(delivery_id: str) -> AnyResponse:
     """Send its mail to the admin who asks, marked as a copy and without the links that act for its person."""
     try:
         outcome = _copying().send(delivery_id, parts().catalogue, to=g.admin.email)
-    except (Unseen, TooManyCopies) as why:
+    except (Unseen, TooManyCopies, TemplateFault) as why:
         flash(str(why))
     else:
         said = "is on its way" if isinstance(outcome, Delivered) else f"was not taken: {outcome.code} {outcome.text}"

@@ -28,7 +28,7 @@ from notifier.store.sql import AnyRow, as_text, insert, none
 from notifier.store.types import EPOCH, id_at, moment_of
 
 LOOKED_AT = 1_000  # deliveries of one cause
-LOOKED_AT_ALL, LEAST = 5_000, 50  # of all causes together, and of each however many there are
+LOOKED_AT_ALL, LEAST = 5_000, 50  # of all causes together, and of each, however many there are
 MOST = 100  # causes
 # Said in the index's own words: SQLite uses it for no others.
 _STATE: ColumnElement[str] = literal_column("'failed'")
@@ -86,12 +86,15 @@ class DeadLetters:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def groups(self, since: datetime | None = None) -> list[Group]:
-        """Each cause with what is left of it, the most first; with `since` only what was planned from then on."""
+    def groups(self, since: datetime | None = None, looked_at: int = LOOKED_AT_ALL) -> list[Group]:
+        """Each cause with what is left of it, the most first; with `since` only what was planned from then on.
+
+        Of all causes together it looks at about `looked_at` deliveries.
+        """
         causes = self._connection.scalar(_count()) or 0
         if not causes:
             return []
-        most = min(LOOKED_AT, max(LOOKED_AT_ALL // causes, LEAST))
+        most = min(LOOKED_AT, max(looked_at // causes, LEAST))
         bounds = {"start": id_at("dlv", since or EPOCH), "beyond": most + 1}
         rows = self._connection.execute(_groups(self._connection.dialect.name), bounds)
         groups = [_group(row, most) for row in rows if row.unsent or row.looked > most]

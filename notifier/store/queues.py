@@ -44,7 +44,7 @@ SOON = timedelta(minutes=2)  # by then the timer of everything runs out that is 
 
 @dataclass(frozen=True, slots=True)
 class QueueStands:
-    """How one queue stands. Each count stops at `MOST`, which then means that many or more.
+    """How one queue stands.
 
     `queued` waits for a worker, `oldest_at` is when the oldest of it should have gone out (aware UTC), `sending` is on
     its way, `held` waits for the queue to go on, `later` has its time still to come. `into` and `out` are how many
@@ -89,11 +89,15 @@ class ProviderWaits:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All queues, in the order in which workers serve them, the workers, and providers that let us wait."""
+    """All queues, in the order in which workers serve them, the workers, and providers that let us wait.
+
+    Each count stops at `most`, which then means that many or more.
+    """
 
     queues: Sequence[QueueStands]
     crew: Crew
     providers: Sequence[ProviderWaits] = ()
+    most: int = MOST
 
     @property
     def paused(self) -> list[Pause]:
@@ -112,16 +116,16 @@ class Queues:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def short(self, now: datetime) -> Standing:
+    def short(self, now: datetime, most: int | None = None) -> Standing:
         """How all queues and workers stand, without rates: for a page that shows much else."""
-        pauses = Pauses(self._connection).all()
+        pauses, most = Pauses(self._connection).all(), MOST if most is None else most
         counted: dict[tuple[str, str, str], _Counted] = {}
         for queue, part, state, count, oldest in self._connection.execute(
-            _all_parts(), {"soon": now + SOON, "most": MOST}
+            _all_parts(), {"soon": now + SOON, "most": most}
         ):
             counted[queue, part, str(state)] = _Counted(count, oldest)
         queues = [_stands(name, counted, pauses) for name in QUEUES]
-        return Standing(queues, Workers(self._connection).crew(now), self._providers(now))
+        return Standing(queues, Workers(self._connection).crew(now), self._providers(now), most)
 
     def whole(self, now: datetime) -> Standing:
         """The same with rates."""

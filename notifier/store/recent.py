@@ -50,7 +50,6 @@ class Recent:
     start: str
     channel: str
     state: str
-    pace: int
     count: int
 
 
@@ -103,16 +102,21 @@ class RecentFigures:
 
         Where that is an hour or more, whole hours are read as such, and the first stretch comes in two.
         """
-        if length > _HOUR:
-            return self._between(RecentFigure, RecentFigure.slot >= slot, length)
-        first = self._between(RecentFigure, RecentFigure.slot.between(slot, f"{slot[:_HOUR]}:59"), length)
-        return first + self._between(HourlyFigure, HourlyFigure.hour > slot[:_HOUR], length)
+        found = []
+        for of, name, which in _figures(slot, by_hours=length <= _HOUR):
+            key = (func.substr(name, 1, length), of.channel, of.state)
+            rows = self._connection.execute(select(*key, func.sum(of.counted)).where(which).group_by(*key))
+            found += [Recent(start, channel, state, int(count)) for start, channel, state, count in rows]
+        return found
 
-    def _between(self, of: Any, which: ColumnElement[bool], length: int) -> list[Recent]:
-        start = func.substr(of.slot if of is RecentFigure else of.hour, 1, length)
-        key = (start, of.channel, of.state, of.pace)
-        rows = self._connection.execute(select(*key, func.sum(of.counted)).where(which).group_by(*key))
-        return [Recent(start, channel, state, pace, int(count)) for start, channel, state, pace, count in rows]
+    def paces(self, slot: str) -> dict[int, int]:
+        """How many messages were sent that were planned from that slot on, by the number of their span."""
+        found: Counted[int] = Counted()
+        for of, _, which in _figures(slot, by_hours=True):
+            sent = which, of.state == State.SENT, of.pace > 0
+            rows = self._connection.execute(select(of.pace, func.sum(of.counted)).where(*sent).group_by(of.pace))
+            found.update({pace: int(count) for pace, count in rows})
+        return found
 
     def _sum_up(self, hours: Sequence[str]) -> None:
         """Keep the sums of these hours anew."""
@@ -179,6 +183,16 @@ class RecentFigures:
         if self._connection.dialect.name == "postgresql":
             return cast(func.extract("epoch", moment), Float)
         return func.julianday(moment, type_=Float) * 86_400.0
+
+
+def _figures(slot: str, *, by_hours: bool) -> Iterator[tuple[Any, Any, ColumnElement[bool]]]:
+    """The tables that hold all from that slot on, each with its name of a time, and which of its rows those are."""
+    five, hour = RecentFigure.slot, HourlyFigure.hour
+    if not by_hours:
+        yield RecentFigure, five, five >= slot
+        return
+    yield RecentFigure, five, five.between(slot, f"{slot[:_HOUR]}:59")
+    yield HourlyFigure, hour, hour > slot[:_HOUR]
 
 
 def _slots(first: datetime, last: datetime) -> Iterator[str]:

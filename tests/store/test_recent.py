@@ -114,7 +114,7 @@ def test_the_pace_is_from_the_event_or_the_hour_that_was_meant(
         connection.execute(update(Event).values(accepted_at=at))
     beat(past)
     with past.database.read() as connection:
-        paces = {one.pace: one.count for one in RecentFigures(connection).since(slot_of(at), 16) if one.pace}
+        paces = RecentFigures(connection).paces(slot_of(at))
     assert sum(paces.values()) == 1  # what stands in a feed has none
     [number] = paces
     assert (SPANS[number - 2] < seconds <= SPANS[number - 1]) is True

@@ -137,7 +137,7 @@ def test_ages_and_counts_are_short():
     ages = [age(at - timedelta(seconds=seconds), at) for seconds in (0, 41, 90, 7_300, 200_000)]
     assert ages == ["0 s", "41 s", "1 min", "2 h", "2 d"]
     assert (age(at + timedelta(seconds=9), at), age(None, at)) == ("0 s", "")
-    assert (bounded(12), bounded(4_999), bounded(5_000)) == ("12", "4,999", "5,000+")
+    assert (bounded(12, 5_000), bounded(4_999, 5_000), bounded(5_000, 5_000)) == ("12", "4,999", "5,000+")
 
 
 def test_a_broker_that_is_away_is_said_and_the_page_stays(tmp_path: Path):

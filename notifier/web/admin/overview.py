@@ -30,6 +30,7 @@ SWEPT = timedelta(seconds=15)  # the sweep comes every second; more than this is
 BEGUN = timedelta(seconds=60)  # what is to go out now and was not begun in this time
 PILE = 1_000  # events without a plan
 CAUSES, LATEST = 5, 10
+LOOKED_AT = 2_000  # dead letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def page() -> str:
     window, now = _window(), parts().clock()
     last = parts().pulse.last_books()
     with parts().database.read() as connection:
-        causes = DeadLetters(connection).groups(now - window.lasts)[:CAUSES]
+        causes = DeadLetters(connection).groups(now - window.lasts, LOOKED_AT)[:CAUSES]
         said = Log(connection).last_texts([group.last for group in causes])
         return render_template(
             "admin/overview.html",
@@ -172,11 +173,8 @@ def _window() -> Window:
 
 
 def _figures(connection: Connection, window: Window, now: datetime) -> Figures:
-    recent = RecentFigures(connection).since(slot_of(now - window.lasts), window.length)
-    paces: dict[int, int] = {}
-    for one in recent:
-        if one.state == State.SENT and one.pace:
-            paces[one.pace] = paces.get(one.pace, 0) + one.count
+    figures, start = RecentFigures(connection), slot_of(now - window.lasts)
+    recent, paces = figures.since(start, window.length), figures.paces(start)
     charts = tuple(_charts([one for one in recent if one.channel], window, now))
     return Figures(
         events=sum(one.count for one in recent if one.state == ACCEPTED),

@@ -10,13 +10,14 @@ from notifier.pipeline.scheduled import scheduler_json
 from notifier.policy.events import one_line
 from notifier.policy.queues import QUEUES
 from notifier.store.admins import Role
-from notifier.store.queues import MOST, Queues, Standing
+from notifier.store.queues import Queues, Standing
 from notifier.web.admin.guard import admins_only
 from notifier.web.parts import parts
 
 bp = Blueprint("admin_queues", __name__, url_prefix="/admin/queues")
 
 LONGEST_WHY = 200  # characters
+BRIEFLY = 1_000  # deliveries of one count, for a line on another page
 UNITS = (
     (timedelta(days=1), "d"),
     (timedelta(hours=1), "h"),
@@ -36,16 +37,16 @@ def age(at: datetime | None, now: datetime) -> str:
 
 
 @bp.app_template_filter("bounded")
-def bounded(count: int) -> str:
-    """A count that was taken no further than `MOST`."""
-    return f"{count:,}+" if count >= MOST else f"{count:,}"
+def bounded(count: int, most: int) -> str:
+    """A count that was taken no further than `most`."""
+    return f"{count:,}+" if count >= most else f"{count:,}"
 
 
 @bp.app_template_global()
 def queues_short() -> Standing:
     """How queues and workers stand, for a line on another page."""
     with parts().database.read() as connection:
-        return Queues(connection).short(parts().clock())
+        return Queues(connection).short(parts().clock(), BRIEFLY)
 
 
 @bp.get("")

@@ -162,9 +162,8 @@ def ring_for_digests(steps: Steps) -> int:
 
 def sweep(steps: Steps) -> int:
     """Ring for whatever is overdue; gives how much that was."""
-    found = 0
-    for queue in steps.bell.roomy():
-        found += _sweep_queue(steps, queue)
+    queues = steps.bell.roomy() if steps.sweeper.is_anything_due() else ()
+    found = sum(_sweep_queue(steps, queue) for queue in queues)
     left = steps.working.take_due()
     steps.bell.ring(job_tickets(left))
     return found + len(left)

@@ -1,6 +1,7 @@
 """The sweep: find whatever is overdue, whoever died over it, and say what must be rung for."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -19,12 +20,13 @@ from notifier.policy.words import DIGESTS, Cadence, Reason, State
 from notifier.store.bundling import Bundling
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Facts
-from notifier.store.outbox import Outbox, Try
-from notifier.store.pausing import Pauses
+from notifier.store.outbox import OVERDUE, Outbox, Try
+from notifier.store.pausing import RESUMED, Pauses
 from notifier.store.planning import Planned
 from notifier.store.sql import AnyRow
 
 HASTE = 1_000  # ids in one statement
+ANYTHING = f"{OVERDUE} UNION ALL {RESUMED} LIMIT 1"
 USUAL = "default"  # the queue of events whose type is in no catalogue
 MERCY = timedelta(seconds=3)  # for the living to renew their claims, once the database is back
 
@@ -51,6 +53,12 @@ class Sweeper:
         self._away_at: datetime | None = None
         self._types = _types_by_queue(catalogue)
 
+    def is_anything_due(self) -> bool:
+        """Whether a sweep would find anything. Asked every second and mostly in vain, so it opens no transaction."""
+        now = self._clock()
+        with self._noting_absence():
+            return bool(self._database.ask(ANYTHING, now, now))
+
     def events(self, queue: str) -> Overdue:
         """Take the events whose plan is overdue on a queue; they are so again when its bell is rung again."""
         again = QUEUES[queue].again
@@ -68,11 +76,8 @@ class Sweeper:
 
     def deliveries(self, queue: str) -> Overdue:
         """Take what is overdue on a queue, and make it ready to be rung for."""
-        try:
+        with self._noting_absence():
             return self._database.transact(lambda tx: self._take(tx, queue))
-        except DatabaseAway:
-            self._away_at = self._clock()
-            raise
 
     def hasten(self, deliveries: Sequence[str], events: Sequence[str]) -> None:
         """The bell could not be rung for these: the next sweep takes them up at once."""
@@ -81,6 +86,14 @@ class Sweeper:
             self._database.transact(lambda tx, some=some: Outbox(tx).hasten(some, (), now))  # type: ignore[misc]
         for some in chunks(events, HASTE):
             self._database.transact(lambda tx, some=some: Outbox(tx).hasten((), some, now))  # type: ignore[misc]
+
+    @contextmanager
+    def _noting_absence(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseAway:
+            self._away_at = self._clock()
+            raise
 
     def _take(self, connection: Connection, queue: str) -> Overdue:
         now, pauses = self._clock(), Pauses(connection)

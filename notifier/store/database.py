@@ -100,16 +100,16 @@ class Database:
                 take_write_lock(connection.cursor().execute, sqlite3.OperationalError)
             yield connection
 
-    def ask(self, query: str, now: datetime, *more: Any) -> list[Any]:
-        """What the query finds, whose first `?` stands for the moment (aware UTC): rows as the driver gives them.
+    def ask(self, query: str, *given: Any) -> list[Any]:
+        """What the query finds, given the values of its `?`; rows as the driver has them. Moments are aware UTC.
 
         Asked by the driver's own means on a connection that is kept: for what is asked all the time and mostly in vain,
-        a transaction costs fifty times as much. `more` is given as the driver gave it. Raises `DatabaseAway`.
+        a transaction costs fifty times as much. Raises `DatabaseAway`.
         """
         key = (os.getpid(), threading.get_ident())
         asking = self._asking.get(key) or self._keep_asking(key)
         try:
-            return asking.rows(query, now, more)
+            return asking.rows(query, given)
         except asking.errors as error:
             self._let_go(key)
             raise _kind_of(error)(str(error)) from error
@@ -192,12 +192,12 @@ class _Asking:
         self._cursor = connection.cursor()
         self._on_sqlite = on_sqlite
 
-    def rows(self, query: str, now: datetime, more: Sequence[Any]) -> list[Any]:
+    def rows(self, query: str, given: Sequence[Any]) -> list[Any]:
         """What the query finds. Raises the driver's `errors`."""
         if self._on_sqlite:
-            self._cursor.execute(query, (_as_stored(now), *more))
+            self._cursor.execute(query, [_as_stored(one) if isinstance(one, datetime) else one for one in given])
         else:
-            self._cursor.execute(query.replace("?", "%s"), (now, *more))
+            self._cursor.execute(query.replace("?", "%s"), given)
         # To the end: a statement that is left half read keeps SQLite from tidying up its log.
         return self._cursor.fetchall()  # type: ignore[no-any-return]
 

@@ -18,6 +18,11 @@ from notifier.store.sql import AnyRow, insert, locked, locked_all
 from notifier.store.types import new_id
 
 SWEEP = 2_000  # rows of one sweep and queue: a short transaction
+# In the driver's own SQL, see `Database.ask`; given the moment, twice.
+_NAMES = ", ".join(f"'{queue}'" for queue in QUEUES)
+OVERDUE = f"""
+SELECT 1 FROM deliveries WHERE {UNFINISHED.text} AND queue IN ({_NAMES}) AND due_at <= ?
+UNION ALL SELECT 1 FROM events WHERE planned_at IS NULL AND due_at <= ?"""  # noqa: S608 (our own names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
 
+from notifier.policy.queues import QUEUES
 from notifier.policy.words import Reason, State
 from notifier.store.models import PAUSED, Delivery, QueuePause
 from notifier.store.outbox import SWEEP
@@ -17,6 +18,12 @@ _QUEUE: BindParameter[Any] = bindparam("queue")
 _STANDS = select(
     select(QueuePause.queue).where(QueuePause.queue == _QUEUE).exists().label("is_paused"),
     select(Delivery.id).where(PAUSED, Delivery.queue == _QUEUE).exists().label("holds"),
+)
+# In the driver's own SQL, see `Database.ask`: whether a queue that is not paused holds anything.
+RESUMED = " UNION ALL ".join(
+    f"SELECT 1 FROM deliveries WHERE queue = '{queue}' AND {PAUSED.text}"  # noqa: S608 (our own names)
+    f" AND NOT EXISTS (SELECT 1 FROM queue_pauses WHERE queue = '{queue}')"
+    for queue in QUEUES
 )
 
 

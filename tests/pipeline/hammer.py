@@ -164,7 +164,7 @@ class Hammer:
         self._sends.put([one.id for one in self.line.builder.build(self._builds.take(6))])
 
     def _sweep(self, _: random.Random) -> None:
-        overdue = self.line.sweep()
+        overdue = self.line.overdue()
         self._events.put(overdue.events)
         self._sends.put([one.id for one in (*overdue.deliveries, *overdue.lost)])
 
@@ -268,7 +268,7 @@ class Hammer:
     def _settle(self) -> None:
         """Let the service work, and time go by, until nothing waits."""
         for _ in range(400):
-            overdue = self.line.sweep()
+            overdue = self.line.overdue()
             self.line.plan([*overdue.events, *self._events.take(10_000)])
             built = self.line.digests()
             ids = [one.id for one in (*built, *overdue.deliveries, *overdue.lost)]

@@ -41,6 +41,19 @@ def lay_out(notice: Notice, *, brand: str, address: str, writer: Writer = BUILT_
     return Page(wording.subject, text, html, wording.language)
 
 
+def stop_page(notice: Notice) -> str:
+    """Where the text of a mail leads to stop it: unlike the header's, its link knows the way to the settings as well.
+
+    The text has both links; whoever gets to see the header alone shall not get into the settings.
+    """
+    settings = notice.preferences_url.rpartition("/")[2]
+    return (
+        f"{notice.unsubscribe_url}?settings={settings}"
+        if notice.unsubscribe_url and settings
+        else notice.unsubscribe_url
+    )
+
+
 def short_type(type_: str) -> str:
     """The type without the ending that all share: "comment"."""
     return type_.removesuffix(".created")
@@ -68,7 +81,7 @@ def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str,
         "brand": brand,
         "note": _note(notice, language, brand=brand, address=address),
         "unsubscribe": language.gettext("Unsubscribe"),
-        "unsubscribe_url": linked(notice.unsubscribe_url),
+        "unsubscribe_url": linked(stop_page(notice)),
         "settings": language.gettext("Settings"),
         "preferences_url": linked(notice.preferences_url),
         "why": language.gettext("Why this mail?"),

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 from notifier.channels import Answer, Notice
 from notifier.channels.email import EmailChannel
-from notifier.channels.email.layout import stop_page
+from notifier.channels.email.filling import stop_page
 from notifier.channels.email.mime import Mail
 from notifier.channels.push.encoder import LARGEST
 from notifier.channels.push.payload import payload

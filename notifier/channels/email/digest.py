@@ -3,8 +3,7 @@
 from jinja2 import TemplateError
 
 from notifier.channels import Digest, Notice, TemplateFault
-from notifier.channels.email.filling import Page, filled, linked
-from notifier.channels.email.layout import stop_page
+from notifier.channels.email.filling import Page, filled, linked, stop_page
 from notifier.channels.email.sections import Section, WordsOf, sections
 from notifier.channels.wording import Wording, Writer, shortened
 from notifier.languages.digests import digest_heading, digest_note, digest_period

@@ -6,7 +6,7 @@ from jinja2 import TemplateError
 
 from notifier.channels import Notice, TemplateFault
 from notifier.channels.email.digest import lay_out_digest
-from notifier.channels.email.filling import Page, filled, linked
+from notifier.channels.email.filling import Page, filled, linked, stop_page
 from notifier.channels.wording import BUILT_IN, Wording, Writer, name_of, shortened
 from notifier.languages import Language, message
 from notifier.languages.text import direction_of
@@ -39,19 +39,6 @@ def lay_out(notice: Notice, *, brand: str, address: str, writer: Writer = BUILT_
     except TemplateError as error:
         raise TemplateFault(f"{notice.type}: {error}") from error
     return Page(wording.subject, text, html, wording.language)
-
-
-def stop_page(notice: Notice) -> str:
-    """Where the text of a mail leads to stop it: unlike the header's, its link knows the way to the settings as well.
-
-    The text has both links; whoever gets to see the header alone shall not get into the settings.
-    """
-    settings = notice.preferences_url.rpartition("/")[2]
-    return (
-        f"{notice.unsubscribe_url}?settings={settings}"
-        if notice.unsubscribe_url and settings
-        else notice.unsubscribe_url
-    )
 
 
 def short_type(type_: str) -> str:

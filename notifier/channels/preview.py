@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 from notifier.channels import Answer, Notice
 from notifier.channels.email import EmailChannel
+from notifier.channels.email.filling import stop_page
 from notifier.channels.email.mime import Mail
 from notifier.channels.push.encoder import LARGEST
 from notifier.channels.push.payload import payload
@@ -111,7 +112,7 @@ def _unsubscribe(notice: Notice, preview: Preview, found: "_Found") -> Check:
     if not notice.unsubscribe_url:
         return Check("Unsubscribe", True, "nobody can turn this type off, so it has no link")
     in_header = b"List-Unsubscribe:" in preview.raw.partition(b"\r\n\r\n")[0]
-    in_both = notice.unsubscribe_url in found.links and notice.unsubscribe_url in preview.text
+    in_both = stop_page(notice) in found.links and stop_page(notice) in preview.text
     says = "in the header, the HTML and the text" if in_header and in_both else "must be in header, HTML and text"
     return Check("Unsubscribe", in_header and in_both, says)
 

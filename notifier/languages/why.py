@@ -15,6 +15,7 @@ PARTS = {
 WAITED = {
     Waited.GATHER: message("It was gathered for a while, so that several things become one message."),
     Waited.QUIET_HOURS: message("It was held until your quiet hours ended."),
+    Waited.PAUSE: message("It was held while you had paused everything."),
     Waited.CAP: message("It was held because you had many messages in that hour."),
     Waited.DIGEST: message("It waited for your digest."),
 }

@@ -1,7 +1,7 @@
 """Backtesting: replay the events of the last days under a changed catalogue, and send nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -108,11 +108,19 @@ class Backtest:
         yield group
 
     def _recipients(self, connection: Connection, group: Sequence[Concerned]) -> Mapping[tuple[str, str], Recipient]:
-        """Everybody of the group as they are today. Their caps are only their own: each catalogue adds its."""
+        """Everybody of the group as they are today. Their caps are only their own: each catalogue adds its.
+
+        A pause of today says nothing about the past.
+        """
         users = {user for one in group for user in one.everybody}
         events = [(one.past.event, kind) for one in group if (kind := one.kind_before or one.kind_after)]
         asked = Asked(events, users, self._settings.standing, caps={}, messages=False)
-        return Facts(connection).recipients(asked, self._clock()) if users else {}
+        found = Facts(connection).recipients(asked, self._clock()) if users else {}
+        return {key: _unpaused(one) if one.rhythm.paused_until else one for key, one in found.items()}
+
+
+def _unpaused(one: Recipient) -> Recipient:
+    return replace(one, rhythm=replace(one.rhythm, paused_until=None))
 
 
 def _name(one: Concerned) -> str:

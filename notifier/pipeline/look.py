@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.decide import Reach, Recipient, Verdict, held, silenced, unwanted
+from notifier.policy.decide import Reach, Recipient, Verdict, held, quiet, silenced, unwanted
 from notifier.policy.events import Event
 from notifier.policy.retry import Next
 from notifier.policy.words import Cadence, Reason, State
@@ -108,14 +108,20 @@ def _silenced(choice: str, channel: str, reach: Reach, kind: Kind) -> Verdict | 
 def _later(one: Claimed, catalogue: Catalogue, seen: Seen) -> Next | None:
     """Until when the whole message waits, if so."""
     kind = catalogue.find(one.own.type)
-    # Whoever chooses the time of day themselves gets the digest then, also at night.
-    is_timed = one.digest is not None and one.digest.cadence != Cadence.HOURLY
-    if kind and one.rhythm.quiet and not is_timed:
-        hold = held(kind, Recipient(one.user, one.timezone, rhythm=one.rhythm), seen.now)
-        if hold:
-            return replace(_said(hold), wanted_at=hold.due_at)
+    hold = _hold(kind, one, seen.now) if kind and (one.rhythm.quiet or one.rhythm.paused_until) else None
+    if hold:
+        return replace(_said(hold), wanted_at=hold.due_at)
     until = seen.paused_until(one)
     return Next(State.WAITING, Reason.PAUSED, until, charged=False) if until else None
+
+
+def _hold(kind: Kind, one: Claimed, now: datetime) -> Verdict | None:
+    recipient = Recipient(one.user, one.timezone, rhythm=one.rhythm)
+    if one.digest is None:
+        return held(kind, recipient, now)
+    # Its hour was set to lie in no pause: what comes in one was asked for by hand. And whoever chooses the time of day
+    # themselves gets the digest then, also at night.
+    return quiet(kind, recipient, now) if one.digest.cadence == Cadence.HOURLY else None
 
 
 def _said(verdict: Verdict) -> Next:

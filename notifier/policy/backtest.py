@@ -12,7 +12,7 @@ from notifier.policy.words import Reason, State
 
 SHOWN = 100  # of what would have been missed
 DEAR = ("mention", "comment")  # what people are sorry to miss
-_SOON = (None, Reason.GATHERING, Reason.QUIET_HOURS, Reason.CAPPED)
+_SOON = (None, Reason.GATHERING, Reason.QUIET_HOURS, Reason.SNOOZED, Reason.CAPPED)
 
 ASSUMED = (
     "People's preferences, blocks, mutes, addresses and followers are those of today.",

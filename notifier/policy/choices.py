@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import UTC, datetime, time, timedelta
 from typing import TypeAlias
 
+from notifier.policy.calendar import rfc3339
 from notifier.policy.catalogue import CADENCES, CHANNELS, CREATED
 from notifier.policy.words import Cadence
 
@@ -18,6 +19,9 @@ DIGEST, QUIET, CAP = "digest", "quiet_hours", "cap_per_hour"
 TIME: What = (DIGEST, "time")
 WEEKDAY: What = (DIGEST, "weekday")
 QUIET_HOURS: What = (QUIET, "")
+PAUSE = "paused_until"
+PAUSED_UNTIL: What = (PAUSE, "")
+LONGEST_PAUSE = timedelta(days=92)  # what people said must not be kept for much longer than others may expect
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # Only what can come at any moment can come too often.
 CAPPED = tuple(channel for channel in CHANNELS if Cadence.INSTANT in CADENCES[channel])
@@ -58,6 +62,23 @@ def quiet_times(text: str) -> tuple[str, str]:
     """Start and end of `quiet_text`."""
     start, _, end = text.partition(_DASH)
     return start, end
+
+
+def pause_text(until: datetime) -> str:
+    """The end of a pause (aware) as one text, RFC 3339 in UTC."""
+    return rfc3339(until)
+
+
+def pause_end(text: str) -> datetime | None:
+    """The moment of `pause_text` (aware UTC); None where there is none."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def wrong_pause(until: datetime, now: datetime) -> str:
+    """Why nobody can pause until then, and what would be right; empty where they can (aware times)."""
+    if now < until <= now + LONGEST_PAUSE:
+        return ""
+    return f"must lie ahead, within {LONGEST_PAUSE.days} days; give null for no pause"
 
 
 def clock_text(at: time) -> str:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from hashlib import sha256
 
-from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY, Hour, Slot, next_slot
+from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY, Hour, Slot, next_slot, zone_of
 from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.policy.events import Event, Thing
 from notifier.policy.quiet import QuietHours
 from notifier.policy.words import DIGESTS, Cadence, Reason, State
 
 HOUR = timedelta(hours=1)
+INSTANT = timedelta(microseconds=1)
 APP = 12  # characters of an app's id, the random ones
 LONGEST_KEY = 320  # characters of what folds
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -33,12 +34,16 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When a person wants to hear: their digest hour and weekday (0 is Monday), quiet hours, messages per hour."""
+    """When a person wants to hear: their digest hour and weekday (0 is Monday), quiet hours, messages per hour.
+
+    Until `paused_until` (aware UTC) they want to hear nothing at all.
+    """
 
     digest_time: time = DIGEST_TIME
     digest_weekday: int = DIGEST_WEEKDAY
     quiet: QuietHours | None = None
     caps: Mapping[str, int] = field(default_factory=dict)  # channel → messages per sliding hour
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,11 @@ class Recipient:
     def hour(self) -> Hour:
         """When their digests come."""
         return Hour(self.timezone, self.rhythm.digest_time, self.rhythm.digest_weekday)
+
+    def paused_until(self, now: datetime) -> datetime | None:
+        """Until when they have paused everything (aware UTC); None where they hear."""
+        until = self.rhythm.paused_until
+        return until if until and until > now else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +222,28 @@ def silenced(cadence: Cadence, reach: Reach, *, chosen: bool = True) -> Verdict 
 
 
 def held(kind: Kind, recipient: Recipient, now: datetime) -> Verdict | None:
-    """Until when quiet hours hold this person's messages, if so. Asked when planning and again when sending."""
-    quiet = recipient.rhythm.quiet
-    if quiet is None or "quiet_hours" in kind.passes:
+    """Until when a pause or quiet hours hold this person's messages, if so. Asked when planning and when sending."""
+    return paused(kind, recipient, now) or quiet(kind, recipient, now)
+
+
+def paused(kind: Kind, recipient: Recipient, now: datetime) -> Verdict | None:
+    """Until when the person's own pause holds their messages, if so. What nobody can turn off comes all the same."""
+    until = recipient.paused_until(now)
+    if until is None or kind.mandatory:
         return None
-    until = quiet.until(now, recipient.timezone)
+    wall = until.astimezone(zone_of(recipient.timezone))
+    return Verdict(State.WAITING, Reason.SNOOZED, until, "paused_until", f"{wall:%F %H:%M} {recipient.timezone}")
+
+
+def quiet(kind: Kind, recipient: Recipient, now: datetime) -> Verdict | None:
+    """Until when quiet hours hold this person's messages, if so."""
+    hours = recipient.rhythm.quiet
+    if hours is None or "quiet_hours" in kind.passes:
+        return None
+    until = hours.until(now, recipient.timezone)
     if until is None:
         return None
-    return Verdict(State.WAITING, Reason.QUIET_HOURS, until, "quiet_hours", f"{quiet} {recipient.timezone}")
+    return Verdict(State.WAITING, Reason.QUIET_HOURS, until, "quiet_hours", f"{hours} {recipient.timezone}")
 
 
 def capped(kind: Kind, recipient: Recipient, channel: str, now: datetime) -> Verdict | None:
@@ -246,11 +270,16 @@ def digested(
 
 
 def fresh_slot(recipient: Recipient, cadence: Cadence, now: datetime, used: Collection[str]) -> Slot:
-    """The person's next digest of that cadence that is not `used` up; an hourly one waits until no hour is quiet."""
-    slot, quiet = next_slot(now, cadence, recipient.hour, used), recipient.rhythm.quiet
+    """The person's next digest of that cadence that is not `used` up, and the first that is in no pause of theirs.
+
+    An hourly one waits until no hour is quiet.
+    """
+    until, hours = recipient.paused_until(now), recipient.rhythm.quiet
+    # The one that comes at the very end of the pause is not in it.
+    slot = next_slot(until - INSTANT if until else now, cadence, recipient.hour, used)
     # Whoever chooses the time of day themselves gets the digest then, also at night.
-    until = quiet.until(slot.at, recipient.timezone) if quiet and cadence == Cadence.HOURLY else None
-    return replace(slot, at=until) if until else slot
+    awake = hours.until(slot.at, recipient.timezone) if hours and cadence == Cadence.HOURLY else None
+    return replace(slot, at=awake) if awake else slot
 
 
 def digest_words(cadence: Cadence, hour: Hour) -> str:

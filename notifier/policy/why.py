@@ -33,6 +33,7 @@ class Waited(StrEnum):
 
     GATHER = "gather"
     QUIET_HOURS = "quiet_hours"
+    PAUSE = "paused_until"
     CAP = "cap"
     DIGEST = "digest"
 

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     UNPLANNED = "unplanned"
     GATHERING = "gathering"
     QUIET_HOURS = "quiet_hours"
+    SNOOZED = "snoozed"
     DIGEST = "digest"
     CAPPED = "capped"
     RETRY = "retry"
@@ -59,7 +60,7 @@ class Reason(StrEnum):
 
 
 # Why a delivery is held; what is held for one person comes out together.
-HELD = (Reason.QUIET_HOURS, Reason.CAPPED, Reason.DIGEST)
+HELD = (Reason.QUIET_HOURS, Reason.SNOOZED, Reason.CAPPED, Reason.DIGEST)
 
 # Why a delivery failed for good.
 DEAD = (
@@ -103,6 +104,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.UNPLANNED: "The event is stored; who is told has not been decided yet.",
     Reason.GATHERING: "Waiting a little, so that several events become one message.",
     Reason.QUIET_HOURS: "Held until the person's quiet hours end.",
+    Reason.SNOOZED: "The person has paused everything for a while.",
     Reason.DIGEST: "Waiting for the person's digest hour.",
     Reason.CAPPED: "Over the person's cap for this hour.",
     Reason.RETRY: "The last try did not get through; it will be tried again.",

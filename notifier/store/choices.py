@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from notifier.policy.choices import (
     CAP,
     CAPPED,
+    PAUSED_UNTIL,
     QUIET_HOURS,
     TIME,
     WEEKDAY,
@@ -19,6 +20,8 @@ from notifier.policy.choices import (
     Wishes,
     is_about_a_type,
     name_of,
+    pause_end,
+    pause_text,
     quiet_text,
     quiet_times,
 )
@@ -68,7 +71,7 @@ class Choices:
         self._forget([(user, what) for user, what, _, after in types if after is None])
         self._set_rhythms({one[0] for one in changed if not is_about_a_type(one[1])}, chosen)
         self._look_again([(user, what) for user, what, _, _ in changed], now)
-        timed = {user for user, what, _, _ in changed if what in (TIME, WEEKDAY, QUIET_HOURS)}
+        timed = {user for user, what, _, _ in changed if what in (TIME, WEEKDAY, QUIET_HOURS, PAUSED_UNTIL)}
         retime(self._connection, timed, now)
         recorded = [Changed(user, name_of(what), before or "", after or "") for user, what, before, after in changed]
         History(self._connection).record(recorded, author, now)
@@ -125,8 +128,9 @@ class Choices:
         )
 
     def _look_again(self, changed: Sequence[tuple[str, What]], now: datetime) -> None:
-        """What their quiet hours, caps or digests held does not wait for an hour that they have just changed."""
-        look_again(self._connection, {user for user, what in changed if what == QUIET_HOURS}, Reason.QUIET_HOURS, now)
+        """What their quiet hours, pause, caps or digests held does not wait for an hour that they have just changed."""
+        for held_by, reason in ((QUIET_HOURS, Reason.QUIET_HOURS), (PAUSED_UNTIL, Reason.SNOOZED)):
+            look_again(self._connection, {user for user, what in changed if what == held_by}, reason, now)
         for channel in CAPPED:
             users = {user for user, what in changed if what == (CAP, channel)}
             look_again(self._connection, users, Reason.CAPPED, now, channel=channel)
@@ -141,6 +145,8 @@ def _rhythm(row: AnyRow) -> Chosen:
         found[WEEKDAY] = WEEKDAYS[row.digest_weekday]
     if row.quiet_start:
         found[QUIET_HOURS] = quiet_text(row.quiet_start, row.quiet_end)
+    if row.paused_until:
+        found[PAUSED_UNTIL] = pause_text(row.paused_until)
     return found
 
 
@@ -153,4 +159,5 @@ def _columns(chosen: Chosen) -> dict[str, Any]:
         "quiet_start": start,
         "quiet_end": end,
         "caps": json.dumps(caps) if caps else "",
+        "paused_until": pause_end(chosen.get(PAUSED_UNTIL, "")),
     }

@@ -96,6 +96,7 @@ _FACTS = (
         User.digest_weekday,
         User.quiet_start,
         User.quiet_end,
+        User.paused_until,
     )
     .join(Address, ITS_ADDRESS, isouter=True)
     .join(Preference, ITS_CHOICE, isouter=True)

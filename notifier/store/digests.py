@@ -67,7 +67,9 @@ class Digests:
             person = people[user]
             for (channel, cadence), slot in theirs.open.items():
                 used = theirs.used.get((channel, cadence), ())
-                fresh = moved_slot(slot, now, person.hour) if moved else fresh_slot(person, cadence, now, used)
+                # In a pause the hour of a date that another zone has may come before the pause ends.
+                keeps = moved and not person.paused_until(now)
+                fresh = moved_slot(slot, now, person.hour) if keeps else fresh_slot(person, cadence, now, used)
                 changed.append((user, channel, replace(fresh, id=slot.id), person))
         for user, channel, slot, person in changed:
             self.move(user, channel, slot, digest_words(slot.cadence, person.hour))

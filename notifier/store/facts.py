@@ -35,7 +35,8 @@ from notifier.store.sql import AnyRow, among, chunked, locked_all
 from notifier.store.types import id_at
 from notifier.store.walking import Walking
 
-# A message may have been planned so long before it goes out: a night, or a day of retries.
+# A message may have been planned so long before it goes out: a night, or a day of retries. What a long pause held is
+# one message, and not counted.
 LONGEST_WAIT = timedelta(hours=25)
 EVENTS = 2_000  # in one statement
 UNWANTING = (BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE)
@@ -96,7 +97,7 @@ class Facts:
         messages = self.messages(_instant(users, kinds.values(), choices) if asked.messages else (), now)
         digests = Digests(self._connection).of(_digested(users, kinds.values(), choices, rhythms), now)
         nowhere = {channel: Reach(stands=True) for channel in asked.standing}
-        usual = ("UTC", _rhythm("", None, "", "", "", _frozen(asked.caps)))
+        usual = ("UTC", _rhythm("", None, "", "", None, "", _frozen(asked.caps)))
         found = {}
         for user in users:
             zone, rhythm = rhythms.get(user, usual)
@@ -165,7 +166,7 @@ class Facts:
     def rhythms(self, users: Collection[str], caps: Mapping[str, int]) -> dict[str, tuple[str, Rhythm]]:
         """The time zone and the rhythm of each of these people, `caps` where they chose none."""
         known = self._rhythms(sorted(users), caps)
-        usual = ("UTC", _rhythm("", None, "", "", "", _frozen(caps)))
+        usual = ("UTC", _rhythm("", None, "", "", None, "", _frozen(caps)))
         return {user: known.get(user, usual) for user in users}
 
     def relations(
@@ -192,6 +193,7 @@ class Facts:
                 User.digest_weekday,
                 User.quiet_start,
                 User.quiet_end,
+                User.paused_until,
                 User.caps,
             ).where(among(self._connection, User.id, users))
         )
@@ -254,7 +256,8 @@ def concerning(events: Iterable[tuple[Event, Kind]]) -> ColumnElement[bool]:
 
 def rhythm_of(row: AnyRow) -> Rhythm:
     """The rhythm that a row with a person's columns says, without caps; all NULL where nobody is known."""
-    return _rhythm(row.digest_time or "", row.digest_weekday, row.quiet_start or "", row.quiet_end or "", "", ())
+    quiet = row.quiet_start or "", row.quiet_end or ""
+    return _rhythm(row.digest_time or "", row.digest_weekday, *quiet, row.paused_until, "", ())
 
 
 def clock_time(text: str) -> time:
@@ -304,6 +307,7 @@ def _rhythm(
     weekday: int | None,
     quiet_start: str,
     quiet_end: str,
+    paused_until: datetime | None,
     caps: str,
     usual: tuple[tuple[str, int], ...],
 ) -> Rhythm:
@@ -313,4 +317,5 @@ def _rhythm(
         DIGEST_WEEKDAY if weekday is None else weekday,
         QuietHours(clock_time(quiet_start), clock_time(quiet_end)) if quiet_start else None,
         dict(usual) | (json.loads(caps) if caps else {}),
+        paused_until,
     )

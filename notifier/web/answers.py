@@ -47,6 +47,7 @@ class Preferences(BaseModel):
     digest: DigestHour
     quiet_hours: QuietHours | None
     cap_per_hour: dict[str, int | None]
+    paused_until: Time | None
     own: dict[str, Any]
 
 

@@ -222,13 +222,15 @@ class CapsBody(Strict):
 class PreferencesBody(Strict):
     """What a person chooses: what is left out stays, `null` returns to the default.
 
-    `types` is type × channel → off, instant, hourly, daily or weekly; in the feed on or off.
+    `types` is type × channel → off, instant, hourly, daily or weekly; in the feed on or off. Until `paused_until` no
+    mail and no push comes but what nobody can turn off; what waited comes together then, or as soon as it is `null`.
     """
 
     types: dict[str, dict[str, str | None] | None] | None = None
     digest: DigestBody | None = None
     quiet_hours: QuietHoursBody | None = None
     cap_per_hour: CapsBody | None = None
+    paused_until: Moment | None = None
 
 
 class BatchUserBody(UserBody):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 
 from notifier.languages import Language
 from notifier.languages.when import when
-from notifier.policy.choices import CAP, Author, What
+from notifier.policy.choices import CAP, PAUSED_UNTIL, Author, What, pause_text, wrong_pause
 from notifier.policy.links import PREFERENCES, Link, sealed, unsealed
 from notifier.policy.steering import Which, moment_on_clock, wrong_moment
 from notifier.store.choices import Choices
@@ -35,6 +36,7 @@ from notifier.web.paths import is_id
 bp = link_pages("chosen", __name__)
 
 AUTHOR = Author("person", "page")
+WEEK = timedelta(days=7)
 
 
 @bp.get("/p/<string:token>")
@@ -51,7 +53,7 @@ def show(token: str) -> str | tuple[str, int]:
 @bp.post("/p/<string:token>")
 @guarded_by("link")
 def change(token: str) -> str | tuple[str, int]:
-    """Do what was asked for: save, turn off, undo; send, skip or move what waits; or mail a new link for an old one."""
+    """Do what was asked for: save, turn off, pause, undo; send, skip or move what waits; or renew an old link."""
     link = read_link(PREFERENCES, token)
     if link and has_run_out(link):
         return old_link(address_of(link))
@@ -69,7 +71,7 @@ def _holder(token: str, link: Link | None) -> Holder | None:
         return None
     user, value, profile = owner
     language = parts().languages.speak(profile.locale if profile else "")
-    return Holder(token, user, profile, masked(address_of(link), value), language)
+    return Holder(token, address_of(link), user, profile, masked(address_of(link), value), language)
 
 
 def _nothing(holder: Holder) -> Said:
@@ -102,6 +104,33 @@ def _parts_of(section: str) -> dict[str, object]:
 def _turn_off(holder: Holder) -> Said:
     undo = _change(holder, Asked(choosing.everything_off()))
     return Said(holder.language.gettext("Everything is turned off."), undo=undo)
+
+
+def _pause_a_week(holder: Holder) -> Said:
+    # By the clock on the wall, also where clocks change meanwhile.
+    return _pause(holder, (parts().clock().astimezone(holder.zone) + WEEK).astimezone(UTC))
+
+
+def _pause_until(holder: Holder) -> Said:
+    until = moment_on_clock(request.form.get("until", ""), holder.zone.key)
+    if until is None or wrong_pause(until, parts().clock()):
+        text = holder.language.gettext("Choose a moment that lies ahead, within three months.")
+        return Said(text, wrong=True)
+    return _pause(holder, until)
+
+
+def _pause(holder: Holder, until: datetime) -> Said:
+    language, now = holder.language, parts().clock()
+    undo = _change(holder, Asked({PAUSED_UNTIL: pause_text(until)}))
+    return Said(
+        language.gettext("Everything is paused until %(when)s.", when=when(language, until, now, holder.zone)),
+        undo=undo,
+    )
+
+
+def _resume(holder: Holder) -> Said:
+    undo = _change(holder, Asked({PAUSED_UNTIL: None}))
+    return Said(holder.language.gettext("The pause is over. What waited is on its way."), undo=undo)
 
 
 def _undo(holder: Holder) -> Said:
@@ -182,6 +211,9 @@ def _gone(holder: Holder) -> Said:
 ACTS: Mapping[str, Callable[[Holder], Said]] = {
     "save": _save,
     "off": _turn_off,
+    "pause-week": _pause_a_week,
+    "pause": _pause_until,
+    "resume": _resume,
     "undo": _undo,
     "send": _send,
     "skip": _skip,

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from notifier.languages.things import kind_name
 from notifier.languages.when import native_name, place, weekday_names, when
 from notifier.policy.calendar import zone_of
 from notifier.policy.catalogue import CADENCES
-from notifier.policy.choices import CAPPED, WEEKDAYS
+from notifier.policy.choices import CAPPED, LONGEST_PAUSE, PAUSED_UNTIL, WEEKDAYS, pause_end
 from notifier.policy.steering import LONGEST
 from notifier.store.choices import Choices
 from notifier.store.people import Device, People, Profile
@@ -34,6 +35,7 @@ class Holder:
     """Whom a link belongs to: the one who holds it may choose for this person."""
 
     token: str
+    address_id: str
     user: str
     profile: Profile | None
     address: str
@@ -72,6 +74,15 @@ class Browser:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """The pause of everything: in words when it ends, empty where there is none; `at` is its local time, to be set."""
+
+    ends: str
+    at: str
+    latest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One digest that waits, as the page shows it. `at` is its local time, to be moved."""
 
@@ -89,9 +100,8 @@ def page(holder: Holder, said: Said | None = None) -> str:
     language = holder.language
     whose = reader(holder.user, holder.profile, parts().word)
     with parts().database.read() as connection:
-        standing = choosing.fields_of(
-            Choices(connection).of([holder.user])[holder.user], whose.person.timezone, language.tag
-        )
+        chosen = Choices(connection).of([holder.user])[holder.user]
+        standing = choosing.fields_of(chosen, whose.person.timezone, language.tag)
         cards = [
             _card(waits, whose, language)
             for waits in what_waits(connection, holder.user, parts().catalogue)
@@ -106,8 +116,9 @@ def page(holder: Holder, said: Said | None = None) -> str:
         language=language,
         said=said,
         cards=cards,
+        pause=_pause(holder, pause_end(chosen.get(PAUSED_UNTIL, "")), parts().clock()),
         devices=[_browser(device, holder) for device in devices],
-        latest=(parts().clock() + LONGEST).astimezone(holder.zone).strftime(MINUTES),
+        latest=_minute(parts().clock() + LONGEST, holder.zone),
         fields={name: given.get(name, value) for name, value in standing.items()},
         shown=json.dumps(standing, ensure_ascii=False),
         form=_words(language),
@@ -115,6 +126,23 @@ def page(holder: Holder, said: Said | None = None) -> str:
         languages={tag: native_name(tag) for tag in parts().languages.tags},
         **said_in(language),
     )
+
+
+def _pause(holder: Holder, until: datetime | None, now: datetime) -> Pause:
+    latest = _minute(now + LONGEST_PAUSE, holder.zone)
+    if until is None or until <= now:
+        return Pause("", "", latest)
+    language = holder.language
+    ends = language.gettext(
+        "Everything is paused until %(when)s (%(place)s).",
+        when=when(language, until, now, holder.zone),
+        place=place(language, holder.zone),
+    )
+    return Pause(ends, _minute(until, holder.zone), latest)
+
+
+def _minute(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime(MINUTES)
 
 
 def _browser(device: Device, holder: Holder) -> Browser:
@@ -149,7 +177,7 @@ def _card(waits: Waits, whose: Reader, language: Language) -> Card:
         digest_heading(language, digest.cadence),
         language.gettext(WAYS[digest.channel]),
         comes,
-        digest.at.astimezone(zone).strftime(MINUTES),
+        _minute(digest.at, zone),
         tuple(_line(worded(item, whose)) for item in waits.items[:LISTED]),
         waits.count - min(len(waits.items), LISTED),
     )

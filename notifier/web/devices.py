@@ -22,14 +22,7 @@ bp = Blueprint("devices", __name__, url_prefix="/v1")
 @takes(SubscriptionBody)
 def add_device(user_id: str) -> tuple[dict[str, Any], int]:
     """Store a browser's `PushSubscription`. The same one again answers the same."""
-    body = read(SubscriptionBody)
-    try:
-        device = parts().parse_device(body.model_dump(include={"endpoint", "keys"}))
-    except BadAddress as error:
-        raise invalid([Fault(error.pointer, "invalid", str(error))]) from None
-    with parts().database.write() as connection:
-        stored = _stored(People(connection), user_id, device)
-    return _device(stored), 201
+    return subscribe(user_id), 201
 
 
 @bp.get("/users/<user:user_id>/push-subscriptions")
@@ -45,11 +38,7 @@ def devices(user_id: str) -> dict[str, Any]:
 @of_person("people")
 def drop_device(user_id: str, device_id: str) -> Response:
     """Retire a device."""
-    with parts().database.write() as connection:
-        dropped = People(connection).drop_device(user_id, device_id, parts().clock())
-    if not dropped:
-        raise not_found("subscription", device_id)
-    return Response(status=204)
+    return drop(user_id, device_id)
 
 
 @bp.get("/push/vapid-key")
@@ -58,6 +47,27 @@ def drop_device(user_id: str, device_id: str) -> Response:
 def vapid_key() -> dict[str, str]:
     """The public key that a page subscribes with (applicationServerKey, base64url)."""
     return {"key": parts().vapid_key}
+
+
+def subscribe(user: str) -> dict[str, Any]:
+    """Store the subscription of the request's body for this person; gives its shape. Raises `Problem`."""
+    body = read(SubscriptionBody)
+    try:
+        device = parts().parse_device(body.model_dump(include={"endpoint", "keys"}))
+    except BadAddress as error:
+        raise invalid([Fault(error.pointer, "invalid", str(error))]) from None
+    with parts().database.write() as connection:
+        stored = _stored(People(connection), user, device)
+    return _device(stored)
+
+
+def drop(user: str, device: str) -> Response:
+    """Retire a device of this person. Raises `Problem` where they have none of that id."""
+    with parts().database.write() as connection:
+        dropped = People(connection).drop_device(user, device, parts().clock())
+    if not dropped:
+        raise not_found("subscription", device)
+    return Response(status=204)
 
 
 def _stored(people: People, user_id: str, device: Any) -> Device:

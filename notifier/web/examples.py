@@ -49,6 +49,8 @@ COMMENT = {
 }
 _LIKE = {"actor": {"id": "ana"}, "object": {"id": "post-7", "type": "post", "owner": "bob"}}
 _FOLLOW = {"actor": {"id": "ana"}, "object": {"id": "bob"}}
+_DAILY = {"channel": "email", "cadence": "daily"}
+_TIDY = {"name": "Tidy at four", "kind": "purge", "cron": "0 4 * * *", "timezone": "Europe/Berlin"}
 
 # By the endpoint of the view, in the order in which one tries them.
 EXAMPLES: Mapping[str, Example] = {
@@ -76,7 +78,13 @@ EXAMPLES: Mapping[str, Example] = {
     "batches.receive_batch": Example(
         "POST",
         "/v1/events/batch",
-        {"events": [{"id": "like-1", "type": "like", "data": _LIKE}, {"type": "follow", "data": _FOLLOW}]},
+        {
+            "events": [
+                {"id": "like-1", "type": "like", "data": _LIKE},
+                {"type": "follow", "data": _FOLLOW},
+                {"type": "unfollow", "data": _FOLLOW},
+            ]
+        },
     ),
     "explain.dry_run": Example("POST", "/v1/events/explain", COMMENT),
     "events.show": Example("GET", "/v1/events/{EVENT}"),
@@ -87,13 +95,28 @@ EXAMPLES: Mapping[str, Example] = {
     "deliveries.books": Example("GET", "/v1/books"),
     "changes.page": Example("GET", "/v1/changes?limit=10"),
     "relations.mute": Example("PUT", "/v1/users/bob/mutes/object:post-8"),
+    "relations.unmute": Example("DELETE", "/v1/users/bob/mutes/object:post-8"),
     "relations.block": Example("PUT", "/v1/users/bob/blocks/eve"),
+    "relations.unblock": Example("DELETE", "/v1/users/bob/blocks/eve"),
     "devices.vapid_key": Example("GET", "/v1/push/vapid-key"),
+    "devices.drop_device": Example("DELETE", "/v1/users/bob/push-subscriptions/{DEVICE}"),
     "tokens.make": Example("POST", "/v1/users/bob/token", {"ttl_seconds": 600}),
     "feed.page": Example("GET", "/v1/users/bob/feed?limit=5", key="TOKEN"),
     "feed.mark_seen": Example("POST", "/v1/users/bob/feed/seen", {"before": "2030-01-01T00:00:00Z"}, key="TOKEN"),
     "feed.mark_read": Example("POST", "/v1/users/bob/feed/read", {"before": "2030-01-01T00:00:00Z"}, key="TOKEN"),
     "digests.show": Example("GET", "/v1/users/bob/digest"),
+    "digests.one": Example("GET", "/v1/digests/{DIGEST}"),
+    "digests.send": Example("POST", "/v1/users/bob/digest/send", _DAILY),
+    "digests.skip": Example("POST", "/v1/users/bob/digest/skip", _DAILY),
+    "schedules.page": Example("GET", "/v1/schedules?limit=10"),
+    "schedules.add": Example("POST", "/v1/schedules", _TIDY),
+    "schedules.change": Example("PUT", "/v1/schedules/{SCHEDULE}", {"cron": "30 4 * * 1"}),
+    "schedules.pause": Example("POST", "/v1/schedules/{SCHEDULE}/pause"),
+    "schedules.resume": Example("POST", "/v1/schedules/{SCHEDULE}/resume"),
+    "schedules.run": Example("POST", "/v1/schedules/{SCHEDULE}/run"),
+    "schedules.runs": Example("GET", "/v1/schedules/{SCHEDULE}/runs?limit=5"),
+    "schedules.remove": Example("DELETE", "/v1/schedules/{SCHEDULE}"),
+    "users.erase": Example("DELETE", "/v1/users/dan"),
 }
 SIGNED = "events.receive_signed"  # which needs more than a key
 

@@ -68,7 +68,7 @@ def mark_read(user_id: str) -> dict[str, Any]:
 
     Those of `ids`, or all whose `updated_at` is not later than `before`. `read` says how many were not before.
     """
-    count = _mark_all(user_id, lambda tx, which, after: Marking(tx, parts().clock()).read(which, after))
+    count = marked_read(user_id)
     return {"unread": _unread(user_id), "read": count}
 
 
@@ -104,6 +104,11 @@ def stream(user_id: str) -> Response:
     response = Response(iter(opened), content_type="text/event-stream", headers=STREAMED)
     response.call_on_close(opened.close)
     return response
+
+
+def marked_read(user: str) -> int:
+    """Mark read what the request's body names; gives how many items were not before."""
+    return _mark_all(user, lambda tx, which, after: Marking(tx, parts().clock()).read(which, after))
 
 
 def streams() -> Streams:

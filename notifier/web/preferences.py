@@ -13,6 +13,8 @@ from notifier.policy.choices import (
     CAP,
     CAPPED,
     DIGEST,
+    PAUSE,
+    PAUSED_UNTIL,
     QUIET,
     QUIET_HOURS,
     TIME,
@@ -23,8 +25,11 @@ from notifier.policy.choices import (
     Wishes,
     clock_text,
     is_about_a_type,
+    pause_end,
+    pause_text,
     quiet_text,
     quiet_times,
+    wrong_pause,
 )
 from notifier.store.choices import Choices
 from notifier.store.history import Change, History
@@ -80,7 +85,7 @@ def author_of_request() -> Author:
 def wishes_of(body: PreferencesBody, below: str = "") -> Wishes:
     """What the body asks for; `below` is the pointer to it. Refuses what cannot be chosen, all of it at once."""
     faults: list[Fault] = []
-    wishes: dict[What, str | None] = dict(_type_wishes(body, faults))
+    wishes: dict[What, str | None] = {**dict(_type_wishes(body, faults)), **_pause_wishes(body, faults)}
     if faults:
         raise invalid([replace(fault, pointer=below + fault.pointer) for fault in faults])
     given = body.model_fields_set
@@ -94,8 +99,9 @@ def wishes_of(body: PreferencesBody, below: str = "") -> Wishes:
 
 
 def shape(chosen: Mapping[What, str]) -> dict[str, Any]:
-    """All that holds for a person who chose this, and what of it is their own choice."""
+    """All that holds now for a person who chose this, and what of it is their own choice."""
     caps = parts().catalogue.caps
+    chosen = _standing(chosen)
     own = _own(chosen)
     return {
         "types": {
@@ -108,6 +114,7 @@ def shape(chosen: Mapping[What, str]) -> dict[str, Any]:
         },
         QUIET: own.get(QUIET),
         CAP: {channel: int(most) if (most := chosen.get((CAP, channel))) else caps.get(channel) for channel in CAPPED},
+        PAUSE: chosen.get(PAUSED_UNTIL),
         "own": own,
     }
 
@@ -166,6 +173,23 @@ def _channel_wishes(
             yield (kind.name, channel), None if kind.mandatory else cadence
 
 
+def _pause_wishes(body: PreferencesBody, faults: list[Fault]) -> dict[What, str | None]:
+    if PAUSE not in body.model_fields_set:
+        return {}
+    until = body.paused_until
+    if until and (why := wrong_pause(until, parts().clock())):
+        faults.append(Fault(pointer((PAUSE,)), "invalid", f"This {why}."))
+    return {PAUSED_UNTIL: pause_text(until) if until else None}
+
+
+def _standing(chosen: Mapping[What, str]) -> Mapping[What, str]:
+    """What was chosen, without a pause that is over."""
+    until = pause_end(chosen.get(PAUSED_UNTIL, ""))
+    if until is None or until > parts().clock():
+        return chosen
+    return {what: value for what, value in chosen.items() if what != PAUSED_UNTIL}
+
+
 def _member_wishes(section: str, members: tuple[str, ...], given: BaseModel | None) -> dict[What, str | None]:
     """What is asked of each member that is named; of all, where the whole returns to its default."""
     if given is None:
@@ -193,6 +217,8 @@ def _own(chosen: Mapping[What, str]) -> dict[str, Any]:
         section, member = what
         if what == QUIET_HOURS:
             own[QUIET] = dict(zip(("start", "end"), quiet_times(value), strict=True))
+        elif what == PAUSED_UNTIL:
+            own[PAUSE] = value
         elif not is_about_a_type(what):
             own[section][member] = int(value) if section == CAP else value
     return {section: value for section, value in own.items() if value}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import Response, render_template, request
+from flask import Response, render_template, request, url_for
 from sqlalchemy import Connection
 
 from notifier.languages import Language
@@ -12,13 +12,14 @@ from notifier.languages.templates import said_in
 from notifier.languages.things import kind_name
 from notifier.policy.catalogue import Kind
 from notifier.policy.choices import Author
-from notifier.policy.links import UNSUBSCRIBE, digest_mark, sealed, type_mark, unsealed
+from notifier.policy.links import PREFERENCES, UNSUBSCRIBE, digest_mark, sealed, type_mark, unsealed
 from notifier.policy.words import Cadence
 from notifier.store.choices import Choices, Chosen
 from notifier.web.access import guarded_by
 from notifier.web.link_pages import (
     CHANNEL,
     address_of,
+    has_run_out,
     link_mailed,
     link_pages,
     masked,
@@ -79,9 +80,22 @@ def _page(subject: Subject, done: str = "", undo: str = "") -> str:
     language, about = subject.language, subject.about
     words = said_in(language)
     shown = {"language": language, "address": subject.address, "done": done, "undo": undo, **words}
+    shown["settings"] = _settings(subject)
     if isinstance(about, Kind):
         return render_template("public/unsubscribe.html", kind=kind_name(language, about.name), **shown)
     return render_template("public/unsubscribe_digest.html", cadence=about, rarer=DIGESTS[about], **shown)
+
+
+def _settings(subject: Subject) -> str:
+    """Where the settings are, if the text of a mail led here: it names its own link to them, which the header does not.
+
+    Empty where it has run out, or is another's.
+    """
+    token = request.args.get("settings", "")
+    link = read_link(PREFERENCES, token)
+    if link is None or has_run_out(link) or address_of(link) != subject.address_id:
+        return ""
+    return url_for("chosen.show", token=token)
 
 
 def _subject(token: str) -> Subject | None:

@@ -99,6 +99,7 @@ def renew(token: str) -> str | tuple[str, int]:
 
 def _page(link: Link, sent: SentMessage, address: str, profile: Profile | None) -> str:
     language = parts().languages.speak(profile.locale if profile else "")
+    settings = make_token(parts().link_secret, PREFERENCES, _of_address(sent, link.mark))
     teller = Teller(sent, reader(sent.user, profile, parts().word), language, parts().clock())
     return render_template(
         "public/why.html",
@@ -107,10 +108,8 @@ def _page(link: Link, sent: SentMessage, address: str, profile: Profile | None) 
         sent=teller.when(sent.sent_at or sent.created_at),
         told=[_told(teller, part) for part in sent.parts],
         more=sent.more,
-        settings=url_for(
-            "chosen.show", token=make_token(parts().link_secret, PREFERENCES, _of_address(sent, link.mark))
-        ),
-        stop=_stop(sent),
+        settings=url_for("chosen.show", token=settings),
+        stop=_stop(sent, settings),
         **said_in(language),
     )
 
@@ -119,14 +118,14 @@ def _of_address(sent: SentMessage, mark: bytes) -> Link:
     return Link(bytes.fromhex(sent.address_id.removeprefix("sub_")), mark)
 
 
-def _stop(sent: SentMessage) -> str:
-    """Where mail like this is stopped; empty where it cannot be."""
+def _stop(sent: SentMessage, settings: str) -> str:
+    """Where mail like this is stopped, and a link leads back to the settings; empty where it cannot be."""
     kind = parts().catalogue.find(sent.parts[0].type)
     if not sent.cadence and (kind is None or kind.mandatory):
         return ""
     mark = digest_mark(sent.cadence) if sent.cadence else type_mark(sent.parts[0].type)
     token = make_token(parts().link_secret, UNSUBSCRIBE, _of_address(sent, mark))
-    return url_for("public.unsubscribe_page", token=token)
+    return url_for("public.unsubscribe_page", token=token, settings=settings)
 
 
 def _purged() -> tuple[str, int]:

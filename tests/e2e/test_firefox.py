@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.firefox import NO_FIREFOX, Firefox, firefox_path
+from tests.e2e.places import links_of, mails
 from tests.e2e.push_service import DECRYPTED, PushService
 from tests.e2e.shop import Shop
 from tests.stack import Stack, comment, eventually
@@ -19,6 +20,8 @@ SHOWN = """
     const worker = await navigator.serviceWorker.ready;
     return (await worker.getNotifications()).map(({ title, body, tag, data }) => ({ title, body, tag, data }));
 """
+
+MARKED = "return document.querySelector('.devices .own:not([hidden])') !== null;"
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,32 @@ def test_after_unsubscribing_firefox_is_sent_nothing(stack: Stack, shop: Shop, p
     [delivery] = eventually(lambda: stack.deliveries(user=shop.user, channel="push"))
     assert (delivery["state"], delivery["reason"]) == ("skipped", "no_address")
     assert pushes.posted == []
+
+
+def test_the_settings_page_turns_push_on_in_its_browser_and_off_again(
+    stack: Stack, pushes: PushService, tmp_path: Path
+):
+    user = f"fay-{uuid.uuid4().hex}"
+    stack.person(user)
+    stack.post(comment("gus", to=user))
+    mail = eventually(lambda: mails(stack, to=f"{user}@app.example"))[0]
+    origin = stack.ready["url"]
+    with Firefox(tmp_path, pushes.address) as firefox:
+        firefox.grant("notifications", origin)
+        firefox.open(origin + links_of(stack, mail)["p"])
+        eventually(lambda: firefox.evaluate("return !document.getElementById('this-browser').hidden;"))
+        firefox.evaluate("document.querySelector('#this-browser button').click();")
+        eventually(lambda: firefox.evaluate(MARKED))
+        stack.post(comment("hal", to=user))
+        eventually(lambda: pushes.acks or pushes.faults)
+        assert (pushes.faults, set(pushes.acks.values())) == ([], {DECRYPTED})
+        [shown] = eventually(lambda: firefox.evaluate(SHOWN))
+        assert shown["title"].startswith("Hal commented on your post")
+        firefox.evaluate("document.querySelector('.devices button').click();")
+        eventually(lambda: firefox.evaluate("return document.querySelector('.devices') === null;"))
+        stack.post(comment("ian", to=user))
+        eventually(lambda: stack.deliveries(user=user, channel="push", reason="no_address"))
+        assert len(pushes.posted) == 1
 
 
 def test_a_subscription_that_ended_without_a_word_is_found_out_at_the_next_push(

@@ -18,7 +18,7 @@ from notifier.pipeline.record import Recorder
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.sweep import Overdue, Sweeper
 from notifier.policy.catalogue import read_catalogue
-from notifier.policy.choices import CAP, QUIET_HOURS, Author
+from notifier.policy.choices import CAP, PAUSED_UNTIL, QUIET_HOURS, Author
 from notifier.policy.outcomes import Delivered, Outcome
 from notifier.policy.queues import QUEUES
 from notifier.store.choices import Choices
@@ -143,8 +143,8 @@ class Line:
             Choices(connection).change({person: wishes}, Author(APP, "api"), self.clock())
 
     def wish(self, person: str, **wishes: str | None) -> None:
-        """When a person wants to hear (`quiet_hours="22:00–07:00"`), or how often they want mail (`cap_per_hour`)."""
-        whats = {"quiet_hours": QUIET_HOURS, "cap_per_hour": (CAP, "email")}
+        """When a person wants to hear (`quiet_hours`, `paused_until`), or how often they want mail (`cap_per_hour`)."""
+        whats = {"quiet_hours": QUIET_HOURS, "cap_per_hour": (CAP, "email"), "paused_until": PAUSED_UNTIL}
         with self.database.write() as connection:
             chosen = {whats[name]: value for name, value in wishes.items()}
             Choices(connection).change({person: chosen}, Author(APP, "api"), self.clock())

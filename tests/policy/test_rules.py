@@ -95,6 +95,33 @@ def test_a_mention_passes_the_cap_but_not_the_night():
     assert only(decide(case("mention"), full, MIDNIGHT)).reason == Reason.QUIET_HOURS
 
 
+def test_a_pause_holds_all_but_the_feed_and_what_nobody_can_turn_off():
+    week = NOON + timedelta(days=7)
+    away = replace(BOB, rhythm=Rhythm(quiet=NIGHT, caps={"email": 0, "push": 0}, paused_until=week))
+    for kind in ("comment", "mention"):
+        plans = decide(case(kind), away, NOON)
+        assert {(plan.channel, plan.state, plan.reason, plan.due_at) for plan in plans} == {
+            ("email", State.WAITING, Reason.SNOOZED, week),
+            ("push", State.WAITING, Reason.SNOOZED, week),
+            ("feed", State.SENT, None, None),
+        }
+        assert (plans[0].rule, plans[0].value) == (
+            "paused_until",
+            f"{week + timedelta(hours=1):%F %H:%M} Europe/Berlin",
+        )
+    assert {plan.state for plan in decide(case("security"), away, NOON)} == {State.QUEUED, State.SENT}
+    assert only(decide(case("mention"), away, week)).state == State.QUEUED, "its very end is not in it"
+
+
+@pytest.mark.parametrize("cadence", [Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY])
+def test_no_digest_comes_in_a_pause_and_the_first_one_at_its_very_end(cadence: Cadence):
+    monday = datetime(2026, 11, 30, 7, tzinfo=UTC)  # eight o'clock in Berlin
+    away = replace(BOB, cadences={"email": cadence}, rhythm=Rhythm(paused_until=monday))
+    assert only(decide(case("comment"), away, NOON)).due_at == monday
+    longer = replace(away, rhythm=Rhythm(paused_until=monday + timedelta(minutes=1)))
+    assert only(decide(case("comment"), longer, NOON)).due_at > monday
+
+
 def test_over_the_cap_a_message_waits_until_the_oldest_of_the_hour_is_an_hour_old():
     sent = [NOON - timedelta(minutes=minutes) for minutes in (90, 50, 40, 10)]
     capped = replace(BOB, rhythm=Rhythm(caps={"email": 2}), messages={"email": sent})
@@ -156,6 +183,7 @@ RECIPIENTS = st.builds(
         st.integers(0, 6),
         st.none() | st.builds(QuietHours, TIMES, TIMES).filter(lambda hours: hours.start != hours.end),
         st.dictionaries(st.sampled_from(["email", "push"]), st.integers(0, 3)),
+        st.none() | NEAR_NOON,
     ),
     relations=st.frozensets(
         st.tuples(
@@ -191,11 +219,12 @@ def test_whatever_the_rules_every_channel_gets_its_plans_and_nobody_silenced_is_
 
 
 @given(RECIPIENTS, MOMENTS)
-def test_what_goes_out_at_once_is_neither_in_quiet_hours_nor_over_the_cap(recipient, now):
+def test_what_goes_out_at_once_is_neither_in_a_pause_nor_in_quiet_hours_nor_over_the_cap(recipient, now):
     for plan in decide(case("comment"), recipient, now):
         if plan.state != State.QUEUED:
             continue
-        quiet = recipient.rhythm.quiet
+        quiet, pause = recipient.rhythm.quiet, recipient.rhythm.paused_until
+        assert pause is None or pause <= now
         assert quiet is None or not quiet.cover(now, recipient.timezone)
         cap = recipient.rhythm.caps.get(plan.channel, 1_000)
         recent = [at for at in recipient.messages.get(plan.channel, ()) if at > now - HOUR]

@@ -101,10 +101,11 @@ walls = st.one_of(
 @given(st.sampled_from(ZONES), walls)
 def test_in_every_zone_the_clock_shows_it_then_and_not_a_second_before(zone: str, wall: datetime):
     moment = wall_in(zone, wall)
-    assert shown(moment, zone) >= wall
+    reached = shown(moment, zone)
+    assert reached >= wall  # later where the clocks leave it out
     # On a night when clocks go back they show it once more, but never before the first time.
     before = [moment - timedelta(minutes=minutes) for minutes in (1, 30, 60, 120)]
-    assert all(shown(one, zone) < wall for one in before if shown(one, zone).date() <= wall.date())
+    assert all(shown(one, zone) < reached for one in before if shown(one, zone).date() <= wall.date())
 
 
 @pytest.mark.parametrize("day", DAYS)

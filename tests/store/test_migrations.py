@@ -11,9 +11,11 @@ from notifier.pipeline.digests import DigestBuilder
 from notifier.pipeline.plan import Planner, PlanSettings
 from notifier.pipeline.pulse import Pulse
 from notifier.policy.catalogue import read_catalogue
+from notifier.policy.choices import PAUSED_UNTIL, QUIET_HOURS, Author
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins, digest
 from notifier.store.apps import Apps
+from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.dead import Cause, DeadLetters
 from notifier.store.directory import Directory
@@ -353,3 +355,24 @@ def test_figures_from_before_there_were_those_of_hours_are_summed(empty: Databas
         figures = RecentFigures(connection)
         assert [one.count for one in figures.since("2026-11-20T11:00", 10)] == [1, 5]
         assert sum(one.count for one in figures.since("2026-11-20T12:05", 13)) == 3
+
+
+def test_nobody_who_was_there_before_pauses_has_one(empty: Database):
+    migrate(empty, "0015")
+    with empty.write() as connection:
+        named = {
+            "id": "cara",
+            "name": "Cara",
+            "locale": "en",
+            "timezone": "UTC",
+            "quiet_start": "22:00",
+            "quiet_end": "07:00",
+        }
+        store(connection, "users", **named, created_at=NOON, updated_at=NOON)
+    migrate(empty)
+    with empty.write() as connection:
+        assert Choices(connection).of(["cara"]) == {"cara": {QUIET_HOURS: "22:00–07:00"}}
+        paused = Choices(connection).change(
+            {"cara": {PAUSED_UNTIL: "2026-11-28T12:00:00.000Z"}}, Author("person", "page"), NOON
+        )
+        assert Choices(connection).of(["cara"]) == paused

@@ -4,7 +4,9 @@ import html
 import json
 import re
 import uuid
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask.testing import FlaskClient
@@ -182,6 +184,7 @@ def test_the_page_of_a_person_tells_what_they_chose_and_what_is_default(api: Api
         "types": {"like": {"email": "weekly"}},
         "quiet_hours": {"start": "22:00", "end": "07:00"},
         "cap_per_hour": {"email": 3},
+        "paused_until": f"{(until := datetime.now(UTC) + timedelta(days=7)):%Y-%m-%dT%H:%M:%SZ}",
     }
     api.call("PUT", f"/v1/users/{bob}/preferences", wishes)
     shown = re.sub(r"\s+", " ", text_of(viewer.get(path(bob))))
@@ -190,6 +193,7 @@ def test_the_page_of_a_person_tells_what_they_chose_and_what_is_default(api: Api
     assert '22:00–07:00 <span class="own">chosen</span>' in shown
     assert '3 an hour <span class="own">chosen</span>' in shown
     assert "30 an hour <span" not in shown
+    assert f'>{until.astimezone(ZoneInfo("Asia/Tokyo")):%Y-%m-%d %H:%M}</time> <span class="own"' in shown
     assert "security <span" in shown
     assert "notifier.test" not in shown
     assert "Asia/Tokyo" in shown

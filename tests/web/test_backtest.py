@@ -9,6 +9,7 @@ from notifier.app.parts import now
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.deciding import PlanSettings
 from notifier.policy.announcements import Announcement
+from notifier.policy.calendar import rfc3339
 from notifier.policy.changing import Change
 from notifier.store.apps import BUILT_IN
 from tests.web.api import Api, like, pointers, problem_of
@@ -52,6 +53,14 @@ def test_it_answers_what_would_have_been_sent_and_what_missed(api: Api, app: str
     assert found["missed_count"] == 1
     assert any("preferences" in sentence for sentence in found["assumes"])
     assert api.counts() == before
+
+
+def test_a_pause_of_today_says_nothing_about_the_past(api: Api, app: str):
+    without = tried(api, days=1, app=app)
+    [user] = {one["user"] for one in api.call("GET", f"/v1/deliveries?app={app}").json["data"]}
+    until = rfc3339(now() + timedelta(days=7))
+    assert api.call("PUT", f"/v1/users/{user}/preferences", {"paused_until": until}).status_code == 200
+    assert tried(api, days=1, app=app)["channels"] == without["channels"]
 
 
 def test_without_a_change_nothing_differs(api: Api, app: str):

@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from werkzeug.test import TestResponse
 
-from notifier.policy.links import PREFERENCES, Link, make_token, type_mark
+from notifier.policy.links import PREFERENCES, Link, end_mark, make_token, type_mark
 from notifier.policy.words import State
 from notifier.store.choices import Choices
 from notifier.store.log import Filter, Log
 from notifier.store.waiting import DigestEntry, Waiting
+from notifier.web.assets import _version
 from tests.web.api import Api
 from tests.web.test_unsubscribe import MANDATORY
 
@@ -374,14 +375,17 @@ def test_the_link_of_somebody_who_was_erased_leads_nowhere(holder: Holder):
     assert holder.api.call("GET", path, authorization="").status_code == 404
 
 
-def test_the_page_is_kept_nowhere_runs_no_script_and_is_framed_by_nobody(holder: Holder):
+def test_the_page_is_kept_nowhere_holds_no_script_and_is_framed_by_nobody(holder: Holder):
     answer = holder.api.call("GET", holder.path, authorization="")
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Robots-Tag"] == "noindex"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert "Set-Cookie" not in answer.headers
-    assert not re.search(r"<script|<style| style=| on\w+=", answer.text)
+    assert not re.search(r"<style| style=| on\w+=", answer.text)
+    assert re.findall(r"<script[^>]*>[^<]*", answer.text) == [
+        f'<script type="module" src="/static/preferences.js?v={_version("preferences.js")}">'
+    ], "the one that subscribes to push"
 
 
 def test_names_cannot_bring_tags_into_the_page(holder: Holder):
@@ -412,11 +416,11 @@ def test_the_page_speaks_the_persons_language(
     for word in words:
         assert word in page
     [digest] = holder.digests()
-    for act in ("move", "skip", "send", "save", "off", "undo"):
+    for act in ("move", "skip", "send", "save", "off", "pause-week", "pause", "resume", "undo"):
         answer = holder.post(act, digest=digest.id)
         assert said(answer)
         if lang != "en":
-            assert not re.search("Nothing|Choose|Skipped|Saved|turned|wait", said(answer))
+            assert not re.search("Nothing|Choose|Skipped|Saved|turned|wait|pause", said(answer))
 
 
 def test_a_language_is_chosen_at_once_and_undone(holder: Holder):
@@ -435,6 +439,89 @@ def test_a_language_that_is_not_offered_is_refused(holder: Holder, tag: str):
     answer = holder.save(locale=tag)
     assert (answer.status_code, said(answer)) == (422, "Nothing was changed. Choose your language from the list.")
     assert holder.profile()["locale"] == "en"
+
+
+def test_everything_is_paused_for_a_week_by_the_clock_on_the_wall_and_goes_on_at_once(holder: Holder):
+    holder.profile(timezone="America/New_York")
+    assert "Pause everything for a week" in holder.page()
+    answer = holder.post("pause-week")
+    until = datetime.fromisoformat(holder.chosen()["paused_until"])
+    zone = ZoneInfo("America/New_York")
+    week = until.astimezone(zone).replace(tzinfo=None) - datetime.now(zone).replace(tzinfo=None)
+    assert timedelta(days=7) - week < timedelta(minutes=1)
+    assert re.fullmatch(r"Everything is paused until \w+, \w+ \d+, \d+ at \S+\u202f[AP]M\.", said(answer)), said(answer)
+    page = holder.page()
+    assert re.search(r"Everything is paused until .* \(New York\)\.", page)
+    assert f'value="{until.astimezone(zone):%Y-%m-%dT%H:%M}"' in page
+    holder.undo(answer)
+    assert holder.chosen()["paused_until"] is None
+    holder.post("pause-week")
+    assert said(holder.post("resume")) == "The pause is over. What waited is on its way."
+    assert (holder.chosen()["paused_until"], "Everything is paused" in holder.page()) == (None, False)
+
+
+def test_everything_is_paused_until_a_time_on_the_persons_own_clock(holder: Holder):
+    holder.profile(timezone="Asia/Tokyo")
+    local = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=30)).replace(hour=9, minute=30, second=0)
+    holder.post("pause", until=f"{local:%Y-%m-%dT%H:%M}")
+    until = local.replace(microsecond=0).astimezone(UTC)
+    assert holder.chosen()["paused_until"] == f"{until:%Y-%m-%dT%H:%M:%S}.000Z"
+    for wrong in ("", "soon", "2020-01-01T08:00", "2999-01-01T08:00"):
+        answer = holder.post("pause", until=wrong)
+        assert (answer.status_code, said(answer)) == (
+            422, "Choose a moment that lies ahead, within three months.",
+        )  # fmt: skip
+    assert holder.chosen()["paused_until"] == f"{until:%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+def test_while_everything_is_paused_mail_waits_and_explain_says_until_when(holder: Holder):
+    holder.post("pause-week")
+    mention = {"type": "mention", "data": {"actor": {"id": "ana"}, "object": {"id": "c-1"}, "to": [holder.user]}}
+    event = holder.api.post(mention).json["id"]
+    for _ in holder.api.parts.steps.planner.plan([event]):
+        pass
+    until = holder.chosen()["paused_until"]
+    lines = holder.api.call("GET", f"/v1/events/{event}/explain").json["lines"]
+    [mail] = [line for line in lines if line["channel"] == "email"]
+    assert (mail["state"], mail["reason"], mail["due_at"]) == ("waiting", "snoozed", until)
+    assert (mail["rule"], mail["sentence"]) == ("paused_until", "The person has paused everything for a while.")
+    assert mail["value"].endswith(" Europe/Lisbon")
+    assert [line["state"] for line in lines if line["channel"] == "feed"] == ["sent"]
+    dry = holder.api.call("POST", "/v1/events/explain", mention).json["lines"]
+    assert [line["reason"] for line in dry if line["channel"] == "email"] == ["snoozed"]
+
+
+def test_the_link_lets_its_browser_subscribe_say_what_was_read_and_leave(holder: Holder, api: Api):
+    api.call("PUT", f"/v1/users/{holder.user}/preferences", {"types": {"like": {"email": "instant"}}})
+    holder.liked()
+    made = by_link(holder, "POST", "/push-subscriptions", a_browser())
+    assert made.status_code == 201, made.text
+    device = made.json["id"]
+    assert f'id="{device}"' in holder.page_source()
+    assert by_link(holder, "POST", "/push-subscriptions", {"endpoint": "http://127.0.0.1/"}).status_code == 422
+    [item] = api.call("GET", f"/v1/users/{holder.user}/feed").json["data"]
+    assert by_link(holder, "POST", "/feed/read", {"ids": [item["id"]]}).json == {"read": 1}
+    assert by_link(holder, "DELETE", f"/push-subscriptions/{device}").status_code == 204
+    assert f'id="{device}"' not in holder.page_source()
+
+
+def test_no_other_link_subscribes_a_browser(holder: Holder, api: Api):
+    at = datetime.now(UTC) - timedelta(seconds=1)
+    old = make_token(holder.secret, PREFERENCES, Link(holder.address, end_mark(at)))
+    stop = make_token(holder.secret, "unsubscribe", Link(holder.address, type_mark("comment.created")))
+    before = api.counts()
+    for token, status in ((old, 410), (stop, 404), ("x", 404)):
+        answer = api.call("POST", f"/p/{token}/push-subscriptions", a_browser(), authorization="")
+        assert answer.status_code == status
+    assert api.counts() == before
+    other = Holder(api, f"u-{uuid.uuid4().hex}")
+    other.profile(email="eve@app.example")
+    assert by_link(holder, "DELETE", f"/push-subscriptions/{subscribed(other)}").status_code == 404
+
+
+def by_link(holder: Holder, method: str, path: str, body: Any = None) -> TestResponse:
+    """A call of the page's script."""
+    return holder.api.call(method, holder.path + path, body, authorization="")
 
 
 def test_a_browser_is_listed_and_removed_and_nobody_elses(holder: Holder, api: Api):
@@ -456,12 +543,16 @@ def test_a_browser_is_listed_and_removed_and_nobody_elses(holder: Holder, api: A
 
 def subscribed(holder: Holder) -> str:
     """The id of a new browser of theirs."""
-    keys = {"p256dh": base64url(ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
-        Encoding.X962, PublicFormat.UncompressedPoint)), "auth": base64url(bytes(16))}  # fmt: skip
-    wanted = {"endpoint": f"https://fcm.googleapis.com/fcm/send/{uuid.uuid4().hex}", "keys": keys}
-    answer = holder.api.call("POST", f"/v1/users/{holder.user}/push-subscriptions", wanted)
+    answer = holder.api.call("POST", f"/v1/users/{holder.user}/push-subscriptions", a_browser())
     assert answer.status_code == 201, answer.text
     return answer.json["id"]
+
+
+def a_browser() -> dict[str, Any]:
+    """What a browser says when it subscribes."""
+    keys = {"p256dh": base64url(ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
+        Encoding.X962, PublicFormat.UncompressedPoint)), "auth": base64url(bytes(16))}  # fmt: skip
+    return {"endpoint": f"https://fcm.googleapis.com/fcm/send/{uuid.uuid4().hex}", "keys": keys}
 
 
 def base64url(octets: bytes) -> str:

@@ -16,7 +16,8 @@ from tests.web.test_openapi import COMMITTED, operations
 
 MAIN = {
     *("events.receive", SIGNED, "batches.receive_batch", "explain.explain", "explain.dry_run", "deliveries.page"),
-    *("users.save", "preferences.choose", "tokens.make", "feed.page", "deliveries.retry_many"),
+    *("users.save", "preferences.choose", "tokens.make", "feed.page", "deliveries.retry_many", "digests.send"),
+    *("schedules.add", "schedules.remove", "users.erase", "relations.unmute", "devices.drop_device"),
 }
 
 

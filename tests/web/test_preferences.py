@@ -5,17 +5,19 @@ import json
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from notifier.policy.calendar import rfc3339
 from notifier.policy.choices import WEEKDAYS
 from notifier.policy.links import Link, make_token, type_mark
 from notifier.store.facts import Facts
-from notifier.store.models import Address
+from notifier.store.models import Address, User
 from notifier.store.types import id_octets
 from tests.web.api import Api, pointers, problem_of
 
@@ -77,6 +79,26 @@ def test_a_put_merges_and_null_returns_members_and_wholes_to_the_default(api: Ap
     assert put(api, person, {}) == gone
 
 
+def test_everything_is_paused_until_a_moment_and_goes_on(api: Api):
+    person, until = somebody(), datetime.now(UTC) + timedelta(days=7)
+    assert put(api, person, {})["paused_until"] is None
+    east = until.astimezone(timezone(timedelta(hours=9)))
+    paused = put(api, person, {"paused_until": east.isoformat(timespec="milliseconds")})
+    assert paused["paused_until"] == paused["own"]["paused_until"] == rfc3339(until)
+    assert put(api, person, paused["own"]) == paused
+    assert told(api, person) == [("paused_until", None, rfc3339(until))]
+    assert "paused_until" not in put(api, person, {"paused_until": None})["own"]
+
+
+def test_a_pause_that_is_over_is_none(api: Api):
+    person, over = somebody(), datetime.now(UTC) - timedelta(seconds=1)
+    put(api, person, {"quiet_hours": {"start": "22:00", "end": "07:00"}})
+    with api.parts.database.write() as connection:
+        connection.execute(update(User).where(User.id == person.rpartition("/")[2]).values(paused_until=over))
+    shown = api.call("GET", f"{person}/preferences").json
+    assert (shown["paused_until"], shown["own"]) == (None, {"quiet_hours": {"start": "22:00", "end": "07:00"}})
+
+
 @pytest.mark.parametrize("type_", ["like", "like.created"])
 def test_both_forms_name_the_same_type(api: Api, type_: str):
     assert put(api, somebody(), {"types": {type_: {"push": "off"}}})["types"]["like"]["push"] == "off"
@@ -102,6 +124,9 @@ def test_both_forms_name_the_same_type(api: Api, type_: str):
         ({"cap_per_hour": {"email": True}}, {"/cap_per_hour/email": "int_type"}),
         ({"cap_per_hour": {"email": 1.5}}, {"/cap_per_hour/email": "int_type"}),
         ({"cap_per_hour": {"feed": 1}}, {"/cap_per_hour/feed": "unknown_field"}),
+        ({"paused_until": "2026-11-21"}, {"/paused_until": "invalid"}),
+        ({"paused_until": "2020-01-01T00:00:00Z"}, {"/paused_until": "invalid"}),
+        ({"paused_until": "2999-01-01T00:00:00Z"}, {"/paused_until": "invalid"}),
         ({"types": {"security": {"email": "off"}}}, {"/types/security/email": "mandatory"}),
         ({"types": {"security.created": {"push": "daily"}}}, {"/types/security.created/push": "mandatory"}),
         ({"types": {"unlike": {"email": "off"}}}, {"/types/unlike": "invalid"}),

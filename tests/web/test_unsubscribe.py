@@ -3,11 +3,12 @@
 import html
 import re
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from werkzeug.test import TestResponse
 
-from notifier.policy.links import Link, digest_mark, make_token, type_mark
+from notifier.policy.links import Link, digest_mark, end_mark, make_token, type_mark
 from notifier.policy.words import Cadence
 from notifier.store.choices import Choices
 from tests.web.api import Api
@@ -87,6 +88,19 @@ def test_a_post_stops_mail_of_that_type_and_nothing_else(reader: Reader, body: b
 def test_a_one_click_post_is_answered_without_a_page(reader: Reader):
     answer = reader.post(b"List-Unsubscribe=One-Click")
     assert (answer.status_code, answer.mimetype, answer.text) == (200, "text/plain", "Unsubscribed.\n")
+
+
+def test_whoever_comes_from_the_text_of_a_mail_goes_on_to_the_settings_and_nobody_else(reader: Reader, api: Api):
+    soon, past = (datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (60, -1))
+    right, old = (make_token(reader.secret, "preferences", Link(reader.address, end_mark(at))) for at in (soon, past))
+    others = make_token(reader.secret, "preferences", Link(Reader(api).address, end_mark(soon)))
+    for method, body in (("GET", None), ("POST", b"stop=this")):
+        page = api.call(method, f"/u/{reader.token}?settings={right}", body, content_type=FORM, authorization="")
+        assert f'href="/p/{right}"' in page.text
+    for token in (old, others, reader.token, "x", ""):
+        page = api.call("GET", f"/u/{reader.token}?settings={token}", authorization="").text
+        assert 'href="/p/' not in page
+        assert "Email me a link to all settings" in page
 
 
 @pytest.mark.parametrize("stop", ["this", "daily", "all"])

@@ -216,9 +216,14 @@ def test_the_page_speaks_its_readers_language(
 
 def test_its_links_lead_to_the_settings_for_no_longer_than_itself_and_to_where_such_mail_stops(reader: Reader):
     reader.happens(comment(reader))
-    page, address = reader.page(), id_octets(reader.mails()[0].address_id)
-    [settings], [stop] = re.findall(r'href="/p/([^"]+)"', page), re.findall(r'href="/u/([^"]+)"', page)
-    end = read_token(reader.secret, WHY, reader.token())
+    token, address = reader.token(), id_octets(reader.mails()[0].address_id)
+    page = html.unescape(reader.api.call("GET", f"/why/{token}", authorization="").text)
+    [settings], [(stop, back)] = (
+        re.findall(r'href="/p/([^"]+)"', page),
+        re.findall(r'href="/u/(.+)\?settings=(.+?)"', page),
+    )
+    assert back == settings
+    end = read_token(reader.secret, WHY, token)
     assert end
     assert read_token(reader.secret, PREFERENCES, settings) == Link(address, end.mark)
     assert read_token(reader.secret, UNSUBSCRIBE, stop) == Link(address, type_mark("comment.created"))

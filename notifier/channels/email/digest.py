@@ -3,7 +3,7 @@
 from jinja2 import TemplateError
 
 from notifier.channels import Digest, Notice, TemplateFault
-from notifier.channels.email.filling import Page, filled, linked
+from notifier.channels.email.filling import Page, filled, linked, stop_page
 from notifier.channels.email.sections import Section, WordsOf, sections
 from notifier.channels.wording import Wording, Writer, shortened
 from notifier.languages.digests import digest_heading, digest_note, digest_period
@@ -57,7 +57,7 @@ def _context(notice: Notice, digest: Digest, wording: Wording, *, brand: str, ad
         "brand": brand,
         "note": digest_note(language, cadence, wanted_at, zone, address=address, brand=brand),
         "unsubscribe": language.gettext("Unsubscribe from this digest"),
-        "unsubscribe_url": linked(notice.unsubscribe_url),
+        "unsubscribe_url": linked(stop_page(notice)),
         "settings": language.gettext("Settings"),
         "preferences_url": linked(notice.preferences_url),
         "why": language.gettext("Why this mail?"),

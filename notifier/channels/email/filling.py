@@ -9,6 +9,7 @@ from pathlib import Path
 import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
+from notifier.channels import Notice
 from notifier.languages import Language
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,6 +39,19 @@ def filled(name: str, context: dict[str, object]) -> str:
 def linked(url: str) -> str:
     """The URL if it is one to follow from a mail, else nothing."""
     return url if _LINK.fullmatch(url) else ""
+
+
+def stop_page(notice: Notice) -> str:
+    """Where the text of a mail leads to stop it: unlike the header's, its link knows the way to the settings as well.
+
+    The text has both links; whoever gets to see the header alone shall not get into the settings.
+    """
+    settings = notice.preferences_url.rpartition("/")[2]
+    return (
+        f"{notice.unsubscribe_url}?settings={settings}"
+        if notice.unsubscribe_url and settings
+        else notice.unsubscribe_url
+    )
 
 
 def load() -> None:

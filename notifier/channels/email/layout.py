@@ -6,7 +6,7 @@ from jinja2 import TemplateError
 
 from notifier.channels import Notice, TemplateFault
 from notifier.channels.email.digest import lay_out_digest
-from notifier.channels.email.filling import Page, filled, linked
+from notifier.channels.email.filling import Page, filled, linked, stop_page
 from notifier.channels.wording import BUILT_IN, Wording, Writer, name_of, shortened
 from notifier.languages import Language, message
 from notifier.languages.text import direction_of
@@ -68,7 +68,7 @@ def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str,
         "brand": brand,
         "note": _note(notice, language, brand=brand, address=address),
         "unsubscribe": language.gettext("Unsubscribe"),
-        "unsubscribe_url": linked(notice.unsubscribe_url),
+        "unsubscribe_url": linked(stop_page(notice)),
         "settings": language.gettext("Settings"),
         "preferences_url": linked(notice.preferences_url),
         "why": language.gettext("Why this mail?"),

@@ -85,6 +85,7 @@ def _later(standing: Sequence[Standing]) -> str:
         Reason.PAUSED: "wait because their provider asked for a pause; the next goes out",
         Reason.CAPPED: "are over their people's caps and wait to come as one message; the first goes out",
         Reason.QUIET_HOURS: "wait for the end of quiet hours; the first goes out",
+        Reason.SNOOZED: "wait because their people have paused everything; the first goes out",
         Reason.DIGEST: "wait for their people's digest hour; the first goes out",
     }
     lines = []

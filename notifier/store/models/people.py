@@ -17,7 +17,7 @@ class User(Base):
     """A person as the upstream app knows them, and when they want to hear.
 
     Digest time and quiet hours are "HH:MM" on their own clock, `caps` is JSON, channel → messages per hour; empty
-    and NULL: the default.
+    and NULL: the default. A pause whose end has passed stays, and means nothing.
     """
 
     __tablename__ = "users"
@@ -32,6 +32,7 @@ class User(Base):
     quiet_start: Mapped[str] = mapped_column(String(5), default="", server_default="")
     quiet_end: Mapped[str] = mapped_column(String(5), default="", server_default="")
     caps: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    paused_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

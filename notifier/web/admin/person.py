@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from notifier.policy.calendar import zone_of
-from notifier.policy.choices import CAP, DIGEST, QUIET
+from notifier.policy.choices import CAP, DIGEST, PAUSE, QUIET, pause_end
 from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.policy.relations import FOLLOW
 from notifier.store.apps import Apps
@@ -68,6 +69,7 @@ class Rhythm:
     digest_weekday: Cell
     quiet: Cell
     caps: Mapping[str, Cell]
+    paused_until: datetime | None  # on their clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def person_page(connection: Connection, user: str, history: str) -> Shape:
         tuple(one for one in contacts if one.contact.id in devices),
         _channels(chosen),
         _choices(chosen),
-        _rhythm(chosen),
+        _rhythm(chosen, zone),
         _lines(connection, changes[:CHANGES]),
         history,
         changes[CHANGES - 1].id if len(changes) > CHANGES else "",
@@ -164,8 +166,8 @@ def _choices(chosen: Mapping[str, Any]) -> tuple[Choice, ...]:
     )
 
 
-def _rhythm(chosen: Mapping[str, Any]) -> Rhythm:
-    own, quiet = chosen["own"], chosen[QUIET]
+def _rhythm(chosen: Mapping[str, Any], zone: ZoneInfo) -> Rhythm:
+    own, quiet, pause = chosen["own"], chosen[QUIET], pause_end(chosen[PAUSE] or "")
     caps = {
         channel: Cell("no limit" if most is None else f"{most} an hour", channel in own.get(CAP, {}))
         for channel, most in chosen[CAP].items()
@@ -175,6 +177,7 @@ def _rhythm(chosen: Mapping[str, Any]) -> Rhythm:
         Cell(chosen[DIGEST]["weekday"].title(), "weekday" in own.get(DIGEST, {})),
         Cell(f"{quiet['start']}–{quiet['end']}" if quiet else "none", bool(quiet)),
         caps,
+        pause.astimezone(zone) if pause else None,
     )
 
 

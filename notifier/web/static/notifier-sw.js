@@ -65,7 +65,7 @@
   }
 
   async function post({ base, token }, path, body) {
-    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+    const headers = { ...(token && { Authorization: `Bearer ${token}` }), "Content-Type": "application/json" };
     const answer = await fetch(base + path, { method: "POST", headers, body: JSON.stringify(body) }).catch(() => null);
     return answer?.ok ? answer : null;
   }

@@ -12,17 +12,18 @@ export class NotifierError extends Error {
   constructor(code, message) { super(message); this.code = code; }
 }
 
-// `getToken` gives a fresh token whenever one has run out; `token` alone lasts as long as it lasts.
+// `getToken` gives a fresh token whenever one has run out; `token` alone lasts as long as it lasts. With `base`, an
+// address that is itself the permission, none is needed.
 export class Notifier {
-  constructor({ url, user, token, getToken, worker = "/notifier-sw.js", scope = "/" }) {
+  constructor({ url, user, token, getToken, base, worker = "/notifier-sw.js", scope = "/" }) {
     Object.assign(this, { url: url.replace(/\/$/, ""), user, token, getToken, worker, scope });
-    this.base = `${this.url}/v1/users/${encodeURIComponent(user)}`;
+    this.base = base ?? `${this.url}/v1/users/${encodeURIComponent(user)}`;
   }
 
   async request(method, path, body, more) {
     for (let again = true; ; again = false) {
       this.token ||= await this.getToken?.();
-      const headers = { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json" };
+      const headers = { ...(this.token && { Authorization: `Bearer ${this.token}` }), "Content-Type": "application/json" };
       const sent = { method, headers, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store", ...more };
       const answer = await fetch(this.base + path, sent);
       if (answer.ok) return answer;
@@ -97,6 +98,12 @@ export class Notifier {
     }
     if (Notification.permission === "denied") return "denied";
     return (await this.#subscription()) && (await recall()).user === this.user ? "on" : "off";
+  }
+
+  // The id of this browser's subscription, if it is this person's.
+  async device() {
+    const { user, id } = window.caches ? await recall() : {};
+    return user === this.user ? id : undefined;
   }
 
   // To be called in a click: only there may a page ask.

@@ -6,7 +6,7 @@ from alembic import op
 from notifier.store.types import Utc
 
 revision = '0014'
-down_revision = '0015'  # which was there first: whoever has it already must not miss this one
+down_revision = '0013'
 branch_labels = None
 depends_on = None
 

@@ -358,7 +358,7 @@ def test_figures_from_before_there_were_those_of_hours_are_summed(empty: Databas
 
 
 def test_nobody_who_was_there_before_pauses_has_one(empty: Database):
-    migrate(empty, "0015")
+    migrate(empty, "0013")
     with empty.write() as connection:
         named = {
             "id": "cara",

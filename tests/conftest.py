@@ -31,6 +31,12 @@ hypothesis_settings.load_profile("ours")
 KINDS = ("sqlite", "postgresql")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those of the whole service first: they take longest, and where files run side by side none is left to the end."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+
+
 class Postgres:
     """A PostgreSQL server of this test run; each database is a copy of one that was migrated once.
 

@@ -7,7 +7,7 @@ The layers, from the outside in; each may import only what stands below it:
     web | cli | scheduler | supervisor | catchers    the edges
     tasks                               Celery: queues and names; only ids travel
     pipeline                            the path of an event, step by step
-    channels | store                    how to reach a person | all SQL
+    channels | media | store            how to reach a person | how to make renditions | all SQL
     languages                           what is said in each language
     policy                              pure: who, when, whether, why, when again
 """

@@ -11,6 +11,7 @@ from notifier.store.apps import Credentials
 from notifier.supervisor.files import private_folder, write_json
 
 CATALOGUE = Path(__file__).parents[1] / "policy" / "catalogue.toml"
+RENDITIONS = Path(__file__).parents[1] / "policy" / "renditions.toml"
 VAPID = "vapid_private_key.pem"
 
 

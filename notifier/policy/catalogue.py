@@ -17,6 +17,7 @@ FOLDS = ("", "target", "object", "recipient")
 RELATIONS = ("", "follow", "block", "mute")
 CHANNELS = ("email", "push", "feed")
 PASSES = ("caps", "quiet_hours")
+_SENDING = tuple(queue.name for queue in QUEUES.values() if queue.sends)
 _OFTEN = (Cadence.OFF, Cadence.INSTANT, Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY)
 CADENCES = {"email": _OFTEN, "push": _OFTEN, "feed": (Cadence.ON, Cadence.OFF)}
 ALIASES = {"unfollow": "follow.deleted", "unlike": "like.deleted"}
@@ -139,7 +140,7 @@ def read_kind(name: str, entry: Mapping[str, Any]) -> Kind:
     return Kind(
         name=_long(name),
         told=_several(f"{where}.told", entry.get("told", []), TOLD),
-        queue=_among(f"{where}.queue", entry.get("queue", "default"), tuple(QUEUES)),
+        queue=_among(f"{where}.queue", entry.get("queue", "default"), _SENDING),
         cadences={} if entry.get("silent") else _cadences(where, entry),
         gather=timedelta(seconds=_amount(f"{where}.gather", entry.get("gather", 0))),
         fold=_among(f"{where}.fold", entry.get("fold", ""), FOLDS),

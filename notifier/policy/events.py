@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from notifier.policy.fields import is_asset_id, is_web_address
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -30,6 +32,15 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
+class PostedMedia:
+    """A picture or video that a post shows: one to be fetched from a `url`, or an `asset` that was uploaded."""
+
+    url: str = ""
+    asset: str = ""
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One event as accepted. Times are aware UTC; `data` is the posted `data`, for the templates."""
 
@@ -45,6 +56,7 @@ class Event:
     mentions: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
     followers_of: str = ""
+    media: tuple[PostedMedia, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -70,6 +82,7 @@ def read_event(
         mentions=tuple(data.get("mentions") or ()),
         to=tuple(data.get("to") or ()),
         followers_of=data.get("followers_of") or "",
+        media=_media(data["object"].get("media")),
         data=data,
     )
 
@@ -88,6 +101,17 @@ def _thing(data: Mapping[str, Any]) -> Thing:
         image=data.get("image") or "",
         owner=data.get("owner") or "",
     )
+
+
+def _media(found: Any) -> tuple[PostedMedia, ...]:
+    """What was posted before `media` had a meaning may hold anything there: only what has its shape is seen."""
+    posted = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    made = [PostedMedia(*(_text(one.get(name)) for name in ("url", "asset", "alt"))) for one in posted]
+    return tuple(one for one in made if is_web_address(one.url) or is_asset_id(one.asset))
+
+
+def _text(found: Any) -> str:
+    return one_line(found) if isinstance(found, str) else ""
 
 
 # Bidirectional overrides and isolates can make a text read as another (CVE-2021-42574); they are no part of a name.

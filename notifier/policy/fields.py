@@ -8,6 +8,7 @@ NAME = 512
 CONTENT = 64 * 1024
 URL = 2_048
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # no half of a surrogate pair is a character
+_ASSET = re.compile(r"ast_[0-9a-f]{32}")
 _WEB = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
 
 
@@ -26,6 +27,11 @@ def id_fault(text: str) -> str:
 def is_web_address(text: str) -> bool:
     """Whether it is an http or https address, without control characters."""
     return not has_controls(text) and _WEB.match(text) is not None and _splits(text)
+
+
+def is_asset_id(text: str) -> bool:
+    """Whether it is the id of an asset, of one that may not exist."""
+    return _ASSET.fullmatch(text) is not None
 
 
 def _splits(text: str) -> bool:

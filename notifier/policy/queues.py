@@ -8,12 +8,14 @@ from datetime import timedelta
 class Queue:
     """One queue. `chunk` deliveries go into one task; `again` is when an unanswered bell is rung again.
 
-    Small chunks keep the slots short for what is urgent, large ones make bulk cheap.
+    Small chunks keep the slots short for what is urgent, large ones make bulk cheap. One that `sends` nothing is for
+    work of its own, and no type can name it.
     """
 
     name: str
     chunk: int
     again: timedelta
+    sends: bool = True
 
 
 QUEUES = {
@@ -23,5 +25,6 @@ QUEUES = {
         Queue("default", chunk=50, again=timedelta(seconds=10)),
         Queue("bulk", chunk=100, again=timedelta(seconds=60)),
         Queue("digest", chunk=50, again=timedelta(seconds=60)),
+        Queue("media", chunk=1, again=timedelta(seconds=60), sends=False),
     )
 }

@@ -8,13 +8,13 @@ from queue import SimpleQueue
 
 from notifier.channels import Address, Answer, Notice, Report
 from notifier.channels.push.addresses import Resolve, resolve
-from notifier.channels.push.endpoints import origin_of
 from notifier.channels.push.loop import LoopThread
 from notifier.channels.push.messages import Push, rendered
 from notifier.channels.push.sender import Sender
 from notifier.channels.push.settings import PushSettings
 from notifier.channels.push.subscriptions import masked_endpoint, read_stored
 from notifier.channels.wording import BUILT_IN, Writer
+from notifier.policy.endpoints import origin_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,17 @@ from socket import gaierror
 from time import perf_counter
 
 from notifier.channels import Answer, BadAddress, Report
-from notifier.channels.push.addresses import NotPublic, Resolve
+from notifier.channels.push.addresses import Resolve
 from notifier.channels.push.answers import blames_key, classify
 from notifier.channels.push.encoder import encrypted
-from notifier.channels.push.endpoints import Endpoint, read_endpoint
+from notifier.channels.push.endpoints import read_endpoint
 from notifier.channels.push.keys import Signer, key_id
 from notifier.channels.push.messages import Push
 from notifier.channels.push.replies import BadReply, Reply
 from notifier.channels.push.settings import PushSettings
 from notifier.channels.push.transport import Lane, Transport
+from notifier.policy.addresses import NotPublic
+from notifier.policy.endpoints import Endpoint
 from notifier.policy.outcomes import Deferred, Outcome, Refused
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Self
 
-from notifier.channels.push.addresses import Resolve, checked
-from notifier.channels.push.endpoints import Endpoint
+from notifier.channels.push.addresses import Resolve
 from notifier.channels.push.replies import BadReply, Reply, ReplyReader
 from notifier.channels.push.settings import PushSettings
+from notifier.policy.addresses import checked
+from notifier.policy.endpoints import Endpoint
 
 IDLE = 60.0  # seconds a connection is kept without use
 _OF_A_KIND = 2  # addresses of IPv4, and of IPv6, tried one after the other within the deadline

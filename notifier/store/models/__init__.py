@@ -8,6 +8,7 @@ from notifier.store.models.digests import BUILT, DUE, EMPTY, IS_OPEN, IS_UNBUILT
 from notifier.store.models.events import UNREAD, Event, Notification, NotificationEvent
 from notifier.store.models.figures import Counter, Fallback, Figure, HourlyFigure, RecentFigure, Snapshot, Tally
 from notifier.store.models.jobs import Job, PutAway
+from notifier.store.models.media import Asset, DroppedFile, PostMedia, Rendition
 from notifier.store.models.operations import QueuePause, Worker
 from notifier.store.models.people import IS_GONE, IS_MAILBOX, Address, Preference, PreferenceChange, Relation, User
 from notifier.store.models.refusals import RejectedRequest
@@ -33,12 +34,14 @@ __all__ = [
     "AdminSession",
     "App",
     "AppSecret",
+    "Asset",
     "Attempt",
     "Audit",
     "Base",
     "Counter",
     "Delivery",
     "Digest",
+    "DroppedFile",
     "Event",
     "Fallback",
     "Figure",
@@ -49,6 +52,7 @@ __all__ = [
     "Notification",
     "NotificationEvent",
     "Pause",
+    "PostMedia",
     "Preference",
     "PreferenceChange",
     "PutAway",
@@ -57,6 +61,7 @@ __all__ = [
     "RecoveryCode",
     "RejectedRequest",
     "Relation",
+    "Rendition",
     "Schedule",
     "ScheduleRun",
     "SignInTry",

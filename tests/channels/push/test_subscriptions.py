@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from notifier.channels import Address, BadAddress
 from notifier.channels.push import DEFAULT_ALLOWED_HOSTS, PushSettings, parse_subscription
-from notifier.channels.push.addresses import NotPublic, checked, is_public
 from notifier.channels.push.endpoints import read_endpoint
+from notifier.policy.addresses import NotPublic, checked, is_public
 from tests.channels.push.conftest import KEY, settings
 from tests.push_server import Subscriber
 

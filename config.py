@@ -18,6 +18,7 @@ _SHIFT = re.compile(r"(\d{1,9}(?:\.\d+)?)([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": ONE_HOUR, "d": 24 * ONE_HOUR}
 Days = Annotated[int, Field(ge=0, le=36_500)]  # how long something is kept; 0: for ever
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*")
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9._-]+)*/?")
 _SECRET = ("SECRET", "PASSWORD", "KEY", "TOKEN", "DATABASE_URL", "BROKER_URL")
 
 
@@ -67,6 +68,19 @@ class Settings(BaseSettings):
     RETENTION_FEED_DAYS: Days = 90
     RETENTION_EVENTS_DAYS: Days = 90
     RETENTION_AUDIT_DAYS: Days = 365
+
+    MEDIA_STORAGE: str = ""
+    MEDIA_URL: str = ""
+    MEDIA_S3_ENDPOINT: str = ""
+    MEDIA_S3_REGION: str = ""
+    MEDIA_S3_ACCESS_KEY: str = ""
+    MEDIA_S3_SECRET_KEY: SecretStr = SecretStr("")
+    MEDIA_PROCESSES: Annotated[int, Field(ge=1, le=64)] = 1
+    MEDIA_AVIF: bool = False
+    MEDIA_MOTION: bool = False
+    MEDIA_ALLOW_LOOPBACK: bool = False
+    RENDITIONS_FILE: Path | None = None
+    FFMPEG_PATH: str = ""
 
     ALLOWED_ORIGINS: Annotated[tuple[str, ...], NoDecode] = ()
     FEED_STREAMS: Annotated[int, Field(ge=0, le=500)] = 50
@@ -142,7 +156,23 @@ class Settings(BaseSettings):
             raise ValueError("must begin with redis://, rediss:// or amqp://")
         return value
 
-    @field_validator("PUBLIC_URL")
+    @field_validator("MEDIA_STORAGE")
+    @classmethod
+    def _folder_or_bucket(cls, value: str) -> str:
+        if "://" in value and not _BUCKET.fullmatch(value):
+            raise ValueError(
+                "must be the path of a folder, or a bucket such as s3://pictures or s3://pictures/notifier"
+            )
+        return value.rstrip("/")
+
+    @field_validator("FFMPEG_PATH")
+    @classmethod
+    def _program(cls, value: str) -> str:
+        if value and not Path(value).is_file():
+            raise ValueError("must be the path of ffmpeg, such as /usr/bin/ffmpeg")
+        return value
+
+    @field_validator("PUBLIC_URL", "MEDIA_URL", "MEDIA_S3_ENDPOINT")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not _is_web_address(value):
@@ -156,7 +186,7 @@ class Settings(BaseSettings):
             raise ValueError("must be the path of a PEM file that can be read")
         return value
 
-    @field_validator("CATALOGUE_FILE")
+    @field_validator("CATALOGUE_FILE", "RENDITIONS_FILE")
     @classmethod
     def _file(cls, value: Path | None) -> Path | None:
         if value and not value.is_file():
@@ -192,6 +222,10 @@ class Settings(BaseSettings):
         if self.PUSH_ALLOW_LOOPBACK:
             raise ValueError(
                 "PUSH_ALLOW_LOOPBACK must be off in production: it lets pushes reach this machine's own ports"
+            )
+        if self.MEDIA_ALLOW_LOOPBACK:
+            raise ValueError(
+                "MEDIA_ALLOW_LOOPBACK must be off in production: it lets anybody's pictures be this machine's own ports"
             )
         if self.CLOCK_SHIFT:
             raise ValueError("CLOCK_SHIFT must be 0 in production: it is for seeing tomorrow's digests today")

@@ -23,18 +23,22 @@ from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.jobs import Working
 from notifier.pipeline.links import Links
 from notifier.pipeline.plan import Planner
+from notifier.pipeline.rendering import Renderer
 from notifier.pipeline.send import Sender
 from notifier.pipeline.sweep import Sweeper
 from notifier.pipeline.tickets import (
     BUILD,
     JOB,
     LINK,
+    MEDIA,
     PLAN,
+    RENDER,
     SEND,
     Ticket,
     build_tickets,
     job_tickets,
     plan_tickets,
+    render_ticket,
     send_tickets,
 )
 from notifier.policy.queues import QUEUES
@@ -59,6 +63,7 @@ class Steps:
     builder: DigestBuilder
     links: Links
     working: Working
+    renderer: Renderer
     bell: "Bell"
     heartbeat: Heartbeat
 
@@ -110,6 +115,10 @@ def register(celery: Celery, steps: Callable[[], Steps]) -> None:
     def job(job_ids: list[str]) -> None:
         _run(steps(), JOB, job_ids, lambda: steps().working.take_turns(job_ids))
 
+    @celery.task(name=RENDER)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def render(asset_ids: list[str]) -> None:
+        _run(steps(), RENDER, asset_ids, lambda: steps().renderer.render(asset_ids))
+
     _follow(steps)
 
 
@@ -134,6 +143,7 @@ def _follow(steps: Callable[[], Steps]) -> None:
     @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery ships no types
     def stop_sending(**_: object) -> None:
         steps().sender.stopping.set()
+        steps().renderer.stopping.set()
 
 
 def plan_and_ring(steps: Steps, event_ids: list[str]) -> None:
@@ -163,7 +173,10 @@ def ring_for_digests(steps: Steps) -> int:
 def sweep(steps: Steps) -> int:
     """Ring for whatever is overdue; gives how much that was."""
     queues = steps.bell.roomy() if steps.sweeper.is_anything_due() else ()
-    found = sum(_sweep_queue(steps, queue) for queue in queues)
+    found = sum(_sweep_queue(steps, queue) for queue in queues if QUEUES[queue].sends)
+    if (due := steps.renderer.due()) and MEDIA in steps.bell.roomy():
+        steps.bell.ring([render_ticket(due)])
+        found += len(due)
     left = steps.working.take_due()
     steps.bell.ring(job_tickets(left))
     return found + len(left)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from notifier.app.home import Home
-from notifier.app.parts import Parts
+from notifier.app.parts import Parts, WrongStorage
 from notifier.channels import BadAddress
 from notifier.channels.push import PushSettings, check_vapid
 from notifier.channels.template_checks import WrongTemplate, check_templates
 from notifier.languages import CatalogueFault as WrongCatalogue
 from notifier.policy.catalogue import CatalogueFault
+from notifier.policy.renditions import SpecFault
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.schema import migrate
 
@@ -50,6 +51,7 @@ def check(parts: Parts) -> None:
     except ValueError as error:
         raise WrongSetting(str(error)) from error
     _check_push(parts)
+    _check_media(parts)
 
 
 def bring_up_to_date(database: Database) -> None:
@@ -62,6 +64,18 @@ def bring_up_to_date(database: Database) -> None:
             f"The database {database.url.render_as_string(hide_password=True)} cannot be used: {said}. "
             "DATABASE_URL must name one that runs and lets us in; without it, a SQLite file in DATA_DIR is used."
         ) from error
+
+
+def _check_media(parts: Parts) -> None:
+    settings = parts.settings
+    try:
+        _ = parts.specs
+    except (SpecFault, OSError, UnicodeError) as error:
+        raise WrongSetting(f"RENDITIONS_FILE {settings.RENDITIONS_FILE}: {error}.") from error
+    try:
+        _ = parts.storage
+    except WrongStorage as error:
+        raise WrongSetting(f"MEDIA_STORAGE: {error}") from error
 
 
 def _check_words(parts: Parts) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -18,7 +19,7 @@ from kombu.exceptions import OperationalError
 from notifier import tasks
 from notifier.app.acts import BUILT_IN, built_in, kinds_of
 from notifier.app.demo import make_demo
-from notifier.app.home import CATALOGUE, Home
+from notifier.app.home import CATALOGUE, RENDITIONS, Home
 from notifier.catchers.demo.pages import Demo, demo_pages
 from notifier.catchers.faults import Faults
 from notifier.catchers.mailbox import Mailbox
@@ -38,6 +39,10 @@ from notifier.channels.push import (
 )
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
+from notifier.media.bucket import NO_OBSTORE, Bucket, BucketSettings
+from notifier.media.fetching import Fetcher
+from notifier.media.making import Maker
+from notifier.media.storage import Folder, Storage
 from notifier.pipeline import Clock
 from notifier.pipeline.account import OwnAccount
 from notifier.pipeline.admins import Staff
@@ -60,6 +65,7 @@ from notifier.pipeline.preview import Preview
 from notifier.pipeline.pulse import Pulse
 from notifier.pipeline.purge import Purger
 from notifier.pipeline.record import Recorder
+from notifier.pipeline.rendering import Renderer, RenderSettings
 from notifier.pipeline.rollup import Roller
 from notifier.pipeline.runs import Runner
 from notifier.pipeline.scheduling import Scheduling
@@ -67,9 +73,13 @@ from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
-from notifier.pipeline.tickets import job_tickets, link_ticket
+from notifier.pipeline.tickets import job_tickets, link_ticket, render_ticket
+from notifier.pipeline.uploading import Uploading
 from notifier.policy.catalogue import Catalogue, read_catalogue
+from notifier.policy.endpoints import Rules
+from notifier.policy.media import Limits
 from notifier.policy.outcomes import Outcome
+from notifier.policy.renditions import Specs, read_specs
 from notifier.policy.retention import Retention
 from notifier.scheduler.lead import Lead
 from notifier.scheduler.ticks import Ticks
@@ -98,6 +108,10 @@ def now() -> datetime:
 def ahead(shift: timedelta) -> Clock:
     """A clock that is ahead of the machine's by so much (CLOCK_SHIFT)."""
     return lambda: now() + shift
+
+
+class WrongStorage(ValueError):
+    """MEDIA_STORAGE names what cannot be used here. The message says what would be right."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +201,69 @@ class Parts:
         return EmailChannel(self.email_settings, self.clock, self.writer)
 
     @cached_property
+    def specs(self) -> Specs:
+        """Which versions are made. Raises `SpecFault` where the operator's own file is wrong."""
+        settings, own = self.settings, self.settings.RENDITIONS_FILE
+        specs = read_specs(RENDITIONS.read_text(), own.read_text(encoding="utf-8") if own else "")
+        specs = specs.with_avif() if settings.MEDIA_AVIF else specs
+        return specs.with_motion() if settings.MEDIA_MOTION else specs
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Where pictures and videos lie. Raises `WrongStorage` where it cannot be used at all."""
+        settings, own = self.settings, self.home.folder / "media"
+        if not settings.MEDIA_STORAGE.startswith("s3://"):
+            return Folder(Path(settings.MEDIA_STORAGE) if settings.MEDIA_STORAGE else own)
+        if NO_OBSTORE:
+            raise WrongStorage(f"{settings.MEDIA_STORAGE} needs the extra s3: pip install 'notifier[s3]'.")
+        bucket = BucketSettings(
+            url=settings.MEDIA_STORAGE,
+            endpoint=settings.MEDIA_S3_ENDPOINT,
+            region=settings.MEDIA_S3_REGION,
+            access_key=settings.MEDIA_S3_ACCESS_KEY,
+            secret_key=settings.MEDIA_S3_SECRET_KEY.get_secret_value(),
+        )
+        return Bucket(bucket, own / "work")
+
+    @cached_property
+    def fetcher(self) -> Fetcher:
+        """Fetches pictures and videos from where apps say that they are."""
+        return Fetcher(Rules(allow_loopback=self.settings.MEDIA_ALLOW_LOOPBACK), self.media_limits)
+
+    @property
+    def media_limits(self) -> Limits:
+        """How much is taken in."""
+        return Limits()
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """Makes the versions of what was posted."""
+        settings = RenderSettings(
+            self.specs,
+            timedelta(seconds=self.settings.LEASE_SECONDS),
+            self.worker_name,
+            processes=self.settings.MEDIA_PROCESSES,
+        )
+        maker = Maker(self.specs.specs, self.media_limits, self.settings.FFMPEG_PATH)
+        return Renderer(self.database, self.storage, self.fetcher, maker, settings, self.clock)
+
+    @property
+    def uploading(self) -> Uploading:
+        """Takes in pictures and videos."""
+        return Uploading(
+            self.database,
+            self.storage,
+            self.specs,
+            self.media_limits,
+            self.clock,
+            lambda asset: self.steps.bell.ring([render_ticket([asset])]),
+        )
+
+    def media_url(self, file: str) -> str:
+        """Where anybody gets that file."""
+        return f"{self.settings.MEDIA_URL or f'{self.around.public_url}/media'}/{file}"
+
+    @cached_property
     def celery(self) -> Celery:
         celery = make_celery(self.around.broker_url, self.around.broker_options)
         register(celery, lambda: self.steps)
@@ -202,6 +279,7 @@ class Parts:
             self.builder,
             self.links,
             self._working(bell),
+            self.renderer,
             bell,
             Heartbeat(self.database, version("notifier"), self.clock),
         )
@@ -407,6 +485,9 @@ class Parts:
             links=self.links,
             mail_link=self._mail_link,
             working=self.steps.working,
+            uploading=self.uploading,
+            check_url=self.fetcher.read,
+            media_url=self.media_url,
             pulse=self.pulse,
             preview=self.preview,
             catches_mail=not self.settings.MAIL_SERVER,

@@ -1,7 +1,7 @@
 """The child process that meets strangers' octets: binds itself first, then makes pictures or becomes ffmpeg.
 
-Started as `python -P -m notifier.media.child` with one JSON document on its standard input; of what it does it tells a
-JSON document a line. What it is bound by outlives `exec`, so ffmpeg is bound as well.
+Started as `python -P -B -m notifier.media.child` with one JSON document on its standard input; of what it does it tells
+a JSON document a line. What it is bound by outlives `exec`, so ffmpeg is bound as well.
 """
 
 import ctypes

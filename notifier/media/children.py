@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from notifier.policy.media import MB, Cause, Refused
+from notifier.policy.media import Cause, Refused
 
 ROOT = Path(__file__).parents[2]
 TICK = 0.25  # seconds between two looks at the clock
@@ -30,7 +30,7 @@ class Bounds:
     seconds: float
     cpu: int
     memory: int
-    octets: int = 512 * MB
+    octets: int
 
 
 @dataclass(slots=True)
@@ -123,8 +123,9 @@ def child(wish: Mapping[str, Any], bounds: Bounds, folder: Path, stopping: threa
 
     `wish` has a `command` that it becomes, or a `job` of pictures.
     """
+    # -B: what is bound in what it writes must not keep half of a module's code for others.
     started = subprocess.Popen(
-        [sys.executable, "-P", "-m", "notifier.media.child"],
+        [sys.executable, "-P", "-B", "-m", "notifier.media.child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

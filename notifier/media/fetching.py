@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,7 +44,6 @@ class Fetcher:
     rules: Rules
     limits: Limits
     resolve: Resolve = resolve
-    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def read(self, url: str) -> Endpoint:
         """Where that leads. Raises `Refused`."""
@@ -71,8 +70,11 @@ class Fetcher:
     ) -> Fetched:
         headers = {"Host": endpoint.authority, "User-Agent": _AGENT, "Accept": "image/*, video/*"}
         connection.request("GET", endpoint.target, headers=headers | {"Accept-Encoding": "identity"})
-        answer = connection.getresponse()
-        _check_status(answer.status)
+        with connection.getresponse() as answer:
+            _check_status(answer.status)
+            return self._read(answer, file, tick)
+
+    def _read(self, answer: http.client.HTTPResponse, file: BinaryIO, tick: Callable[[], object]) -> Fetched:
         self.limits.check_octets(answer.length if answer.length is not None else 1)
         octets = 0
         while piece := answer.read1(PIECE):
@@ -117,7 +119,7 @@ class Fetcher:
         if endpoint.scheme != "https":
             return opened
         try:
-            return self.tls.wrap_socket(opened, server_hostname=endpoint.host)
+            return ssl.create_default_context().wrap_socket(opened, server_hostname=endpoint.host)
         except BaseException:
             opened.close()
             raise

@@ -76,7 +76,8 @@ def _opened(job: Job) -> Any:
 def _check(job: Job, source: Any) -> None:
     if source.format != job.format.upper():
         raise Refused(Cause.MISLABELLED, f"It begins as {job.format} and is {source.format}.")
-    job.limits.check_pixels(*source.size, Media.IMAGE)
+    width, height = source.size
+    job.limits.check_pixels(width, height, Media.IMAGE)
     if getattr(source, "n_frames", 1) > job.limits.frames:
         raise Refused(Cause.TOO_LONG, f"It has more than {job.limits.frames:,} frames.")
 
@@ -90,7 +91,7 @@ def _versions(job: Job, source: Any) -> Iterator[Told]:
     found = [spec for spec in job.specs if spec.name in job.wanted and spec.name in sizes]
     wanted = sorted(found, key=lambda spec: (spec.square, -spec.size))
     largest = max((_breadth(spec, sizes[spec.name], width, height) for spec in wanted), default=SIDE)
-    picture = _first(job, source, turn, largest)
+    picture = _first(source, turn, largest)
     scaled = picture
     for spec in wanted:
         scaled = _scaled(scaled, _breadth(spec, sizes[spec.name], width, height), width, height)
@@ -113,7 +114,7 @@ def _orientation(source: Any) -> int:
     return turn if turn in _TURNS else 1
 
 
-def _first(job: Job, source: Any, turn: int, breadth: int) -> Any:
+def _first(source: Any, turn: int, breadth: int) -> Any:
     """The picture upright in sRGB, as wide as the largest version."""
     lying = reversed(source.size) if turn in _SWAPS else source.size
     width, height = lying
@@ -186,8 +187,10 @@ def _write(picture: Any, spec: Spec, path: Path) -> None:
         "webp": {"quality": spec.quality, "method": 3},
         "avif": {"quality": max(1, spec.quality - 15), "speed": 8, "max_threads": 1},
     }[spec.format]
-    with path.open("wb") as file:
-        shown.save(file, spec.format.upper(), **options)
+    # Not into the file: what Pillow writes of a JPEG on a full disk breaks off, and nothing says so.
+    written = io.BytesIO()
+    shown.save(written, spec.format.upper(), **options)
+    path.write_bytes(written.getbuffer())
 
 
 def _on_white(picture: Any) -> Any:

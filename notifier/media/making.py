@@ -1,6 +1,7 @@
 """Makes versions of a source, whatever it is: pictures by Pillow, films by ffmpeg, each in a child process."""
 
 import json
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -69,7 +70,7 @@ class Maker:
             "wanted": [spec.name for spec in wanted],
             "limits": asdict(self.limits),
         }
-        bounds = Bounds(self.limits.image_seconds, int(self.limits.image_seconds), self.limits.image_memory)
+        bounds = self._bounds(self.limits.image_seconds, self.limits.image_memory)
         with child({"job": job}, bounds, source.folder, stopping) as running:
             for line in running:
                 yield _told(line) if line else Going()
@@ -97,8 +98,7 @@ class Maker:
 
     def _probed(self, ffmpeg: str, source: Source, stopping: threading.Event) -> Any:
         """What ffmpeg sees in it."""
-        seconds = self.limits.image_seconds
-        bounds = Bounds(seconds, int(seconds), self.limits.video_memory)
+        bounds = self._bounds(self.limits.image_seconds, self.limits.video_memory)
         command = probe_command(ffmpeg, source.path, source.format)
         with child({"command": command}, bounds, source.folder, stopping) as running:
             for _ in running:
@@ -109,8 +109,7 @@ class Maker:
         return probed
 
     def _filmed(self, command: list[str], source: Source, seconds: float, stopping: threading.Event) -> Iterator[Told]:
-        most = self.limits.video_seconds(seconds)
-        bounds = Bounds(most, int(most), self.limits.video_memory)
+        bounds = self._bounds(self.limits.video_seconds(seconds), self.limits.video_memory)
         with child({"command": command}, bounds, source.folder, stopping) as running:
             for line in running:
                 done = seconds_done(line) if line else None
@@ -125,6 +124,10 @@ class Maker:
             if isinstance(told, Seen):
                 ms = round(probed.seconds * 1_000) if probed.seconds else None
                 yield Seen(probed.width, probed.height, told.blurhash, ms=ms)
+
+    def _bounds(self, seconds: float, memory: int) -> Bounds:
+        # A processor cannot be busy for longer than the clock runs, with one thread.
+        return Bounds(seconds, math.ceil(seconds), memory, self.limits.written_octets)
 
 
 def _told(line: str) -> Told:

@@ -39,6 +39,7 @@ class Eraser:
         self._until_nothing(erasure, Erasing.cancel_some)
         # Before the events: a plan that is under way must not come upon them among the followers again.
         self._until_nothing(erasure, Erasing.forget_some_relations)
+        self._until_nothing(erasure, Erasing.forget_some_media)
         self._rewrite_events(erasure, told)
         self._until_nothing(erasure, Erasing.forget_some_changes)
         for some in chunks(self._looked(erasure, Erasing.changes_naming), SOME):

@@ -15,6 +15,7 @@ from notifier.policy.decide import Case, followed
 from notifier.policy.queues import QUEUES
 from notifier.policy.relations import Bond, bond_of
 from notifier.policy.waves import tour_of
+from notifier.store.assets import Assets
 from notifier.store.binding import Binding
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Facts
@@ -76,6 +77,7 @@ class Planner:
         told = self._deciding.told(facts, parts, cases, now)
         bonds = ((bond, part.event) for part in parts if (bond := self._bond(part, cases)))
         Binding(connection, now).bind(bonds)
+        self._show_media(connection, parts, cases, now)
         progress = [self._taken_back(undoing, part) for part in parts]
         ready = planning.store(told, progress)
         all_seen = len(parts) == len(events) < CHUNK
@@ -132,6 +134,17 @@ class Planner:
         for deletion in sorted(set(undone.values())):
             undoing.mark([event for event, by in undone.items() if by == deletion], deletion)
         return self._deciding.cases(undoing, parts, undone, now)
+
+    def _show_media(
+        self, connection: Connection, parts: Sequence[Part], cases: Mapping[str, Case], now: datetime
+    ) -> None:
+        """Let the pictures and videos of what happened be made, and those of what was taken back be forgotten."""
+        for part in parts:
+            event, assets = part.event, Assets(connection)
+            if part.kind.takes_back and part.progress.planned_at:
+                assets.drop(assets.shown_by_undone(event.id), now)
+            elif event.media and not part.kind.takes_back and not cases[event.id].taken_back:
+                assets.show(event.id, event.app, event.object.id, event.media, now)
 
     def _taken_back(self, undoing: Undoing, part: Part) -> Progress:
         """How far the part's event is now; where it is a deletion, some more of its work is done."""

@@ -17,6 +17,7 @@ from notifier.media.making import Maker, Source
 from notifier.media.storage import Storage, StorageAway, name_of, tidy, workplace
 from notifier.media.told import Going, LeftOut, Seen, Told, Written
 from notifier.pipeline import Clock
+from notifier.pipeline.tickets import MEDIA
 from notifier.pipeline.uploading import take_in, wanted_of
 from notifier.policy.media import FINAL_CAUSES, SUFFIXES, AssetState, Cause, Refused
 from notifier.policy.renditions import Spec, Specs
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-QUEUE = "media"
 AT_ONCE = 8  # assets that one look finds
 FORGOTTEN = 3_600.0  # seconds after which a workplace that nobody touches is a dead one's
 PROGRESS = 1.0  # seconds between two notes of how far it is
@@ -103,7 +103,7 @@ class Renderer:
         if not any(self._database.any_due(query, now) for query in ANY_DUE):
             return []
         with self._database.read() as connection:
-            if Pauses(connection).stands(QUEUE)[0]:
+            if Pauses(connection).stands(MEDIA)[0]:
                 return []
             return Renditions(connection).due(now, AT_ONCE)
 
@@ -129,7 +129,7 @@ class Renderer:
 
     def _claim(self, connection: Connection, id: str) -> Hold | None:
         now, token, lease = self._clock(), new_id("clm"), self._settings.lease
-        if Pauses(connection).stands(QUEUE)[0]:
+        if Pauses(connection).stands(MEDIA)[0]:
             return None
         assets = Assets(connection)
         if fetching := assets.claim(id, token, now=now, lease=lease):
@@ -198,15 +198,17 @@ class Renderer:
 
     def _store(self, hold: Hold, written: Written, path: Path) -> None:
         """First the file, then the row: who is killed between them makes the same file again."""
-        one = hold.versions.pop(written.spec)
+        one = hold.versions[written.spec]
         octets, name = path.stat().st_size, name_of(path, SUFFIXES[one.format])
         self._storage.put(name, path)
         made = Made(one.id, name, octets, written.width, written.height)
         self._record(lambda tx: Renditions(tx).done(made, hold.token, self._clock()))
+        del hold.versions[written.spec]
 
     def _skip(self, hold: Hold, spec: str, why: Refused) -> None:
-        one = hold.versions.pop(spec)
+        one = hold.versions[spec]
         self._record(lambda tx: Renditions(tx).skip(one.id, hold.token, why, self._clock()))
+        del hold.versions[spec]
 
     def _keep(self, hold: Hold, percent: int | None = None) -> None:
         """Hold it for longer, and note how far it is, no more often than needs be."""

@@ -9,7 +9,8 @@ from notifier.policy.queues import QUEUES
 from notifier.store.building import DIGEST
 from notifier.store.planning import Planned
 
-PLAN, BUILD, SEND, LINK, JOB = "plan", "build", "send", "link", "job"
+PLAN, BUILD, SEND, LINK, JOB, RENDER = "plan", "build", "send", "link", "job", "render"
+MEDIA = "media"  # the queue
 BUILDS = 20  # digests in one transaction
 PLANS = 4  # events to plan in the place of one delivery to send
 
@@ -52,6 +53,11 @@ def job_tickets(jobs: Iterable[str]) -> Iterator[Ticket]:
     """Jobs of operators, each by itself."""
     for job in jobs:
         yield Ticket(JOB, "default", (job,))
+
+
+def render_ticket(assets: Iterable[str]) -> Ticket:
+    """Assets of which something is to be made: whoever takes it goes on with all others that are due."""
+    return Ticket(RENDER, MEDIA, tuple(assets))
 
 
 def chunks(ids: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:

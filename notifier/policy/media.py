@@ -172,6 +172,7 @@ class Limits:
     image_seconds: float = 30  # for all versions of a picture
     image_memory: int = 1_024 * MB
     video_memory: int = 2_048 * MB
+    written_octets: int = 512 * MB  # of one file that is made
     fetch_seconds: float = 30
 
     @property

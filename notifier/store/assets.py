@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
 from notifier.policy.events import PostedMedia
 from notifier.policy.media import AssetState, Cause, Format, Media, Refused, RenditionState
 from notifier.policy.renditions import Spec, again_in
-from notifier.store.models import Asset, DroppedFile, PostMedia, Rendition
+from notifier.store.models import Asset, DroppedFile, Event, PostMedia, Rendition
 from notifier.store.sql import AnyRow, insert
 from notifier.store.types import new_id
 
@@ -108,6 +108,21 @@ class Assets:
             made += 1
         return made
 
+    def shown_by_undone(self, deletion: str) -> list[str]:
+        """What was fetched for events that this deletion took back; what was uploaded is its app's to keep."""
+        query = (
+            select(Asset.id)
+            .join(PostMedia, PostMedia.asset_id == Asset.id)
+            .join(Event, Event.id == PostMedia.event_id)
+            .where(Event.undone_by == deletion, Asset.url != "")
+        )
+        return list(self._connection.scalars(query))
+
+    def shown_of(self, actor: str, most: int) -> list[str]:
+        """Some of what a person's posts show."""
+        query = select(PostMedia.asset_id).join(Event, Event.id == PostMedia.event_id).where(Event.actor == actor)
+        return list(self._connection.scalars(query.distinct().limit(most)))
+
     def want(self, id: str, specs: Iterable[Spec], now: datetime) -> int:
         """Ask for these versions of an asset, those that it has no row of yet; gives how many."""
         rows = [
@@ -179,6 +194,8 @@ class Assets:
 
     def drop(self, ids: Collection[str], now: datetime) -> int:
         """Forget these assets and whatever shows them; their files go to those that are to be deleted."""
+        if not ids:
+            return 0
         for table, column in ((Asset, Asset.id), (Rendition, Rendition.asset_id)):
             files = self._connection.scalars(select(table.file).where(column.in_(ids), table.file != ""))
             for file in sorted(set(files)):

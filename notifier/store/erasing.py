@@ -13,6 +13,7 @@ from notifier.policy.erasing import Erasure
 from notifier.policy.relations import FOLLOW
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins
+from notifier.store.assets import Assets
 from notifier.store.ending import cancel
 from notifier.store.jobs import Jobs
 from notifier.store.models import (
@@ -94,6 +95,11 @@ class Erasing:
             self._delete_relations(rows)
             gone += len(rows)
         return gone
+
+    def forget_some_media(self) -> int:
+        """Forget the pictures and videos of their posts; the files are deleted before long."""
+        assets = Assets(self._connection)
+        return assets.drop(assets.shown_of(self._person, SOME), self._now)
 
     def forget_some_changes(self) -> int:
         """Forget the history of what they chose."""

@@ -129,10 +129,13 @@ def guarded_by(guard: str) -> Callable[[V], V]:
     return mark
 
 
-def takes(body: type[BaseModel] | None = None, query: type[BaseModel] | None = None) -> Callable[[V], V]:
-    """Say what a view reads, for the API's description."""
+def takes(
+    body: type[BaseModel] | None = None, query: type[BaseModel] | None = None, *, uploads: bool = False
+) -> Callable[[V], V]:
+    """Say what a view reads, for the API's description; with `uploads` a file as well."""
 
     def mark(view: V) -> V:
+        view.uploads = uploads  # type: ignore[attr-defined]  # functions carry attributes
         for name, model in (("takes", body), ("query", query)):
             if model is not None:
                 setattr(view, name, model)

@@ -519,6 +519,43 @@ class ScheduleRuns(BaseModel):
     next_cursor: Cursor
 
 
+class Rendition(BaseModel):
+    """One version of a picture or a video. `state`: waiting, working, done, skipped, failed."""
+
+    spec: str
+    version: str
+    state: str
+    reason: str | None
+    sentence: str | None
+    format: str
+    url: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
+    progress: int
+    tries: int
+
+
+class Asset(BaseModel):
+    """A picture or a video, and every version of it. `state`: waiting (to be fetched), rendering, ready, failed."""
+
+    id: str
+    state: str
+    reason: str | None
+    sentence: str | None
+    media: str | None
+    format: str | None
+    url: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
+    duration_ms: int | None
+    blurhash: str | None
+    progress: int
+    created_at: Time
+    renditions: list[Rendition]
+
+
 @dataclass(frozen=True, slots=True)
 class Gives:
     """The answer of one operation; one without a model has no body, or one of another `media` type."""
@@ -561,6 +598,10 @@ ANSWERS: Mapping[str, Gives] = {
     "feed.mark_seen": Gives(200, SeenItems),
     "feed.page": Gives(200, FeedPage),
     "feed.stream": Gives(200, None, "text/event-stream", "Events: item, gone, unread, reload"),
+    "media.add": Gives(202, Asset, says="Stored durably; its versions are made in the background"),
+    "media.remove": _NOTHING,
+    "media.retry": Gives(202, Asset),
+    "media.show": Gives(200, Asset),
     "policy.backtest": _JSON,
     "preferences.choose": Gives(200, Preferences),
     "preferences.history": Gives(200, PreferenceChanges),

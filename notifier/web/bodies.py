@@ -19,12 +19,13 @@ from pydantic import (
 
 from notifier.policy.choices import MOST_PER_HOUR, WEEKDAYS, is_time
 from notifier.policy.events import one_line
-from notifier.policy.fields import CONTENT, ID, NAME, URL, has_controls, is_web_address
+from notifier.policy.fields import CONTENT, ID, NAME, URL, has_controls, is_asset_id, is_web_address
 
 KEY = 255
 TYPE = 64
 ITEMS = 1_000
 MOST_ITEMS = 200
+MOST_MEDIA = 20  # of one post
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 _NOTIFICATION = re.compile(r"ntf_[0-9a-f]{32}")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
@@ -86,6 +87,12 @@ def _notification_id(text: str) -> str:
     return text
 
 
+def _asset_id(text: str) -> str:
+    if not is_asset_id(text):
+        raise ValueError("must be the id of an asset such as ast_0193a5e0c0de7000800000000000cafe")
+    return text
+
+
 def _printable(text: str) -> str:
     if not 1 <= len(text) <= KEY or not (text.isascii() and text.isprintable()):
         raise ValueError(f"must be 1 to {KEY} printable ASCII characters")
@@ -132,9 +139,33 @@ class ThingBody(Open):
     owner: Id | None = None
 
 
+class MediaBody(Open):
+    """A picture or a video of a post: where it is to be fetched from, or the asset that was uploaded."""
+
+    url: Url | None = None
+    asset: Annotated[str, AfterValidator(_asset_id)] | None = None
+    alt: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.url) == bool(self.asset):
+            raise ValueError("must have either a url or an asset")
+        return self
+
+
+class ObjectBody(ThingBody):
+    media: Annotated[list[MediaBody], Field(max_length=MOST_MEDIA)] | None = None
+
+
+class AssetBody(Strict):
+    """Where a picture or a video is to be fetched from."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=URL), AfterValidator(_web_address)]
+
+
 class EventData(Open):
     actor: ActorBody
-    object: ThingBody
+    object: ObjectBody
     target: ThingBody | None = None
     in_reply_to: ThingBody | None = None
     mentions: list[Id] | None = None

@@ -21,6 +21,7 @@ CHAPTERS = {
     "preferences": "Preferences",
     "events": "Events",
     "batches": "Many events at once",
+    "media": "Pictures and videos",
     "explain": "Why, and why not",
     "deliveries": "The delivery log",
     "changes": "Outcomes in order",

@@ -75,6 +75,7 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "preferences.show": Example("GET", "/v1/users/bob/preferences"),
     "events.receive": Example("POST", "/v1/events", COMMENT),
+    "media.add": Example("POST", "/v1/assets", {"url": "https://app.example/photos/7.jpg"}),
     "batches.receive_batch": Example(
         "POST",
         "/v1/events/batch",

@@ -40,6 +40,11 @@ SECURITY = {
         "description": "Standard Webhooks: webhook-id, webhook-timestamp and webhook-signature over the raw body.",
     },
 }
+UPLOAD = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": {"type": "string", "format": "binary"}},
+}
 PROBLEM = {
     "description": "RFC 9457: what is wrong, and where",
     "type": "object",
@@ -156,9 +161,10 @@ def _body(endpoint: str, view: View) -> dict[str, Any]:
     schema = {"$ref": SCHEMA.format(model=model.__name__)}
     needed = any(field.is_required() for field in model.model_fields.values())
     content: dict[str, Any] = {"schema": schema}
+    files = {"multipart/form-data": {"schema": UPLOAD}} if getattr(view, "uploads", False) else {}
     if (example := EXAMPLES.get(endpoint)) and example.body is not None:
         content["example"] = example.body
-    return {"required": needed, "content": {"application/json": content}}
+    return {"required": needed, "content": {"application/json": content, **files}}
 
 
 def _answer(endpoint: str) -> dict[str, Any]:

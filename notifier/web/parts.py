@@ -25,6 +25,7 @@ from notifier.pipeline.pulse import Pulse
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
+from notifier.pipeline.uploading import Uploading
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.retention import Retention
 from notifier.store.database import Database
@@ -72,6 +73,9 @@ class WebParts:
     links: Links
     mail_link: Callable[[str], None]  # the id of what was asked for: mail it soon
     working: Working
+    uploading: Uploading
+    check_url: Callable[[str], object]  # of media that is to be fetched; raises policy.media.Refused
+    media_url: Callable[[str], str]  # of a rendition's file
     pulse: Pulse
     preview: Preview
     catches_mail: bool  # no mail server is set: mails go to the local catcher

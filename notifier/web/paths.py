@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter, Map, ValidationError
 from notifier.policy.fields import id_fault
 
 USERS = ("/v1/users/", "/admin/people/")  # what goes on with the id of a person
-PREFIXES = ("evt", "dlv", "dig", "sub", "app", "ntf", "sch", "adm", "ses", "job")
+PREFIXES = ("evt", "dlv", "dig", "sub", "app", "ntf", "sch", "adm", "ses", "job", "ast")
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

@@ -25,6 +25,7 @@ from notifier.web import (
     explain,
     feed,
     health,
+    media,
     metrics,
     openapi,
     policy,
@@ -51,7 +52,7 @@ from notifier.web.turns import InTurn
 
 MAX_BODY = 4 * 1024 * 1024
 # Signed by a secret, a key or a link: no cookie opens them, so that no other site can ride on one.
-EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp, schedules.bp)
+EVENTS = (events.bp, batches.bp, changes.bp, explain.bp, deliveries.bp, policy.bp, schedules.bp, media.bp)
 PEOPLE = (users.bp, preferences.bp, relations.bp, devices.bp, feed.bp, digests.bp, tokens.bp)
 WITHOUT_COOKIES = (
     *EVENTS,
@@ -61,6 +62,7 @@ WITHOUT_COOKIES = (
     chosen_push.bp,
     why.bp,
     health.bp,
+    media.files,
     metrics.bp,
     openapi.bp,
     docs.bp,
@@ -109,7 +111,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
     app.extensions["refusals"] = Refusals(parts.database, parts.clock)
     app.extensions["gauge"] = Gauge(parts.database, parts.max_unplanned)
     app.extensions["streams"] = Streams(parts.database, parts.catalogue, parts.word, parts.clock, parts.max_streams)
-    app.wsgi_app = InTurn(EncodedIds(app.wsgi_app), parts.max_requests, MOST)  # type: ignore[method-assign]  # Flask's own way to wrap it
+    app.wsgi_app = InTurn(EncodedIds(app.wsgi_app), parts.max_requests, MOST, aside=(media.UPLOADS,))  # type: ignore[method-assign]  # Flask's own way to wrap it
     csrf = CSRFProtect(app)
     for blueprint in WITHOUT_COOKIES:
         csrf.exempt(blueprint)

@@ -2,29 +2,35 @@
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from io import BytesIO
 from typing import IO, Any
 
 from notifier.web.paths import Wsgi
 
+ASIDE = 4  # large bodies at once
+
 
 class InTurn:
     """Lets `most` requests at once into the app, until they have their answer; what is streamed then takes no turn.
 
-    A body of at most `largest` bytes is there before its turn begins: who sends it slowly keeps nobody waiting.
+    A body of at most `largest` bytes is there before its turn begins: who sends it slowly keeps nobody waiting. The
+    larger ones, which are sent to one of the paths `aside`, take turns among themselves.
     """
 
-    def __init__(self, app: Wsgi, most: int, largest: int) -> None:
+    def __init__(self, app: Wsgi, most: int, largest: int, aside: Collection[str] = ()) -> None:
         self._app = app
         self._largest = largest
         self._turns = threading.Semaphore(most)
+        self._aside = aside
+        self._turns_aside = threading.Semaphore(ASIDE)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         octets = self._octets(environ)
         if octets:
             environ["wsgi.input"] = BytesIO(_body(environ["wsgi.input"], octets))
-        with self._turns:
+        takes = environ.get("PATH_INFO") in self._aside and not octets
+        with self._turns_aside if takes else self._turns:
             return self._app(environ, start_response)
 
     def _octets(self, environ: dict[str, Any]) -> int:

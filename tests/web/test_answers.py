@@ -114,6 +114,13 @@ def test_the_feed_and_digests(api: Api, told: str):
     held("feed.mark_read", api.call("POST", "/v1/users/bob/feed/read", everything))
 
 
+def test_media(api: Api):
+    made = held("media.add", api.call("POST", "/v1/assets", {"url": "https://app.example/7.jpg"}))
+    assert held("media.show", api.call("GET", f"/v1/assets/{made['id']}")) == made
+    held("media.retry", api.call("POST", f"/v1/assets/{made['id']}/retry"))
+    held("media.remove", api.call("DELETE", f"/v1/assets/{made['id']}"))
+
+
 def test_schedules(api: Api):
     wanted = {"name": "Tidy", "kind": "purge", "cron": "0 4 * * *", "timezone": "UTC", "arguments": {}}
     made = held("schedules.add", api.call("POST", "/v1/schedules", wanted))

@@ -1,0 +1,151 @@
+"""Uploading pictures, asking what became of them, and getting their files."""
+
+import io
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from notifier.policy.media import RenditionState
+from notifier.store.types import new_id
+from notifier.web.media import FOR_EVER
+from tests.media.pictures import SECRET, bomb, photo
+from tests.web.api import Api, problem_of
+
+
+def upload(api: Api, octets: bytes, *, name: str = "a.jpg", type_: str = "image/jpeg", key: str = "") -> TestResponse:
+    return api.server.test_client().post(
+        "/v1/assets",
+        data={"file": (io.BytesIO(octets), name, type_)},
+        headers={"Authorization": f"Bearer {key or api.app.key}"},
+    )
+
+
+def shown(api: Api, asset: str) -> Any:
+    answer = api.call("GET", f"/v1/assets/{asset}")
+    assert answer.status_code == 200, answer.text
+    return answer.get_json()
+
+
+def test_a_photo_is_uploaded_made_and_served_for_ever(api: Api):
+    answer = upload(api, photo(6))
+    assert answer.status_code == 202, answer.text
+    asset = answer.get_json()
+    assert answer.headers["Location"] == f"/v1/assets/{asset['id']}"
+    assert (asset["state"], asset["progress"], asset["media"], asset["format"]) == ("rendering", 0, "image", "jpeg")
+    api.parts.renderer.render([asset["id"]])
+    made = shown(api, asset["id"])
+    assert (made["state"], made["progress"], made["width"], made["height"]) == ("ready", 100, 400, 300)
+    assert len(made["blurhash"]) == 28
+    states = {one["spec"]: (one["state"], one["reason"]) for one in made["renditions"]}
+    assert states["w640.jpeg"] == (RenditionState.DONE, None)
+    assert states["w2048.jpeg"] == (RenditionState.SKIPPED, "source_smaller")
+    [webp] = [one for one in made["renditions"] if one["spec"] == "w640.webp"]
+    path = webp["url"].removeprefix("http://127.0.0.1:8000")
+    got = api.call("GET", path, authorization="")
+    assert (got.status_code, got.content_type, len(got.data)) == (200, "image/webp", webp["bytes"])
+    assert got.headers["Cache-Control"] == FOR_EVER
+    assert got.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in got.headers["Content-Security-Policy"]
+    assert SECRET not in got.data
+    again = api.call("GET", path, authorization="", if_none_match=got.headers["ETag"])
+    assert (again.status_code, again.data) == (304, b"")
+    part = api.call("GET", path, authorization="", range="bytes=10-19")
+    assert (part.status_code, part.data) == (206, got.data[10:20])
+    assert part.headers["Content-Range"] == f"bytes 10-19/{webp['bytes']}"
+    assert api.call("GET", path, authorization="", range="bytes=-5").data == got.data[-5:]
+    assert api.call("GET", path, authorization="", range="bytes=9999999-").status_code == 416
+
+
+def test_what_was_posted_itself_is_never_served_nor_anything_that_is_no_file(api: Api):
+    asset = upload(api, photo()).get_json()["id"]
+    [original] = [path.name for path in (api.parts.home.folder / "media").glob("??/*") if "." not in path.name][:1]
+    for name in (
+        original,
+        f"{original}.jpg",
+        f"{original}.",
+        "..%2f..%2fsecret.jpg",
+        f"{'0' * 64}.jpg",
+        "x.jpg",
+        "a.b.jpg",
+    ):
+        assert api.call("GET", f"/media/{name}", authorization="").status_code == 404, name
+    assert asset
+
+
+@pytest.mark.parametrize(
+    ("octets", "type_", "code"),
+    [
+        (b"", "image/jpeg", "empty"),
+        (photo()[:60], "image/jpeg", "broken"),
+        (photo(), "image/png", "mislabelled"),
+        (b"<svg/>", "image/svg+xml", "unknown_format"),
+        (bomb(20_000, 20_000), "image/png", "too_many_pixels"),
+    ],
+    ids=["empty", "cut", "mislabelled", "svg", "bomb"],
+)
+def test_what_is_no_picture_is_refused_at_once_and_nothing_is_kept(api: Api, octets: bytes, type_: str, code: str):
+    body = problem_of(upload(api, octets, type_=type_), 422, "invalid")
+    assert [(fault["pointer"], fault["code"]) for fault in body["errors"]] == [("/file", code)]
+    assert not list((api.parts.home.folder / "media" / "work").iterdir())
+
+
+def test_too_much_is_refused_by_its_length(api: Api):
+    problem_of(upload(api, photo() + bytes(21 * 1024 * 1024)), 413, "too-large")
+    headers = {"content_type": "multipart/form-data; boundary=x", "content_length": str(10**10)}
+    problem_of(api.call("POST", "/v1/assets", b"--x", **headers), 413, "too-large")
+
+
+def test_an_upload_has_a_part_named_file(api: Api):
+    empty = {"content_type": "multipart/form-data; boundary=x"}
+    body = problem_of(api.call("POST", "/v1/assets", b"--x--", **empty), 422, "invalid")
+    assert body["errors"][0]["pointer"] == "/file"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://app.example/a.jpg", "https://127.0.0.1/a.jpg", "https://localhost/a.jpg", "ftp://x", ""]
+)
+def test_an_address_that_may_not_be_fetched_is_refused(api: Api, url: str):
+    body = problem_of(api.call("POST", "/v1/assets", {"url": url}), 422, "invalid")
+    assert body["errors"][0]["pointer"] == "/url"
+
+
+def test_a_named_picture_waits_to_be_fetched_and_can_be_tried_again(api: Api):
+    made = api.call("POST", "/v1/assets", {"url": "https://pictures.example/a.jpg"})
+    assert (made.status_code, made.get_json()["state"], made.get_json()["renditions"]) == (202, "waiting", [])
+    again = api.call("POST", f"/v1/assets/{made.get_json()['id']}/retry")
+    assert again.status_code == 202
+
+
+def test_another_apps_assets_are_none_of_ones_business(api: Api):
+    theirs = upload(api, photo(), key=api.make_app("events").key).get_json()["id"]
+    for method, path in (("GET", ""), ("POST", "/retry"), ("DELETE", "")):
+        problem_of(api.call(method, f"/v1/assets/{theirs}{path}"), 404, "not-found")
+    problem_of(upload(api, photo(), key=api.make_app("log").key), 403, "forbidden")
+
+
+def test_an_asset_that_is_removed_is_gone(api: Api):
+    asset = upload(api, photo()).get_json()["id"]
+    assert api.call("DELETE", f"/v1/assets/{asset}").status_code == 204
+    problem_of(api.call("GET", f"/v1/assets/{asset}"), 404, "not-found")
+
+
+def post(api: Api, media: Any) -> TestResponse:
+    thing = {"id": new_id("x"), "type": "post", "media": media}
+    return api.post({"type": "post.created", "data": {"actor": {"id": "ana"}, "object": thing}})
+
+
+def test_a_posts_media_are_checked_at_the_door(api: Api):
+    assert (
+        post(api, [{"url": "https://app.example/a.jpg", "alt": "The sea"}, {"asset": new_id("ast")}]).status_code == 202
+    )
+    for media, pointer in (
+        ([{}], "/data/object/media/0"),
+        ([{"url": "https://a.example/b", "asset": new_id("ast")}], "/data/object/media/0"),
+        ([{"asset": "ast_7"}], "/data/object/media/0/asset"),
+        ([{"url": "javascript:alert(1)"}], "/data/object/media/0/url"),
+        ([{"url": "https://app.example/a.jpg"}] * 21, "/data/object/media"),
+        ("a.jpg", "/data/object/media"),
+    ):
+        body = problem_of(post(api, media), 422, "invalid")
+        assert [fault["pointer"] for fault in body["errors"]] == [pointer]

@@ -8,6 +8,7 @@ from notifier.pipeline.announce import Announcer
 from notifier.pipeline.kinds import Arguments, Call, Kind, Kinds
 from notifier.pipeline.pulse import Pulse
 from notifier.pipeline.purge import Purger
+from notifier.pipeline.rebuilding import FileDropper
 from notifier.pipeline.rollup import Roller
 from notifier.policy.announcements import WrongAnnouncement, read_announcement
 from notifier.policy.timetable import Timetable, first_run
@@ -21,6 +22,7 @@ BUILT_IN = {
     "digests": Timetable(cron="* * * * *"),  # at the full minute, as people choose their hour
     "purge": Timetable(cron="30 3 * * *"),
     "roll-up": Timetable(cron="5 * * * *"),
+    "drop-files": Timetable(cron="20 * * * *"),
     "pulse": Timetable(interval=timedelta(seconds=30)),
 }
 
@@ -31,6 +33,7 @@ def kinds_of(
     purger: Callable[[], Purger],
     roller: Callable[[], Roller],
     pulse: Callable[[], Pulse],
+    dropper: Callable[[], FileDropper],
 ) -> Kinds:
     """Every kind. A new one is a line here, and in `BUILT_IN` where it is to run by itself."""
 
@@ -43,6 +46,7 @@ def kinds_of(
         Kind("digests", act=lambda _: _counted(tasks.ring_for_digests(steps()), "digest")),
         Kind("purge", act=lambda _: purger().purge().summary),
         Kind("roll-up", act=lambda _: roller().roll_up().summary),
+        Kind("drop-files", act=lambda _: _counted(dropper().drop(), "file")),
         Kind("pulse", act=lambda _: pulse().beat()),
         Kind("announcement", act=announce, faults=_wrong_in_announcement, local=True),
     )

@@ -64,6 +64,7 @@ from notifier.pipeline.plan import Planner
 from notifier.pipeline.preview import Preview
 from notifier.pipeline.pulse import Pulse
 from notifier.pipeline.purge import Purger
+from notifier.pipeline.rebuilding import FileDropper, Rebuilder
 from notifier.pipeline.record import Recorder
 from notifier.pipeline.rendering import Renderer, RenderSettings
 from notifier.pipeline.rollup import Roller
@@ -248,6 +249,19 @@ class Parts:
         return Renderer(self.database, self.storage, self.fetcher, maker, settings, self.clock)
 
     @property
+    def rebuilder(self) -> Rebuilder:
+        """Asks for versions that are missing."""
+        return Rebuilder(self.database, self.specs, self.clock, self._ring_for)
+
+    @property
+    def dropper(self) -> FileDropper:
+        """Deletes the files of what is gone."""
+        return FileDropper(self.database, self.storage, self.clock)
+
+    def _ring_for(self, asset: str) -> None:
+        self.steps.bell.ring([render_ticket([asset])])
+
+    @property
     def uploading(self) -> Uploading:
         """Takes in pictures and videos."""
         return Uploading(
@@ -256,7 +270,7 @@ class Parts:
             self.specs,
             self.media_limits,
             self.clock,
-            lambda asset: self.steps.bell.ring([render_ticket([asset])]),
+            self._ring_for,
         )
 
     def media_url(self, file: str) -> str:
@@ -295,7 +309,12 @@ class Parts:
     def kinds(self) -> Kinds:
         """What schedules can do."""
         return kinds_of(
-            lambda: self.steps, lambda: self.announcer, lambda: self.purger, lambda: self.roller, lambda: self.pulse
+            lambda: self.steps,
+            lambda: self.announcer,
+            lambda: self.purger,
+            lambda: self.roller,
+            lambda: self.pulse,
+            lambda: self.dropper,
         )
 
     @property

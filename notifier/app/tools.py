@@ -22,8 +22,10 @@ from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.purge import Purger
+from notifier.pipeline.rebuilding import Rebuilder
 from notifier.pipeline.scheduling import Scheduling
 from notifier.policy.catalogue import Catalogue, CatalogueFault
+from notifier.policy.renditions import SpecFault
 from notifier.policy.retention import Retention
 from notifier.store.database import Database
 from notifier.supervisor import lock
@@ -110,6 +112,13 @@ class Tools:
     @property
     def purger(self) -> Purger:
         return self._begun.purger
+
+    @property
+    def rebuilder(self) -> Rebuilder:
+        try:
+            return self._begun.rebuilder
+        except (SpecFault, OSError) as error:
+            raise CannotRun(f"RENDITIONS_FILE {self._settings.RENDITIONS_FILE}: {error}.") from error
 
     @property
     def retention(self) -> Retention:

@@ -13,6 +13,7 @@ from notifier.pipeline.again import Again
 from notifier.pipeline.backtest import Backtest
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.purge import Purger
+from notifier.pipeline.rebuilding import Rebuilder
 from notifier.pipeline.scheduling import Scheduling
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.retention import Retention
@@ -89,6 +90,8 @@ class Tools(Protocol):
     def staff(self) -> Staff: ...
     @property
     def purger(self) -> Purger: ...
+    @property
+    def rebuilder(self) -> Rebuilder: ...
     @property
     def retention(self) -> Retention: ...
     def masked(self, channel: str, address: Address) -> str: ...

@@ -1,14 +1,13 @@
 """A storage that is a bucket: S3, or whatever speaks like it. Needs the extra `s3`."""
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from notifier.media.storage import PIECE, Opened, StorageAway, is_name
+from notifier.media.storage import PIECE, Pieces, StorageAway, is_name
 from notifier.policy.media import SERVED, SUFFIXES
 
 try:
@@ -52,16 +51,22 @@ class Bucket:
             obstore.put(self._store, _key(name), path, attributes=attributes, use_multipart=False)
         path.unlink()
 
-    def open(self, name: str, start: int = 0, end: int | None = None) -> Opened:
-        """The content from one octet up to another."""
+    def size(self, name: str) -> int:
+        """How many octets it has."""
         with _away():
-            whole = int(obstore.head(self._store, _key(name))["size"])
-        return Opened(whole, self._pieces(name, start, whole if end is None else min(end, whole)))
+            return int(obstore.head(self._store, _key(name))["size"])
+
+    def open(self, name: str, start: int = 0, end: int | None = None) -> Pieces:
+        """The content from one octet up to another."""
+        whole = self.size(name)
+        return self._pieces(name, start, whole if end is None else min(end, whole))
 
     def fetch(self, name: str, path: Path) -> None:
         """Write the content into a file of one's own."""
+        pieces = self.open(name)
         with path.open("wb") as file:
-            shutil.copyfileobj(_Reader(self.open(name).pieces), file)
+            for piece in pieces:
+                file.write(piece)
 
     def delete(self, name: str) -> None:
         """Keep it no more."""
@@ -73,20 +78,10 @@ class Bucket:
         with _away():
             next(iter(obstore.list(self._store, chunk_size=1)), None)
 
-    def _pieces(self, name: str, start: int, end: int) -> Iterator[bytes]:
+    def _pieces(self, name: str, start: int, end: int) -> Generator[bytes, None, None]:
         for at in range(start, end, 16 * PIECE):
             with _away():
                 yield bytes(obstore.get_range(self._store, _key(name), start=at, end=min(at + 16 * PIECE, end)))
-
-
-class _Reader:
-    """Pieces as a file that is read."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-
-    def read(self, _most: int = -1) -> bytes:
-        return next(self._pieces, b"")
 
 
 def _store(settings: BucketSettings) -> Any:

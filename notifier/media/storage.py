@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -19,12 +18,12 @@ class StorageAway(Exception):
     """The storage does not answer, or does not take what it is given. To be tried again later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A stored file, opened to be read to its end: its length, and its octets piece by piece."""
+class Pieces(Protocol):
+    """Octets, piece by piece, that are read once. Closed when they are read to their end, or by whoever had enough."""
 
-    octets: int
-    pieces: Iterator[bytes]
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __next__(self) -> bytes: ...
+    def close(self) -> None: ...
 
 
 class Storage(Protocol):
@@ -38,8 +37,11 @@ class Storage(Protocol):
     def put(self, name: str, path: Path) -> None:
         """Keep a file of the work folder under that name, and take it from there. It is there whole, or not there."""
 
-    def open(self, name: str, start: int = 0, end: int | None = None) -> Opened:
-        """The content from one octet up to another; `octets` is the length of the whole."""
+    def size(self, name: str) -> int:
+        """How many octets it has."""
+
+    def open(self, name: str, start: int = 0, end: int | None = None) -> Pieces:
+        """The content from one octet up to another."""
 
     def fetch(self, name: str, path: Path) -> None:
         """Write the content into a file of one's own."""
@@ -80,11 +82,15 @@ class Folder:
         except OSError as error:
             raise StorageAway(str(error.strerror or error)) from error
 
-    def open(self, name: str, start: int = 0, end: int | None = None) -> Opened:
+    def size(self, name: str) -> int:
+        """How many octets it has."""
+        return self._place(name).stat().st_size
+
+    def open(self, name: str, start: int = 0, end: int | None = None) -> Pieces:
         """The content from one octet up to another."""
-        place = self._place(name)
-        file = place.open("rb")
-        return Opened(os.fstat(file.fileno()).st_size, _pieces(file, start, end))
+        file = self._place(name).open("rb")
+        file.seek(start)
+        return _PiecesOfFile(file, sys.maxsize if end is None else end - start)
 
     def fetch(self, name: str, path: Path) -> None:
         """Write the content into a file of one's own: a second name for it where that can be."""
@@ -115,16 +121,27 @@ class Folder:
         return self._root / name[:2] / name
 
 
-def _pieces(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
-    with file:
-        file.seek(start)
-        left = None if end is None else end - start
-        while left is None or left > 0:
-            piece = file.read(PIECE if left is None else min(PIECE, left))
-            if not piece:
-                return
-            left = None if left is None else left - len(piece)
-            yield piece
+class _PiecesOfFile:
+    """Not a generator: one that was never begun closes nothing."""
+
+    def __init__(self, file: BinaryIO, octets: int) -> None:
+        self._file = file
+        self._left = octets
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        piece = self._file.read(min(PIECE, self._left)) if self._left else b""
+        if not piece:
+            self.close()
+            raise StopIteration
+        self._left -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._file.close()
+        self._left = 0
 
 
 def _sync(path: Path) -> None:

@@ -1,9 +1,12 @@
 """What may be posted as a picture or a video: formats, limits, and the words for what became of it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 MB = 1024 * 1024
+# How long the file of something that is gone stays: somebody may be storing the same content at this moment.
+KEPT_AFTER = timedelta(hours=1)
 
 
 class Media(StrEnum):

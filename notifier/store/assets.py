@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 
 from notifier.policy.events import PostedMedia
 from notifier.policy.media import AssetState, Cause, Format, Media, Refused, RenditionState
@@ -118,6 +118,10 @@ class Assets:
         )
         return list(self._connection.scalars(query))
 
+    def shown_in(self, id: str, most: int) -> list[str]:
+        """Events that show an asset."""
+        return list(self._connection.scalars(select(PostMedia.event_id).where(PostMedia.asset_id == id).limit(most)))
+
     def shown_of(self, actor: str, most: int) -> list[str]:
         """Some of what a person's posts show."""
         query = select(PostMedia.asset_id).join(Event, Event.id == PostMedia.event_id).where(Event.actor == actor)
@@ -141,6 +145,11 @@ class Assets:
             return 0
         made = insert(self._connection, Rendition).values(rows).on_conflict_do_nothing().returning(Rendition.id)
         return len(self._connection.execute(made).all())
+
+    def count_stored(self) -> int:
+        """How many assets there are whose octets are there."""
+        query = select(func.count()).select_from(Asset).where(Asset.state == AssetState.STORED)
+        return self._connection.scalar(query) or 0
 
     def stored_after(self, after: str, most: int) -> list[AssetEntry]:
         """The next assets, in the order of their ids, whose octets are there."""

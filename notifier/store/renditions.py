@@ -144,6 +144,10 @@ class Renditions:
         made = self.of({row.id for row in rows.values()})
         return {event: _picture(row, made.get(row.id, ())) for event, row in rows.items()}
 
+    def count_unmade(self) -> int:
+        """How many versions are to be made still."""
+        return self._connection.scalar(select(func.count()).where(Rendition.state.in_(UNMADE))) or 0
+
     def _end(self, id: str, token: str, state: RenditionState, now: datetime, **facts: Any) -> bool:
         values = {"state": state, "claim_token": None, "due_at": None, "ended_at": now}
         return self._change(Rendition.id == id, Rendition.claim_token == token, **values, **facts) == 1

@@ -83,15 +83,16 @@ def file(name: str) -> Response:
         raise not_found("file", name[:80])
     if request.if_none_match.contains(name):
         return _headed(Response(status=304), name)
+    storage = parts().uploading.storage
     try:
-        whole = parts().uploading.storage.open(name).octets
+        whole = storage.size(name)
         start, end = _asked_range(whole)
-        opened = parts().uploading.storage.open(name, start, end)
+        pieces = storage.open(name, start, end)
     except FileNotFoundError:
         raise not_found("file", name[:80]) from None
     except StorageAway as error:
         raise _away() from error
-    response = Response(opened.pieces, content_type=_TYPES[suffix])
+    response = Response(pieces, content_type=_TYPES[suffix])
     response.content_length = end - start
     if request.range:
         response.status_code = 206

@@ -79,10 +79,10 @@ def test_what_is_put_is_there_under_what_it_is(storage: Storage, tmp_path: Path)
     octets = os.urandom(700_000)
     name = put(storage, octets)
     assert put(storage, octets) == name
-    opened = storage.open(name)
-    assert (opened.octets, b"".join(opened.pieces)) == (700_000, octets)
-    part = storage.open(name, 10, 300_010)
-    assert (part.octets, b"".join(part.pieces)) == (700_000, octets[10:300_010])
+    assert storage.size(name) == 700_000
+    assert b"".join(storage.open(name)) == octets
+    assert b"".join(storage.open(name, 10, 300_010)) == octets[10:300_010]
+    storage.open(name).close()
     storage.fetch(name, tmp_path / "fetched")
     assert (tmp_path / "fetched").read_bytes() == octets
     storage.check()

@@ -194,7 +194,7 @@ def test_a_moving_picture_becomes_a_short_film_where_that_is_set(studio: Studio,
     if format_ == "WEBP" and motion.cause is Cause.BROKEN:
         pytest.skip("this ffmpeg reads no moving WebP")
     assert (motion.state, motion.width, motion.height) == (RenditionState.DONE, 64, 48)
-    assert studio.renditions(asset)["w640.jpeg"].state == RenditionState.DONE
+    assert studio.renditions(asset)["w320.jpeg"].state == RenditionState.DONE
 
 
 def test_what_ffmpeg_says_of_a_film_is_understood():

@@ -1,16 +1,24 @@
 """Uploading pictures, asking what became of them, and getting their files."""
 
 import io
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from notifier.app.parts import now
 from notifier.policy.media import RenditionState
+from notifier.store.admins import Role
+from notifier.store.models import Audit
 from notifier.store.types import new_id
 from notifier.web.media import FOR_EVER
 from tests.media.pictures import SECRET, bomb, photo
-from tests.web.api import Api, problem_of
+from tests.web.api import Api, make_parts, problem_of
+from tests.web.test_admin import signed_in, token_of
 
 
 def upload(api: Api, octets: bytes, *, name: str = "a.jpg", type_: str = "image/jpeg", key: str = "") -> TestResponse:
@@ -90,10 +98,18 @@ def test_what_is_no_picture_is_refused_at_once_and_nothing_is_kept(api: Api, oct
     assert not list((api.parts.home.folder / "media" / "work").iterdir())
 
 
-def test_too_much_is_refused_by_its_length(api: Api):
-    problem_of(upload(api, photo() + bytes(21 * 1024 * 1024)), 413, "too-large")
-    headers = {"content_type": "multipart/form-data; boundary=x", "content_length": str(10**10)}
-    problem_of(api.call("POST", "/v1/assets", b"--x", **headers), 413, "too-large")
+def test_too_much_is_refused(api: Api):
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: image/jpeg\r\n\r\n'
+    body = head + photo() + bytes(21 * 1024 * 1024) + b"\r\n--x--\r\n"
+    multipart = {"content_type": "multipart/form-data; boundary=x"}
+    problem_of(api.call("POST", "/v1/assets", body, **multipart), 413, "too-large")
+    answer = api.server.test_client().post(
+        "/v1/assets",
+        data=b"--x",
+        headers={"Authorization": f"Bearer {api.app.key}", "Content-Type": "multipart/form-data; boundary=x"},
+        environ_overrides={"CONTENT_LENGTH": str(10**10)},  # refused before a byte is read
+    )
+    problem_of(answer, 413, "too-large")
 
 
 def test_an_upload_has_a_part_named_file(api: Api):
@@ -149,3 +165,60 @@ def test_a_posts_media_are_checked_at_the_door(api: Api):
     ):
         body = problem_of(post(api, media), 422, "invalid")
         assert [fault["pointer"] for fault in body["errors"]] == [pointer]
+
+
+def test_the_admin_pages_show_how_far_it_is_and_what_failed_is_restarted(api: Api):
+    cut = upload(api, photo()[:-3000]).get_json()["id"]
+    viewer, operator = signed_in(api, Role.VIEWER), signed_in(api, Role.OPERATOR)
+    assert "8 versions" in viewer.get(f"/admin/media/{cut}").text.replace("0 of 8", "8")
+    api.parts.renderer.render([cut])
+    page = viewer.get(f"/admin/media/{cut}").text
+    assert "It breaks off or cannot be decoded." in page
+    assert "Restart" not in page
+    assert f"/admin/media/{cut}" in viewer.get("/admin/media?failed=1").text
+    assert viewer.post(f"/admin/media/{cut}/retry", data={"csrf_token": token_of(viewer)}).status_code == 403
+    answer = operator.post(f"/admin/media/{cut}/retry", data={"csrf_token": token_of(operator)})
+    assert "parts of it will be tried again" in operator.get(answer.location).text
+    assert f"/admin/media/{cut}" not in viewer.get("/admin/media?failed=1").text
+    with api.parts.database.read() as connection:
+        assert connection.scalar(select(Audit.action).where(Audit.subject == cut)) == "media.retry"
+    made = upload(api, photo()).get_json()["id"]
+    api.parts.renderer.render([made])
+    assert '<img class="shown" src="/media/' in viewer.get(f"/admin/media/{made}").text
+    assert '<img class="thumb" src="/media/' in viewer.get("/admin/media").text
+    assert viewer.get(f"/admin/find?q={made}").location == f"/admin/media/{made}"
+    assert viewer.get(f"/admin/media/{new_id('ast')}").status_code == 404
+
+
+def test_what_is_missing_is_asked_for_after_the_table_was_changed(api: Api, tmp_path: Path):
+    asset = upload(api, photo(4)).get_json()["id"]
+    api.parts.renderer.render([asset])
+    own = tmp_path / "renditions.toml"
+    own.write_text("[images.w96]\nwidth = 96\nquality = 70")
+    changed = make_parts(
+        api.parts.home.folder, api.parts.database.url.render_as_string(hide_password=False), RENDITIONS_FILE=own
+    )
+    before = shown(api, asset)["renditions"]
+    asked = list(changed.rebuilder.rebuild())
+    assert asked[-1].versions == asked[-1].assets == changed.rebuilder.count()
+    assert list(changed.rebuilder.rebuild())[-1].versions == 0
+    changed.renderer.render([asset])
+    added = [one for one in shown(api, asset)["renditions"] if one not in before]
+    assert [(one["spec"], one["state"], one["width"]) for one in added] == [("w96.jpeg", "done", 96)]
+    changed.database.close()
+
+
+def test_files_of_what_is_gone_are_deleted_by_and_by(api: Api):
+    asset = upload(api, photo(7)).get_json()["id"]
+    api.parts.renderer.render([asset])
+    [path] = [
+        one["url"].removeprefix("http://127.0.0.1:8000")
+        for one in shown(api, asset)["renditions"]
+        if one["spec"] == "w320.jpeg"
+    ]
+    api.call("DELETE", f"/v1/assets/{asset}")
+    api.parts.dropper.drop()
+    assert api.call("GET", path, authorization="").status_code == 200
+    later = replace(api.parts.dropper, clock=lambda: now() + timedelta(hours=2))
+    assert later.drop() >= 1
+    assert later.drop() == 0

@@ -50,6 +50,7 @@ def test_every_reference_leads_somewhere():
 def test_every_operation_that_writes_says_what_it_takes():
     without = {path for path, method, told in operations() if method in ("post", "put") and "requestBody" not in told}
     assert without == {
+        "/v1/assets/{asset_id}/retry",
         "/v1/deliveries/{delivery_id}/cancel",
         "/v1/deliveries/{delivery_id}/retry",
         "/v1/schedules/{schedule_id}/pause",
@@ -78,6 +79,7 @@ def _example(kind: str) -> str:
         "digest": "dig",
         "schedule": "sch",
         "job": "job",
+        "asset": "ast",
     }
     prefix = prefixes.get(kind)
     return f"{prefix}_{'0' * 32}" if prefix else "bob"

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from bench import digest, due, email, explain, fanout, figures, ingest, latency, log, memory, push, retention
+from bench import digest, due, email, explain, fanout, figures, ingest, latency, log, media, memory, push, retention
 from bench.figures import Measured
 
 # Name → what measures it, given a number of rounds; and the rounds it takes by default.
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Measured], int]] = {
     "push": (push.measure, 5),
     "fanout": (fanout.measure, 3),
     "due": (due.measure, 3),
+    "media": (media.measure, 5),
     "memory": (memory.measure, 1),
     "latency": (latency.measure, 1),
     "explain": (explain.measure, 3),

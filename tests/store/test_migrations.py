@@ -15,6 +15,7 @@ from notifier.policy.choices import PAUSED_UNTIL, QUIET_HOURS, Author
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins, digest
 from notifier.store.apps import Apps
+from notifier.store.assets import Assets
 from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.dead import Cause, DeadLetters
@@ -26,6 +27,7 @@ from notifier.store.models import Address, Admin, Base, Delivery, Digest, Event,
 from notifier.store.pausing import Pauses
 from notifier.store.people import People
 from notifier.store.recent import RecentFigures, slot_of
+from notifier.store.renditions import Renditions
 from notifier.store.schema import migrate
 from notifier.store.suppressions import Sought, Suppressions
 from notifier.store.types import Utc, new_id
@@ -324,6 +326,24 @@ def test_admins_from_before_passwords_come_in_by_a_link_whichever_way_their_addr
         entered = admins.enter("waiting", NOON)
     assert entered
     assert (entered.account.id, entered.asks) == (ann, False)
+
+
+def test_posts_from_before_media_show_nothing_and_new_ones_do(empty: Database):
+    migrate(empty, "0012")
+    shows = {"actor": {"id": "ana"}, "object": {"id": "post-7", "media": ["a.jpg", {"url": 7}]}, "to": ["bob"]}
+    with empty.write() as connection:
+        row = {"id": new_id("evt"), "app_id": APP, "key": "k", "body_hash": b"h" * 32, "type": "post.created"}
+        times = {"occurred_at": NOON, "accepted_at": NOON, "due_at": NOON}
+        store(connection, "events", **row, **times, body=json.dumps(shows).encode(), object="post-7", actor="ana")
+    migrate(empty)
+    planner = Planner(empty, read_catalogue(CATALOGUE.read_text()), PlanSettings(("feed",), ("push",), 1), lambda: NOON)
+    list(planner.plan([str(row["id"])]))
+    with empty.write() as connection:
+        assert connection.scalars(select(Notification.user_id)).all() == ["bob"]
+        assert Renditions(connection).pictures([str(row["id"])]) == {}
+        assert Assets(connection).latest(5) == []
+        assert Assets(connection).add_url(APP, "https://app.example/a.jpg", NOON)
+        assert len(Renditions(connection).due(NOON, 5)) == 1
 
 
 def test_what_failed_before_the_log_was_shown_is_among_the_dead_letters_and_in_the_recent_figures(empty: Database):

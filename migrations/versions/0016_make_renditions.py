@@ -6,7 +6,7 @@ from alembic import op
 from notifier.store.types import Key, Utc
 
 revision = '0016'
-down_revision = '0012'
+down_revision = '0013'
 branch_labels = None
 depends_on = None
 
@@ -52,11 +52,13 @@ def upgrade() -> None:
         sa.Column('event_id', Key('evt'), nullable=False),
         sa.Column('place', sa.Integer(), nullable=False),
         sa.Column('app_id', Key('app'), nullable=False),
+        sa.Column('actor', sa.String(255), nullable=False),
         sa.Column('object', sa.String(255), nullable=False),
         sa.Column('asset_id', Key('ast'), nullable=False),
         sa.Column('alt', sa.String(512), server_default='', nullable=False),
         sa.PrimaryKeyConstraint('event_id', 'place', name=op.f('post_media_pkey')),
     )
+    op.create_index(op.f('post_media_actor'), 'post_media', ['actor'])
     op.create_index(op.f('post_media_asset_id'), 'post_media', ['asset_id'])
     op.create_index(op.f('post_media_object'), 'post_media', ['object'])
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from kombu.utils.url import maybe_sanitize_url
 
-from notifier.app.parts import Parts, now
+from notifier.app.parts import Parts, WrongStorage, now
 from notifier.channels.email.probe import relay_fault
 from notifier.channels.push import check_vapid
 from notifier.cli.tools import Finding, Level
 from notifier.cli.upstream import connection_to
+from notifier.media.storage import StorageAway
+from notifier.media.videos import find_ffmpeg
 from notifier.pipeline.scheduled import heard
 from notifier.policy.queues import QUEUES
 from notifier.store.database import DatabaseAway
@@ -59,6 +61,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield _asked("scheduler", _scheduler, patient, answers=answers)
     yield _smtp(patient)
     yield _vapid(patient)
+    yield _media(patient)
     yield _asked("clock", _clock, patient, answers=answers)
     yield _public_url(patient)
     yield _asked("languages", _languages, patient, answers=answers)
@@ -76,6 +79,18 @@ def _database(patient: Patient) -> Finding:
     except DatabaseAway as error:
         return Finding("database", Level.BAD, f"{kind} does not answer: {error}.", "Is DATABASE_URL right?")
     return Finding("database", Level.OK, f"{kind} answers and has the newest schema.")
+
+
+def _media(patient: Patient) -> Finding:
+    """Where pictures and videos lie, and whether anything can make a film."""
+    where = patient.settings.MEDIA_STORAGE or "The folder media"
+    try:
+        patient.parts.storage.check()
+    except (StorageAway, WrongStorage) as error:
+        return Finding("media", Level.BAD, f"{where} cannot be used: {error}.", "Are the MEDIA_ settings right?")
+    ffmpeg = find_ffmpeg(patient.settings.FFMPEG_PATH)
+    films = f"films are made by {ffmpeg}" if ffmpeg else "there is no ffmpeg, so that videos have no versions"
+    return Finding("media", Level.OK, f"{where} can be used; {films}.")
 
 
 def _space(patient: Patient) -> Finding:

@@ -39,7 +39,6 @@ from notifier.channels.push import (
 )
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
-from notifier.media.bucket import NO_OBSTORE, Bucket, BucketSettings
 from notifier.media.fetching import Fetcher
 from notifier.media.making import Maker
 from notifier.media.storage import Folder, Storage
@@ -215,8 +214,11 @@ class Parts:
         settings, own = self.settings, self.home.folder / "media"
         if not settings.MEDIA_STORAGE.startswith("s3://"):
             return Folder(Path(settings.MEDIA_STORAGE) if settings.MEDIA_STORAGE else own)
-        if NO_OBSTORE:
-            raise WrongStorage(f"{settings.MEDIA_STORAGE} needs the extra s3: pip install 'notifier[s3]'.")
+        try:
+            from notifier.media.bucket import Bucket, BucketSettings  # most have none, and not its package either
+        except ImportError as error:
+            says = f"{settings.MEDIA_STORAGE} needs obstore: .venv/bin/pip install -c constraints.txt obstore"
+            raise WrongStorage(says) from error
         bucket = BucketSettings(
             url=settings.MEDIA_STORAGE,
             endpoint=settings.MEDIA_S3_ENDPOINT,

@@ -1,23 +1,19 @@
-"""A storage that is a bucket: S3, or whatever speaks like it. Needs the extra `s3`."""
+"""A storage that is a bucket: S3, or whatever speaks like it. Imported only where there is one: it needs obstore."""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import S3Store
+
 from notifier.media.storage import PIECE, Pieces, StorageAway, is_name
 from notifier.policy.media import SERVED, SUFFIXES
-
-try:
-    import obstore
-    from obstore.exceptions import BaseError, NotFoundError
-    from obstore.store import S3Store
-except ImportError as missing:
-    NO_OBSTORE = str(missing)
-else:
-    NO_OBSTORE = ""
 
 FOR_EVER = "public, max-age=31536000, immutable"
 _TYPES = {SUFFIXES[format_]: type_ for format_, type_ in SERVED.items()}
@@ -39,7 +35,12 @@ class Bucket:
 
     def __init__(self, settings: BucketSettings, work: Path) -> None:
         self.work = work
-        self._store = _store(settings)
+        self._settings = settings
+
+    @cached_property
+    def _store(self) -> Any:
+        # Not before it is asked: its threads would not come along into the processes that `notifier up` forks.
+        return _store(self._settings)
 
     def put(self, name: str, path: Path) -> None:
         """Keep a file of the work folder, and take it from there."""

@@ -144,7 +144,7 @@ class Planner:
             if part.kind.takes_back and part.progress.planned_at:
                 assets.drop(assets.shown_by_undone(event.id), now)
             elif event.media and not part.kind.takes_back and not cases[event.id].taken_back:
-                assets.show(event.id, event.app, event.object.id, event.media, now)
+                assets.show(event, now)
 
     def _taken_back(self, undoing: Undoing, part: Part) -> Progress:
         """How far the part's event is now; where it is a deletion, some more of its work is done."""

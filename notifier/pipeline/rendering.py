@@ -100,7 +100,7 @@ class Renderer:
     def due(self) -> list[str]:
         """Some assets of which something is due, those that wait longest first; none while the queue is paused."""
         now = self._clock()
-        if not any(self._database.any_due(query, now) for query in ANY_DUE):
+        if not any(self._database.ask(query, now) for query in ANY_DUE):
             return []
         with self._database.read() as connection:
             if Pauses(connection).stands(MEDIA)[0]:
@@ -158,7 +158,7 @@ class Renderer:
     def _fetch(self, hold: Hold, folder: Path) -> None:
         asset, path = hold.asset, folder / "source"
         got = self._fetcher.fetch(asset.url, path, lambda: self._fetching(hold))
-        new = take_in(self._storage, path, self._maker.limits, called=got.called)
+        new = take_in(self._storage, path, self._maker.limits, called=got.called, before=self._doubt)
 
         def store(connection: Connection) -> None:
             now, assets = self._clock(), Assets(connection)
@@ -197,13 +197,17 @@ class Renderer:
                 self._keep(hold, told.percent)
 
     def _store(self, hold: Hold, written: Written, path: Path) -> None:
-        """First the file, then the row: who is killed between them makes the same file again."""
+        """First the file, then the row: who is killed between them makes the same file again, or nobody does."""
         one = hold.versions[written.spec]
         octets, name = path.stat().st_size, name_of(path, SUFFIXES[one.format])
+        self._doubt(name)
         self._storage.put(name, path)
         made = Made(one.id, name, octets, written.width, written.height)
         self._record(lambda tx: Renditions(tx).done(made, hold.token, self._clock()))
         del hold.versions[written.spec]
+
+    def _doubt(self, file: str) -> None:
+        self._database.transact(lambda tx: Assets(tx).doubt(file, self._clock()))
 
     def _skip(self, hold: Hold, spec: str, why: Refused) -> None:
         one = hold.versions[spec]

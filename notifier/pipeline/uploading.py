@@ -15,15 +15,16 @@ from notifier.store.database import Database
 MOVING = (Format.GIF, Format.WEBP)
 
 
-def take_in(storage: Storage, path: Path, limits: Limits, *, called: str = "") -> NewFile:
+def take_in(storage: Storage, path: Path, limits: Limits, *, called: str, before: Callable[[str], object]) -> NewFile:
     """Look at a file of the work folder and keep it; `called` is the type that its sender gave it.
 
-    Raises `Refused` and `StorageAway`.
+    `before` hears its name before it is put. Raises `Refused` and `StorageAway`.
     """
     octets = path.stat().st_size
     with path.open("rb") as file:
         header = check_header(file, octets, limits, called=called)
     name = name_of(path)
+    before(name)
     storage.put(name, path)
     return NewFile(name, octets, header.format, header.width, header.height)
 
@@ -53,7 +54,7 @@ class Uploading:
 
         Raises `Refused`, `StorageAway` and `DatabaseAway`.
         """
-        new = take_in(self.storage, path, self.limits, called=called)
+        new = take_in(self.storage, path, self.limits, called=called, before=self._doubt)
         wanted = wanted_of(self.specs, new.format)
         asset = self.database.transact(lambda tx: Assets(tx).add(app, new, wanted, self.clock()))
         self.ring(asset)
@@ -64,6 +65,9 @@ class Uploading:
         asset = self.database.transact(lambda tx: Assets(tx).add_url(app, url, self.clock()))
         self.ring(asset)
         return asset
+
+    def _doubt(self, file: str) -> None:
+        self.database.transact(lambda tx: Assets(tx).doubt(file, self.clock()))
 
     def retry(self, asset: str) -> int:
         """Try again whatever failed of it; gives how many parts."""

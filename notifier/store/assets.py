@@ -1,13 +1,13 @@
 """Assets: pictures and videos as they were posted, who shows them, and what became of fetching them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 
-from notifier.policy.events import PostedMedia
+from notifier.policy.events import Event as Happening
 from notifier.policy.media import AssetState, Cause, Format, Media, Refused, RenditionState
 from notifier.policy.renditions import Spec, again_in
 from notifier.store.models import Asset, DroppedFile, Event, PostMedia, Rendition
@@ -91,20 +91,27 @@ class Assets:
         self._connection.execute(insert(self._connection, Asset).values(row))
         return asset
 
-    def show(self, event: str, app: str, object: str, media: Sequence[PostedMedia], now: datetime) -> int:
-        """Let the event show these, and begin with what is to be fetched; done again it changes nothing.
+    def show(self, event: Happening, now: datetime) -> int:
+        """Let the event show its media, and begin with what is to be fetched; done again it changes nothing.
 
-        Gives how many were new. One that names an asset which this app does not have is left out.
+        Gives how many were new. One that names an asset which its app does not have is left out.
         """
-        known = self._of_app(app, [one.asset for one in media if one.asset])
-        shown = set(self._connection.scalars(select(PostMedia.place).where(PostMedia.event_id == event)))
+        known = self._of_app(event.app, [one.asset for one in event.media if one.asset])
+        shown = set(self._connection.scalars(select(PostMedia.place).where(PostMedia.event_id == event.id)))
         made = 0
-        for place, one in enumerate(media):
+        for place, one in enumerate(event.media):
             if place in shown or (one.asset and one.asset not in known):
                 continue
-            asset = one.asset or self.add_url(app, one.url, now)
-            row = {"event_id": event, "place": place, "app_id": app, "object": object, "asset_id": asset}
-            self._connection.execute(insert(self._connection, PostMedia).values(row | {"alt": one.alt}))
+            asset = one.asset or self.add_url(event.app, one.url, now)
+            row = {
+                "event_id": event.id,
+                "place": place,
+                "app_id": event.app,
+                "asset_id": asset,
+                "alt": one.alt[:LONGEST],
+            }
+            row |= {"actor": event.actor.id, "object": event.object.id}
+            self._connection.execute(insert(self._connection, PostMedia).values(row))
             made += 1
         return made
 
@@ -124,8 +131,8 @@ class Assets:
 
     def shown_of(self, actor: str, most: int) -> list[str]:
         """Some of what a person's posts show."""
-        query = select(PostMedia.asset_id).join(Event, Event.id == PostMedia.event_id).where(Event.actor == actor)
-        return list(self._connection.scalars(query.distinct().limit(most)))
+        query = select(PostMedia.asset_id).where(PostMedia.actor == actor).distinct().limit(most)
+        return list(self._connection.scalars(query))
 
     def want(self, id: str, specs: Iterable[Spec], now: datetime) -> int:
         """Ask for these versions of an asset, those that it has no row of yet; gives how many."""
@@ -188,10 +195,10 @@ class Assets:
         self._connection.execute(update(Asset).where(Asset.id == id).values(facts))
 
     def retry(self, id: str, now: datetime) -> int:
-        """Try everything again that failed, from the beginning; gives how many parts of it."""
+        """Try everything again that failed, or lacked ffmpeg, from the beginning; gives how many parts of it."""
         anew = {"cause": None, "said": "", "tries": 0, "due_at": now}
-        parts = [RenditionState.FAILED, RenditionState.SKIPPED]
-        again = update(Rendition).where(Rendition.asset_id == id, Rendition.state.in_(parts))
+        unmade = or_(Rendition.state == RenditionState.FAILED, Rendition.cause == Cause.NO_FFMPEG)
+        again = update(Rendition).where(Rendition.asset_id == id, unmade)
         found = self._connection.execute(
             again.values(anew | {"state": RenditionState.WAITING, "ended_at": None})
         ).rowcount
@@ -208,11 +215,18 @@ class Assets:
         for table, column in ((Asset, Asset.id), (Rendition, Rendition.asset_id)):
             files = self._connection.scalars(select(table.file).where(column.in_(ids), table.file != ""))
             for file in sorted(set(files)):
-                row = insert(self._connection, DroppedFile).values(file=file, at=now)
-                self._connection.execute(row.on_conflict_do_update(index_elements=["file"], set_={"at": now}))
+                self.doubt(file, now)
         self._connection.execute(delete(PostMedia).where(PostMedia.asset_id.in_(ids)))
         self._connection.execute(delete(Rendition).where(Rendition.asset_id.in_(ids)))
         return self._connection.execute(delete(Asset).where(Asset.id.in_(ids))).rowcount
+
+    def doubt(self, file: str, now: datetime) -> None:
+        """Let a file be deleted later, unless something has its content then.
+
+        To be said before one is put into the storage as well: whoever dies before a row names it leaves no orphan.
+        """
+        row = insert(self._connection, DroppedFile).values(file=file, at=now)
+        self._connection.execute(row.on_conflict_do_update(index_elements=["file"], set_={"at": now}))
 
     def dropped(self, before: datetime, most: int) -> list[str]:
         """Files that were dropped before that moment and are to be deleted: nothing has their content any more."""

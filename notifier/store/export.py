@@ -15,12 +15,14 @@ from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.models import (
     Address,
+    Asset,
     Attempt,
     Delivery,
     Digest,
     Event,
     Notification,
     NotificationEvent,
+    PostMedia,
     PreferenceChange,
     Relation,
     User,
@@ -36,6 +38,7 @@ _CHANGE = ("id", "at", "by", "through", "what", "before", "after")
 _NOTIFICATION = ("id", "type", "opened_at", "seen_at", "read_at", "undone_at")
 _DELIVERY = ("id", "notification_id", "type", "channel", "state", "reason", "created_at", "sent_at")
 _DIGEST = ("id", "channel", "cadence", "period", "state", "wanted_at", "ended_at")
+_ASSET = ("id", "url", "format", "octets", "width", "height", "created_at")
 _ATTEMPT = ("id", "started_at", "outcome", "code", "text")
 
 Entry = dict[str, Any]
@@ -71,6 +74,7 @@ def _lists(database: Database, person: str) -> Iterator[tuple[str, Iterable[Entr
     yield "notifications", _notifications(database, person)
     yield "digests", _rows(database, Digest, Digest.user_id == person, _DIGEST)
     yield "deliveries", _deliveries(database, person)
+    yield "media", _media(database, person)
     yield "events", _events(database, person)
 
 
@@ -114,6 +118,16 @@ def _notifications(database: Database, person: str) -> Iterator[Entry]:
         )
         events = {key: [row.event_id for row in group] for key, group in groupby(found, attrgetter("notification_id"))}
         yield from (_entry(row, _NOTIFICATION) | {"events": events.get(row.id, [])} for row in rows)
+
+
+def _media(database: Database, person: str) -> Iterator[Entry]:
+    """The pictures and videos that their posts show."""
+    theirs = PostMedia.asset_id == Asset.id, PostMedia.actor == person
+    for connection, rows in _pages(database, Asset, select(PostMedia.asset_id).where(*theirs).exists()):
+        its = select(PostMedia).where(PostMedia.asset_id.in_([row.id for row in rows]), PostMedia.actor == person)
+        shown = {post.asset_id: post for post in connection.execute(its.order_by(PostMedia.event_id))}
+        for row in rows:
+            yield _entry(row, _ASSET) | {"event": shown[row.id].event_id, "alt": shown[row.id].alt}
 
 
 def _deliveries(database: Database, person: str) -> Iterator[Entry]:

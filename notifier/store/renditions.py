@@ -14,10 +14,10 @@ from notifier.store.assets import LONGEST
 from notifier.store.models import Asset, PostMedia, Rendition
 from notifier.store.sql import AnyRow
 
-# In the driver's own SQL, see `Database.any_due`.
+# In the driver's own SQL, see `Database.ask`.
 ANY_DUE = (
-    "SELECT 1 FROM renditions WHERE state IN ('waiting', 'working') AND due_at <= {now} LIMIT 1",
-    "SELECT 1 FROM assets WHERE state = 'waiting' AND due_at <= {now} LIMIT 1",
+    "SELECT 1 FROM renditions WHERE state IN ('waiting', 'working') AND due_at <= ? LIMIT 1",
+    "SELECT 1 FROM assets WHERE state = 'waiting' AND due_at <= ? LIMIT 1",
 )
 
 

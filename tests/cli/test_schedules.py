@@ -17,7 +17,7 @@ from tests.cli.conftest import Terminal
 @pytest.fixture
 def place(resting: Terminal, rows: Database) -> Terminal:
     """A terminal whose database has the built-in schedules."""
-    nothing = (lambda: pytest.fail("nothing runs here"),) * 5
+    nothing = (lambda: pytest.fail("nothing runs here"),) * 6
     kinds = kinds_of(*nothing)
     clock = lambda: datetime.now(UTC)  # noqa: E731 (a clock)
     Runner(rows, kinds, "one", clock).keep(built_in(kinds, clock()))

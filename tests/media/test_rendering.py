@@ -11,6 +11,7 @@ import pytest
 from notifier.media.making import Maker
 from notifier.media.storage import Folder, StorageAway
 from notifier.media.told import Written
+from notifier.pipeline.rebuilding import FileDropper
 from notifier.pipeline.rendering import Renderer
 from notifier.policy.media import AssetState, Cause, Limits, Refused, RenditionState
 from notifier.policy.pictures import Standing
@@ -310,3 +311,22 @@ def test_a_claim_is_not_shared(studio: Studio):
         assert len(held(connection, asset)) == 8
         assert held(connection, asset) == []
     assert isinstance(studio.worker(), Renderer)
+
+
+def test_a_file_that_no_row_names_is_no_orphan_for_long(one_studio: Studio):
+    studio, asset = one_studio, one_studio.upload(photo())
+
+    class Removing(Maker):
+        def make(self, *given: object) -> object:
+            for told in super().make(*given):  # type: ignore[arg-type]  # what it was given
+                if isinstance(told, Written):
+                    with studio.database.write() as connection:
+                        Assets(connection).drop([asset], studio.now)
+                yield told
+
+    studio.worker(maker=Removing(studio.specs.specs, studio.limits)).render([asset])
+    assert len(studio.files()) == 2  # what was posted, and the version that was put as it went
+    studio.wait(hours=2)
+    dropper = FileDropper(studio.database, studio.storage, studio.clock)
+    assert dropper.drop() == 2
+    assert studio.files() == set()

@@ -8,10 +8,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from notifier.media.bucket import NO_OBSTORE, Bucket, BucketSettings
+if TYPE_CHECKING:
+    from notifier.media.bucket import Bucket
 from notifier.media.storage import Folder, Storage, StorageAway, name_of, tidy, workplace
 from notifier.policy.media import RenditionState
 from notifier.store.database import Database
@@ -26,8 +28,7 @@ SECRET = "not-a-secret-of-anybody"
 def s3() -> Iterator[str]:
     """The address of a local S3 with a bucket named `pictures`; skips where its packages are missing."""
     pytest.importorskip("moto", reason="no moto, the local S3")
-    if NO_OBSTORE:
-        pytest.skip(f"no obstore: {NO_OBSTORE}")
+    pytest.importorskip("obstore", reason="no obstore, the extra s3")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
@@ -54,7 +55,9 @@ def wait_for(url: str) -> None:
             return
 
 
-def bucket(s3: str, work: Path, *, prefix: str = "/some/where") -> Bucket:
+def bucket(s3: str, work: Path, *, prefix: str = "/some/where") -> "Bucket":
+    from notifier.media.bucket import Bucket, BucketSettings
+
     return Bucket(BucketSettings(f"s3://pictures{prefix}", s3, "", "key", SECRET), work)
 
 
@@ -132,12 +135,11 @@ def test_renditions_are_made_from_and_into_a_bucket(s3: str, tmp_path: Path):
 
 
 def test_a_bucket_that_does_not_answer_is_away_and_tells_no_secret(tmp_path: Path):
-    if NO_OBSTORE:
-        pytest.skip(f"no obstore: {NO_OBSTORE}")
+    pytest.importorskip("obstore", reason="no obstore, the extra s3")
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     away = bucket(f"http://127.0.0.1:{port}", tmp_path)
     with pytest.raises(StorageAway) as error:
         away.open("0" * 64)
     assert SECRET not in str(error.value)
-    assert SECRET not in repr(BucketSettings("s3://x", secret_key=SECRET))
+    assert SECRET not in repr(away._settings)

@@ -1,5 +1,6 @@
 """The media of posts: begun with the plan, never in its way, and gone with the post or its author."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from notifier.pipeline.erase import Eraser
 from notifier.policy.media import AssetState, Media
 from notifier.policy.pictures import Picture, Standing
 from notifier.store.assets import Assets
+from notifier.store.export import export_text
 from notifier.store.models import Asset, DroppedFile, PostMedia, Rendition
 from notifier.store.renditions import Renditions
 from notifier.store.types import new_id
@@ -99,7 +101,9 @@ def test_who_is_erased_leaves_no_picture(line: Line, studio: Studio):
     mine = studio.uploading.upload(line.app, studio.storage.work / "x")
     studio.worker().render([mine])
     line.plan([post(line, {"asset": mine}, {"url": URL})])
-    assert len(assets(line)) == 2
+    exported = json.loads("".join(export_text(line.database, "ana")))["media"]
+    assert [(one["id"] == mine, one["url"], one["alt"]) for one in exported] == [(True, "", ""), (False, URL, "")]
+    assert json.loads("".join(export_text(line.database, "bob")))["media"] == []
     Eraser(line.database, line.catalogue, line.clock).erase("ana", who="test")
     with line.database.write() as connection:
         assert [connection.scalar(select(table).limit(1)) for table in (Asset, Rendition, PostMedia)] == [None] * 3

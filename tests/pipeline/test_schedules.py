@@ -320,7 +320,7 @@ def test_two_of_one_name_cannot_be(place: Place):
 
 
 def test_built_in_schedules_are_made_once_and_an_owners_changes_stay(place: Place):
-    kinds = kinds_of(*(lambda: pytest.fail("nothing is run here"),) * 5)
+    kinds = kinds_of(*(lambda: pytest.fail("nothing is run here"),) * 6)
     people = Scheduling(place.database, kinds, frozenset(BUILT_IN), place.clock)
     runners = [Runner(place.database, kinds, name, place.clock) for name in ("one", "two")]
     at_once(*[partial(runner.keep, built_in(kinds, place.clock())) for runner in runners])

@@ -127,9 +127,10 @@ def test_an_overdue_event_is_rung_for_on_the_queue_of_its_type(line: Line):
         "default": (events["like.deleted"], events["gone.created"]),
         "bulk": (events["post.created"], events["post.deleted"]),
         "digest": (),
+        "media": (),
     }
     line.clock.move(seconds=11)
-    assert [len(line.sweeper.events(queue).events) for queue in QUEUES] == [1, 2, 0, 0]  # each as often as its queue
+    assert [len(line.sweeper.events(queue).events) for queue in QUEUES] == [1, 2, 0, 0, 0]  # each as often as its queue
 
 
 def test_an_urgent_event_does_not_wait_behind_a_mass_of_overdue_ones(line: Line):

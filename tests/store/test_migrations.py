@@ -329,12 +329,21 @@ def test_admins_from_before_passwords_come_in_by_a_link_whichever_way_their_addr
 
 
 def test_posts_from_before_media_show_nothing_and_new_ones_do(empty: Database):
-    migrate(empty, "0012")
+    migrate(empty, "0013")
     shows = {"actor": {"id": "ana"}, "object": {"id": "post-7", "media": ["a.jpg", {"url": 7}]}, "to": ["bob"]}
     with empty.write() as connection:
         row = {"id": new_id("evt"), "app_id": APP, "key": "k", "body_hash": b"h" * 32, "type": "post.created"}
         times = {"occurred_at": NOON, "accepted_at": NOON, "due_at": NOON}
-        store(connection, "events", **row, **times, body=json.dumps(shows).encode(), object="post-7", actor="ana")
+        store(
+            connection,
+            "events",
+            **row,
+            **times,
+            body=json.dumps(shows).encode(),
+            object="post-7",
+            actor="ana",
+            plan_cursor=0,
+        )
     migrate(empty)
     planner = Planner(empty, read_catalogue(CATALOGUE.read_text()), PlanSettings(("feed",), ("push",), 1), lambda: NOON)
     list(planner.plan([str(row["id"])]))

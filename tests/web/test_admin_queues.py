@@ -45,7 +45,7 @@ def row_of(page: str, name: str) -> str:
     return row
 
 
-def hear(api: Api, name: str, queues: str = "urgent,default,bulk,digest", ago: float = 1, **more: object) -> None:
+def hear(api: Api, name: str, queues: str = "urgent,default,bulk,digest,media", ago: float = 1, **more: object) -> None:
     """A worker that was heard of so many seconds ago."""
     at = now() - timedelta(seconds=ago)
     version = str(more.pop("version", "0.1.0"))
@@ -72,10 +72,10 @@ def test_a_queue_is_paused_with_a_reason_that_all_see_and_goes_on_again(api: Api
 @pytest.mark.parametrize(
     ("what", "fields", "right"),
     [
-        ("pause", {"queue": "nowhere", "why": "x"}, "there are urgent, default, bulk, digest"),
+        ("pause", {"queue": "nowhere", "why": "x"}, "there are urgent, default, bulk, digest, media"),
         ("pause", {"queue": "bulk", "why": " \n "}, f"1 to {LONGEST_WHY} characters"),
         ("pause", {"queue": "bulk", "why": "x" * (LONGEST_WHY + 1)}, f"1 to {LONGEST_WHY} characters"),
-        ("resume", {"queue": "nowhere"}, "there are urgent, default, bulk, digest"),
+        ("resume", {"queue": "nowhere"}, "there are urgent, default, bulk, digest, media"),
     ],
 )
 def test_a_wrong_form_changes_nothing_and_says_what_would_be_right(
@@ -99,9 +99,9 @@ def test_viewers_see_the_page_and_cannot_pause(api: Api, admin: FlaskClient):
 
 def test_a_silent_worker_and_a_queue_that_nobody_serves_stand_out(api: Api, admin: FlaskClient):
     hear(api, "alive:1", "urgent,default", doing="send 50", doing_since=now(), busy=1, memory=63_000_000)
-    hear(api, "dead:2", "bulk,digest", ago=200, version="0.0.9")
+    hear(api, "dead:2", "bulk,digest,media", ago=200, version="0.0.9")
     page = admin.get("/admin/queues").text
-    assert "Nobody works on bulk, digest." in page
+    assert "Nobody works on bulk, digest, media." in page
     assert "nobody works" in row_of(page, "bulk")
     alive, dead = row_of(page, "alive:1"), row_of(page, "dead:2")
     assert "send 50" in alive

@@ -222,3 +222,4 @@ def test_files_of_what_is_gone_are_deleted_by_and_by(api: Api):
     later = replace(api.parts.dropper, clock=lambda: now() + timedelta(hours=2))
     assert later.drop() >= 1
     assert later.drop() == 0
+    assert api.call("GET", path, authorization="").status_code == 404

@@ -87,18 +87,22 @@ class PostMedia(Base):
     """That an event shows an asset, in which place, and what is said to whoever cannot see it."""
 
     __tablename__ = "post_media"
-    __table_args__ = (Index(None, "object"), Index(None, "asset_id"))
+    __table_args__ = (Index(None, "object"), Index(None, "asset_id"), Index(None, "actor"))
 
     event_id: Mapped[str] = mapped_column(Key("evt"), primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True)
     app_id: Mapped[str] = mapped_column(Key("app"))
+    actor: Mapped[str] = mapped_column(String(255))  # whose it is, also when the event is not kept any more
     object: Mapped[str] = mapped_column(String(255))
     asset_id: Mapped[str] = mapped_column(Key("ast"))
     alt: Mapped[str] = mapped_column(String(512), default="", server_default="")
 
 
 class DroppedFile(Base):
-    """A file of the storage whose row is gone. It is deleted later, unless something of the same content came since."""
+    """A file of the storage that nothing may name: its row is gone, or it was to be put and nobody said that it was.
+
+    It is deleted later, unless something has its content then.
+    """
 
     __tablename__ = "dropped_files"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from notifier.policy.media import CAUSES, RenditionState
+from notifier.policy.media import CAUSES, Cause, RenditionState
 from notifier.policy.pictures import Standing
 from notifier.store.admins import Admins, Role
 from notifier.store.assets import AssetEntry, Assets
@@ -35,6 +35,12 @@ class Row:
     def wanted(self) -> int:
         """Those that are made of it, or are to be."""
         return sum(one.state != RenditionState.SKIPPED for one in self.renditions)
+
+    @property
+    def may_restart(self) -> bool:
+        """Whether anything of it failed, or lacked ffmpeg."""
+        lacking = any(one.cause == Cause.NO_FFMPEG for one in self.renditions)
+        return lacking or self.standing is Standing.FAILED
 
     @property
     def shown(self) -> RenditionEntry | None:

@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column('event_id', Key('evt'), nullable=False),
         sa.Column('place', sa.Integer(), nullable=False),
         sa.Column('app_id', Key('app'), nullable=False),
+        sa.Column('type', sa.String(64), nullable=False),
         sa.Column('actor', sa.String(255), nullable=False),
         sa.Column('object', sa.String(255), nullable=False),
         sa.Column('asset_id', Key('ast'), nullable=False),

@@ -142,7 +142,7 @@ class Planner:
         for part in parts:
             event, assets = part.event, Assets(connection)
             if part.kind.takes_back and part.progress.planned_at:
-                assets.drop(assets.shown_by_undone(event.id), now)
+                assets.drop(assets.taken_back(event, part.kind.takes_back), now)
             elif event.media and not part.kind.takes_back and not cases[event.id].taken_back:
                 assets.show(event, now)
 

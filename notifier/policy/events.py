@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from notifier.policy.fields import is_asset_id, is_web_address
+from notifier.policy.fields import URL, is_asset_id, is_web_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,11 @@ def _media(found: Any) -> tuple[PostedMedia, ...]:
     """What was posted before `media` had a meaning may hold anything there: only what has its shape is seen."""
     posted = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
     made = [PostedMedia(*(_text(one.get(name)) for name in ("url", "asset", "alt"))) for one in posted]
-    return tuple(one for one in made if is_web_address(one.url) or is_asset_id(one.asset))
+    return tuple(one for one in made if _is_fetchable(one.url) or is_asset_id(one.asset))
+
+
+def _is_fetchable(url: str) -> bool:
+    return len(url) <= URL and is_web_address(url)
 
 
 def _text(found: Any) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from notifier.policy.events import Event as Happening
 from notifier.policy.media import AssetState, Cause, Format, Media, Refused, RenditionState
@@ -110,18 +110,28 @@ class Assets:
                 "asset_id": asset,
                 "alt": one.alt[:LONGEST],
             }
-            row |= {"actor": event.actor.id, "object": event.object.id}
+            row |= {"type": event.type, "actor": event.actor.id, "object": event.object.id}
             self._connection.execute(insert(self._connection, PostMedia).values(row))
             made += 1
         return made
 
-    def shown_by_undone(self, deletion: str) -> list[str]:
-        """What was fetched for events that this deletion took back; what was uploaded is its app's to keep."""
+    def taken_back(self, deletion: Happening, type: str) -> list[str]:
+        """What was fetched for events of that type which this deletion took back, or would have, were they still kept.
+
+        What was uploaded is its app's to keep.
+        """
+        gone = and_(Event.id.is_(None), PostMedia.actor == deletion.actor.id)
         query = (
             select(Asset.id)
             .join(PostMedia, PostMedia.asset_id == Asset.id)
-            .join(Event, Event.id == PostMedia.event_id)
-            .where(Event.undone_by == deletion, Asset.url != "")
+            .join(Event, Event.id == PostMedia.event_id, isouter=True)
+            .where(
+                PostMedia.object == deletion.object.id,
+                PostMedia.app_id == deletion.app,
+                PostMedia.type == type,
+                Asset.url != "",
+                or_(Event.undone_by == deletion.id, gone),
+            )
         )
         return list(self._connection.scalars(query))
 

@@ -17,7 +17,19 @@ from tests.cli.test_retry import store_failed
 from tests.smtp_server import SmtpServer
 from tests.stack import Stack
 
-NAMES = ["database", "space", "broker", "workers", "scheduler", "smtp", "vapid", "clock", "public url", "languages"]
+NAMES = [
+    "database",
+    "space",
+    "broker",
+    "workers",
+    "scheduler",
+    "smtp",
+    "vapid",
+    "media",
+    "clock",
+    "public url",
+    "languages",
+]
 
 
 def findings(terminal: Terminal, **settings: str) -> dict[str, Any]:

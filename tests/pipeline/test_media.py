@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from notifier.pipeline.erase import Eraser
 from notifier.policy.media import AssetState, Media
 from notifier.policy.pictures import Picture, Standing
 from notifier.store.assets import Assets
 from notifier.store.export import export_text
-from notifier.store.models import Asset, DroppedFile, PostMedia, Rendition
+from notifier.store.models import Asset, DroppedFile, Event, PostMedia, Rendition
 from notifier.store.renditions import Renditions
 from notifier.store.types import new_id
 from tests.media.pictures import photo
@@ -84,6 +84,16 @@ def test_a_post_that_is_deleted_takes_what_was_fetched_for_it_along(line: Line):
     assert len(assets(line)) == 2
     line.plan([line.accept("post.deleted", object={"id": "post-7", "type": "post"})])
     assert [one.url for one in assets(line)] == [f"{URL}?other"]
+
+
+def test_a_post_that_is_not_kept_any_more_takes_its_pictures_along_all_the_same(line: Line):
+    line.plan([post(line, {"url": URL})])
+    with line.database.write() as connection:
+        connection.execute(delete(Event))
+    for actor, left in (("eve", 1), ("ana", 0)):
+        deletion = line.accept("post.deleted", actor={"id": actor}, object={"id": "post-7", "type": "post"})
+        line.plan([deletion])
+        assert len(assets(line)) == left
 
 
 def test_what_was_taken_back_before_it_was_planned_is_not_fetched(line: Line):

@@ -84,7 +84,11 @@ class Rendition(Base):
 
 
 class PostMedia(Base):
-    """That an event shows an asset, in which place, and what is said to whoever cannot see it."""
+    """That an event shows an asset, in which place, and what is said to whoever cannot see it.
+
+    `type`, `actor` and `object` are the event's: pictures stay when events are not kept any more, and go with their
+    post or their author all the same.
+    """
 
     __tablename__ = "post_media"
     __table_args__ = (Index(None, "object"), Index(None, "asset_id"), Index(None, "actor"))
@@ -92,7 +96,8 @@ class PostMedia(Base):
     event_id: Mapped[str] = mapped_column(Key("evt"), primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True)
     app_id: Mapped[str] = mapped_column(Key("app"))
-    actor: Mapped[str] = mapped_column(String(255))  # whose it is, also when the event is not kept any more
+    type: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str] = mapped_column(String(255))
     object: Mapped[str] = mapped_column(String(255))
     asset_id: Mapped[str] = mapped_column(Key("ast"))
     alt: Mapped[str] = mapped_column(String(512), default="", server_default="")

@@ -19,7 +19,7 @@ from notifier.policy.media import Cause, Refused
 ROOT = Path(__file__).parents[2]
 TICK = 0.25  # seconds between two looks at the clock
 LONGEST_LINE = 64 * 1024
-KEPT = 4_096  # octets of what it complains
+KEPT = 64 * 1024  # octets of what it says beside its lines
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from notifier.media.children import Bounds, Child, child
 from notifier.media.told import Going, LeftOut, Seen, Told, Written
 from notifier.media.videos import (
+    THREADS,
     Probed,
     find_ffmpeg,
     frame_of,
@@ -126,8 +127,8 @@ class Maker:
                 yield Seen(probed.width, probed.height, told.blurhash, ms=ms)
 
     def _bounds(self, seconds: float, memory: int) -> Bounds:
-        # A processor cannot be busy for longer than the clock runs, with one thread.
-        return Bounds(seconds, math.ceil(seconds), memory, self.limits.written_octets)
+        # Where several threads decode, more processors are busy than one.
+        return Bounds(seconds, math.ceil(seconds * THREADS), memory, self.limits.written_octets)
 
 
 def _told(line: str) -> Told:

@@ -76,6 +76,20 @@ def test_a_film_has_a_poster_and_every_size_that_it_has_itself(film: Path, tmp_p
 
 
 @needs_ffmpeg
+def test_a_film_of_a_phone_that_was_held_upright_stands_upright(film: Path, tmp_path: Path):
+    turned = tmp_path / "turned.mp4"
+    turn = [FFMPEG, "-v", "error", "-y", "-display_rotation", "90", "-i", str(film), "-c", "copy", str(turned)]
+    if subprocess.run(turn, capture_output=True, check=False).returncode:
+        pytest.skip("this ffmpeg turns no film")
+    told = made(turned, tmp_path)
+    written = {one.spec: (one.width, one.height) for one in told if isinstance(one, Written)}
+    assert written == {"poster.jpeg": (360, 640), "h240.mp4": (240, 426), "h480.mp4": (360, 640)}
+    with Image.open(tmp_path / "poster.jpeg") as poster:
+        assert poster.size == (360, 640)
+    assert "240x426" in probed(tmp_path / "h240.mp4")
+
+
+@needs_ffmpeg
 def test_what_is_no_film_is_refused_with_the_reason(film: Path, tmp_path: Path):
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(film.read_bytes()[:3_000])
@@ -199,6 +213,9 @@ def test_a_moving_picture_becomes_a_short_film_where_that_is_set(studio: Studio,
 
 def test_what_ffmpeg_says_of_a_film_is_understood():
     said = """
+  Metadata:
+    title           : Duration: 00:00:01.00
+                    : Stream #0:0: Video: h264, 10x10
   Duration: 00:01:02.50, start: 0.000000, bitrate: 9 kb/s
   Stream #0:0[0x1](und): Video: hevc (Main) (hvc1 / 0x31637668), yuv420p(tv), 1920x1080, 12 kb/s, 29.97 fps, 30 tbr
     Side data:
@@ -210,7 +227,6 @@ def test_what_ffmpeg_says_of_a_film_is_understood():
     assert frame_of(upright, SPECS.find("h240.mp4"), 240) == (240, 426)
     for wrong, cause in (
         (said.replace("00:01:02", "09:01:02"), Cause.TOO_LONG),
-        (said.replace("29.97 fps", "1k fps"), Cause.TOO_LONG),
         (said.replace("1920x1080", "9999x1080"), Cause.TOO_MANY_PIXELS),
         (said.replace("Video:", "Data:"), Cause.BROKEN),
     ):

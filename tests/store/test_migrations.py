@@ -329,7 +329,7 @@ def test_admins_from_before_passwords_come_in_by_a_link_whichever_way_their_addr
 
 
 def test_posts_from_before_media_show_nothing_and_new_ones_do(empty: Database):
-    migrate(empty, "0013")
+    migrate(empty, "0015")
     shows = {"actor": {"id": "ana"}, "object": {"id": "post-7", "media": ["a.jpg", {"url": 7}]}, "to": ["bob"]}
     with empty.write() as connection:
         row = {"id": new_id("evt"), "app_id": APP, "key": "k", "body_hash": b"h" * 32, "type": "post.created"}

@@ -22,8 +22,14 @@ bp = Blueprint("admin_find", __name__, url_prefix="/admin/find")
 _ID = re.compile(r"([a-z]{3})_[0-9a-f]{32}")
 _MESSAGE_ID = re.compile(r"<?(dlv_[0-9a-f]{32})@[^<>@\s]+>?")
 # Ids that name their page themselves, which says so where there is no such thing.
-PAGES = {"evt": "events", "dlv": "deliveries", "dig": "digests", "app": "apps", "sch": "schedules", "job": "jobs"} | {
-    "ast": "media"
+PAGES = {
+    "evt": "events",
+    "dlv": "deliveries",
+    "dig": "digests",
+    "app": "apps",
+    "sch": "schedules",
+    "job": "jobs",
+    "ast": "media",
 }
 
 

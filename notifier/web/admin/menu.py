@@ -59,7 +59,7 @@ MENU = (
             Item("Overview", overview.bp, "o"),
             Item("Deliveries", delivery.bp, "d"),
             Item("Events", events.bp, "e"),
-            Item("Media", media.bp, "m"),
+            Item("Media", media.bp, "v"),
             Item("Dead letters", dead.bp, "l"),
         ),
     ),

@@ -554,6 +554,8 @@ class Parts:
             self.again,
             masked=self.masked,
             link_secret=self.secret_key.encode(),
+            uploading=self.uploading,
+            media_url=lambda file: f"/media/{file}",  # of this page's own origin
             clock=self.clock,
         )
 

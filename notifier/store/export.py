@@ -122,8 +122,8 @@ def _notifications(database: Database, person: str) -> Iterator[Entry]:
 
 def _media(database: Database, person: str) -> Iterator[Entry]:
     """The pictures and videos that their posts show."""
-    theirs = PostMedia.asset_id == Asset.id, PostMedia.actor == person
-    for connection, rows in _pages(database, Asset, select(PostMedia.asset_id).where(*theirs).exists()):
+    theirs = Asset.id.in_(select(PostMedia.asset_id).where(PostMedia.actor == person))
+    for connection, rows in _pages(database, Asset, theirs):
         its = select(PostMedia).where(PostMedia.asset_id.in_([row.id for row in rows]), PostMedia.actor == person)
         shown = {post.asset_id: post for post in connection.execute(its.order_by(PostMedia.event_id))}
         for row in rows:

@@ -8,6 +8,7 @@ import pytest
 from notifier.catchers.demo.story import PEOPLE
 from tests.e2e import tabs
 from tests.e2e.tabs import Page, Window, expect
+from tests.media.pictures import photo
 from tests.stack import Stack
 
 ANA, BOB = PEOPLE
@@ -55,6 +56,26 @@ def test_a_comment_becomes_a_mail_a_push_and_a_line_behind_the_bell(page: Page):
     bob = card(page, "Bob")
     bob.get_by_role("button", name="unread").click()
     expect(bob.locator("[part~=unread]").first).to_contain_text(f"Ana commented on your post: {BOB.title}")
+
+
+def test_a_photo_is_posted_at_once_and_its_versions_appear_as_they_are_made(page: Page, window: Window):
+    octets = photo(6, 3000, 4000)
+    ana = card(page, "Ana")
+    ana.get_by_label("Post a photo").set_input_files([{"name": "sea.jpg", "mimeType": "image/jpeg", "buffer": octets}])
+    ana.get_by_role("button", name="Post", exact=True).click()
+    entry = page.locator("#chain > li").first
+    expect(entry.get_by_role("heading")).to_contain_text("Ana posts sea.jpg")
+    expect(entry.locator(".versions a")).to_have_count(8)
+    expect(entry.get_by_text("Versions, as they are made: 8 of 8")).to_be_visible()
+    shown = entry.locator(".versions img").first
+    assert shown.evaluate("one => one.decode().then(() => one.naturalWidth)") == 2048
+    expect(entry.locator(".why tbody th", has_text="demo-bob").first).to_be_visible()
+    ana.get_by_label("Post a photo").set_input_files([{"name": "no.jpg", "mimeType": "image/jpeg", "buffer": b"no"}])
+    ana.get_by_role("button", name="Post", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("It is neither JPEG, PNG")
+    [refused] = window.faults
+    assert "422" in refused
+    window.faults.clear()
 
 
 def test_what_gathers_is_sent_at_once_by_a_button_and_an_undo_is_told_of(page: Page):

@@ -104,6 +104,10 @@ def test_what_was_taken_back_before_it_was_planned_is_not_fetched(line: Line):
     assert assets(line) == []
 
 
+def exported_of(line: Line, person: str) -> Any:
+    return json.loads("".join(export_text(line.database, person, who="test", now=line.clock())))["media"]
+
+
 def test_who_is_erased_leaves_no_picture(line: Line, studio: Studio):
     line.people("ana")
     (studio.storage.work).mkdir(parents=True)
@@ -111,9 +115,9 @@ def test_who_is_erased_leaves_no_picture(line: Line, studio: Studio):
     mine = studio.uploading.upload(line.app, studio.storage.work / "x")
     studio.worker().render([mine])
     line.plan([post(line, {"asset": mine}, {"url": URL})])
-    exported = json.loads("".join(export_text(line.database, "ana")))["media"]
+    exported = exported_of(line, "ana")
     assert [(one["id"] == mine, one["url"], one["alt"]) for one in exported] == [(True, "", ""), (False, URL, "")]
-    assert json.loads("".join(export_text(line.database, "bob")))["media"] == []
+    assert exported_of(line, "bob") == []
     Eraser(line.database, line.catalogue, line.clock).erase("ana", who="test")
     with line.database.write() as connection:
         assert [connection.scalar(select(table).limit(1)) for table in (Asset, Rendition, PostMedia)] == [None] * 3

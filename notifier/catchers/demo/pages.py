@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -13,9 +13,12 @@ from flask.typing import ResponseReturnValue
 from notifier.catchers.demo.arrived import mails, pushes
 from notifier.catchers.demo.story import ACTS, PEOPLE, Act, NoSuchAct, Person, Sender, event_of, person, signed
 from notifier.catchers.given import given
+from notifier.policy.fields import is_asset_id
+from notifier.policy.media import MB, Refused
 from notifier.policy.words import Reason, State
 
 EXTENSION = "notifier.demo"
+MOST_PHOTO = 101 * MB  # with what stands around it; what it may be is looked at later
 _EVENT = re.compile(r"evt_[0-9a-f]{32}")
 _STRICT = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -37,6 +40,8 @@ class Demo:
     explain: Callable[[str], dict[str, Any] | None]
     token: Callable[[str], str]
     hurry: Callable[[str], object]
+    upload: Callable[[IO[bytes], str], str]  # a photo, called that type → the asset's id; raises `Refused`
+    photo: Callable[[str], dict[str, Any] | None]  # how far its versions are; None where there is no such asset
     clock: Callable[[], datetime]
 
 
@@ -45,10 +50,13 @@ def demo_pages(demo: Demo) -> Blueprint:
     pages = Blueprint("demo", __name__, url_prefix="/demo", template_folder="templates", static_folder="static")
     pages.record_once(lambda state: state.app.extensions.update({EXTENSION: demo}))
     pages.register_error_handler(NoSuchAct, _refused)
+    pages.register_error_handler(Refused, lambda why: (jsonify({"detail": why.sentence}), 422))
     pages.after_request(_guarded)
     pages.add_url_rule("", "page", page, strict_slashes=False)
     pages.add_url_rule("/people", "welcome", welcome, methods=["POST"])
     pages.add_url_rule("/people/<id>/token", "token", token)
+    pages.add_url_rule("/photos", "upload", upload, methods=["POST"])
+    pages.add_url_rule("/photos/<id>", "photo", photo)
     pages.add_url_rule("/acts", "act", act, methods=["POST"])
     pages.add_url_rule("/events/<id>", "became", became)
     pages.add_url_rule("/events/<id>/hurry", "hurry", hurry, methods=["POST"])
@@ -79,6 +87,23 @@ def act() -> Response:
     wanted = Act(*(str(fields.get(name, "")) for name in ("who", "act", "key", "text")))
     made = signed(event_of(wanted), _demo().sender(), id=uuid.uuid4().hex, now=_demo().clock())
     return jsonify(asdict(made))
+
+
+def upload() -> Response:
+    """Take in a photo, as an app's server would for whoever posts it."""
+    request.max_content_length = MOST_PHOTO
+    sent = request.files.get("file")
+    if sent is None:
+        raise NoSuchAct("Choose a photo first.")
+    return jsonify({"asset": _demo().upload(sent.stream, sent.mimetype)})
+
+
+def photo(id: str) -> Response:
+    """How far the versions of a photo are."""
+    found = _demo().photo(id) if is_asset_id(id) else None
+    if found is None:
+        raise NoSuchAct("There is no such photo.")
+    return jsonify(found)
 
 
 def became(id: str) -> Response:

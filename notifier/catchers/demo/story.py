@@ -9,12 +9,13 @@ from typing import Any
 
 from notifier.policy.calendar import rfc3339
 from notifier.policy.events import one_line
+from notifier.policy.fields import is_asset_id
 from notifier.policy.signature import sign
 
 SITE = "https://demo.test"  # .test is reserved (RFC 2606): nothing is there, and no mail to it can reach anybody
 LONGEST = 500  # characters of a comment
 # What can be done, and what takes it back.
-ACTS = {"follow": "unfollow", "like": "unlike", "comment": "uncomment"}
+ACTS = {"follow": "unfollow", "like": "unlike", "comment": "uncomment", "post": "unpost"}
 TYPES = {
     "follow": "follow.created",
     "unfollow": "follow.deleted",
@@ -22,6 +23,8 @@ TYPES = {
     "unlike": "like.deleted",
     "comment": "comment.created",
     "uncomment": "comment.deleted",
+    "post": "post.created",
+    "unpost": "post.deleted",
 }
 _KEY = re.compile(r"[0-9a-f]{8,32}")
 
@@ -69,7 +72,10 @@ PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What one of the two does to the other. `key` names the comment, also when it is taken back."""
+    """What one of the two does to the other.
+
+    `key` names the comment, or the asset of a photo that is posted, also when it is taken back.
+    """
 
     who: str
     act: str
@@ -127,9 +133,19 @@ def signed(event: Mapping[str, Any], sender: Sender, *, id: str, now: datetime) 
 def _what(act: Act, other: Person) -> dict[str, Any]:
     if "follow" in act.act:
         return {"object": {"id": other.id, "type": "person", "name": other.name, "url": f"{SITE}/{other.id}"}}
+    if "post" in act.act:
+        return {"object": _photo(act), "to": [other.id]}
     if "like" in act.act:
         return {"object": other.as_post}
     return {"object": _comment(act, other), "target": other.as_post}
+
+
+def _photo(act: Act) -> dict[str, Any]:
+    if not is_asset_id(act.key):
+        raise NoSuchAct("The key of a photo is the id of its asset.")
+    who = person(act.who)
+    post = {"id": f"demo-{act.key}", "type": "post", "name": one_line(act.text)[:LONGEST] or "A photo", "owner": who.id}
+    return post | {"url": f"{SITE}/{who.id}/{act.key}", "media": [{"asset": act.key, "alt": post["name"]}]}
 
 
 def _comment(act: Act, other: Person) -> dict[str, str]:

@@ -19,7 +19,10 @@ function make(tag, given = {}, ...inside) {
 
 async function ask(path, body) {
   const headers = { "Content-Type": "application/json", "X-CSRFToken": csrf };
-  const answer = await fetch(path, body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) });
+  return read(await fetch(path, body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) }));
+}
+
+async function read(answer) {
   if (answer.ok) return answer.json();
   const { detail } = await answer.json().catch(() => ({}));
   throw new Error(detail ?? `The service answered ${answer.status}. Reload the page and try again.`);
@@ -43,14 +46,44 @@ async function act(card, wanted, says) {
   document.getElementById("nothing").hidden = true;
   chain.prepend(item.row);
   if (answer.ok) follow(told.id, item);
+  return item;
+}
+
+// A photo: uploaded, posted, and its versions shown as they are made. The post waits for none of them.
+async function post(card, form) {
+  const file = form.elements.file.files[0];
+  const { asset } = await read(await fetch("/demo/photos", { method: "POST", headers: { "X-CSRFToken": csrf }, body: new FormData(form) }));
+  const wanted = { act: "post", key: asset, text: file.name };
+  const item = await act(card, wanted, `posts ${file.name}`);
+  form.reset();
+  watch(asset, item);
+  return wanted;
+}
+
+async function watch(asset, { live }) {
+  for (let looks = 0; looks < 600; looks++) {
+    const found = await trying(() => ask(`/demo/photos/${asset}`));
+    if (!found) return;
+    const wanted = found.versions.filter((one) => one.state !== "skipped"), done = wanted.filter((one) => one.url);
+    const says = `3 · Versions, as they are made: ${done.length} of ${wanted.length}${found.state === "failed" ? ", and some could not be" : ""}`;
+    live.made.replaceChildren(make("p", {}, says), make("ul", { className: "versions" }, ...found.versions.filter((one) => one.url || one.said).map(version)));
+    if (found.state === "ready" || found.state === "failed") return;
+    do await new Promise((done) => setTimeout(done, QUICK)); while (document.hidden);
+  }
+}
+
+function version(one) {
+  const caption = one.url ? `${one.spec} · ${one.width} × ${one.height} · ${Math.ceil(one.octets / 1000)} kB` : `${one.spec}: ${one.said}`;
+  const shown = one.url && !one.spec.endsWith(".mp4") ? make("img", { src: one.url, alt: "" }) : null;
+  return make("li", {}, shown, one.url ? make("a", { href: one.url }, caption) : caption);
 }
 
 function entry(says, sent, answered) {
-  const now = new Date(), live = { told: make("div"), came: make("div", { className: "came" }), links: make("p", { className: "links" }), drawn: new Set() };
+  const now = new Date(), live = { told: make("div"), made: make("div"), came: make("div", { className: "came" }), links: make("p", { className: "links" }), drawn: new Set() };
   const head = make("h3", {}, says, make("time", { dateTime: now.toISOString() }, now.toLocaleTimeString()));
   const lines = [`POST ${sent.path}`, ...Object.entries(sent.headers).map(([name, value]) => `${name}: ${value}`), "", sent.body];
   const request = make("details", {}, make("summary", {}, "1 · The signed request, and the answer"), make("pre", { tabIndex: 0 }, lines.join("\n")), make("pre", { tabIndex: 0 }, answered));
-  return { row: make("li", {}, head, request, live.told, live.came, live.links), live };
+  return { row: make("li", {}, head, request, live.told, live.made, live.came, live.links), live };
 }
 
 async function follow(id, item) {
@@ -119,7 +152,15 @@ function play(card) {
     const { act: name, says } = button.dataset;
     button.addEventListener("click", () => trying(() => act_({ act: name }, says, { act: `un${name}`, says: `takes back: ${says}` })));
   }
-  card.querySelector("form").addEventListener("submit", (event) => {
+  card.querySelector("form[data-photo]").addEventListener("submit", (event) => {
+    event.preventDefault();
+    trying(async () => {
+      const { text, key } = await post(card, event.target);
+      done.push({ act: "unpost", key, text, says: `takes back the post: ${text}` });
+      undo.disabled = false;
+    });
+  });
+  card.querySelector("form[data-act]").addEventListener("submit", (event) => {
     event.preventDefault();
     const { says } = event.target.dataset, text = event.target.elements.text.value;
     const key = [...crypto.getRandomValues(new Uint8Array(8))].map((octet) => octet.toString(16).padStart(2, "0")).join("");

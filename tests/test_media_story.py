@@ -42,6 +42,8 @@ def test_a_photo_is_made_whoever_is_killed_and_a_post_never_waits_for_it(tmp_pat
         for pid in stack.pids["worker"]:
             os.kill(pid, signal.SIGKILL)
         assert eventually(lambda: stack.deliveries(event=posted.json["id"], channel="feed", state="sent"))
+        [first, other] = stack.call("GET", f"/v1/events/{posted.json['id']}").json["media"]
+        assert (first, shown(stack, other)["url"]) == (asset, lost)
         made = eventually(lambda: (found := shown(stack, asset))["state"] == "ready" and found, within=60)
         done = {one["spec"]: one for one in made["renditions"] if one["state"] == "done"}
         assert set(done) == {

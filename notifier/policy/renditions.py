@@ -97,7 +97,8 @@ def fitting(specs: Sequence[Spec], width: int, height: int) -> dict[str, int]:
 
 def again_in(tries: int, cause: Cause | None) -> timedelta | None:
     """When to try again after so many tries, the last of which ended like that; None where it is given up."""
-    if tries >= TRIES:
+    # What took too long, perhaps on a machine that was busy, gets one more chance: each costs all of its time.
+    if tries >= (2 if cause is Cause.OUT_OF_TIME else TRIES):
         return None
     return DELAYS[min(tries, len(DELAYS)) - 1] if cause else timedelta(0)
 

@@ -135,6 +135,11 @@ class Assets:
         )
         return list(self._connection.scalars(query))
 
+    def shown_by(self, event: str) -> list[str]:
+        """The assets that an event shows, in their order."""
+        query = select(PostMedia.asset_id).where(PostMedia.event_id == event).order_by(PostMedia.place)
+        return list(self._connection.scalars(query))
+
     def shown_in(self, id: str, most: int) -> list[str]:
         """Events that show an asset."""
         return list(self._connection.scalars(select(PostMedia.event_id).where(PostMedia.asset_id == id).limit(most)))

@@ -164,7 +164,7 @@ class BatchResults(BaseModel):
 
 
 class StoredEvent(BaseModel):
-    """An event, and its deliveries counted by state."""
+    """An event, its deliveries counted by state, and the assets that it shows, as soon as it is planned."""
 
     id: str
     type: str
@@ -173,6 +173,7 @@ class StoredEvent(BaseModel):
     occurred_at: Time
     accepted_at: Time
     deliveries: dict[str, int]
+    media: list[str]
     links: EventLinks
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from werkzeug.datastructures import Headers
 
 from notifier.policy.signature import is_recent, signed_with
 from notifier.store.apps import BY_KEY, BY_SIGNATURE, Access, Signer
+from notifier.store.assets import Assets
 from notifier.store.log import EventEntry, Log
 from notifier.web.access import Doorkeeper, guarded_by, needs, takes
 from notifier.web.bodies import EventBody
@@ -57,15 +59,16 @@ def receive() -> Response:
 @bp.get("/events/<evt:event_id>")
 @needs("log")
 def show(event_id: str) -> dict[str, Any]:
-    """The event, and how its deliveries stand."""
+    """The event, how its deliveries stand, and the assets that it shows."""
     with parts().database.read() as connection:
         entry = Log(connection).event(event_id)
+        media = Assets(connection).shown_by(event_id)
     if entry is None:
         raise no_event(event_id)
-    return _shape(entry)
+    return _shape(entry, media)
 
 
-def _shape(entry: EventEntry) -> dict[str, Any]:
+def _shape(entry: EventEntry, media: Sequence[str]) -> dict[str, Any]:
     return {
         "id": entry.id,
         "type": entry.type,
@@ -74,6 +77,7 @@ def _shape(entry: EventEntry) -> dict[str, Any]:
         "occurred_at": moment(entry.occurred_at),
         "accepted_at": moment(entry.accepted_at),
         "deliveries": dict(entry.deliveries),
+        "media": list(media),
         "links": _links(entry.id),
     }
 

@@ -9,7 +9,7 @@ from tests.stack import Stack
 
 MENU_LABELS = tuple(item.label for group in MENU for item in group.items)
 # Lists whose rows are links to a page each.
-LISTS = ("Deliveries", "Events", "People", "Digests", "Schedules", "Templates", "Apps & keys")
+LISTS = ("Deliveries", "Events", "People", "Digests", "Schedules", "Templates", "Apps & keys", "Media")
 ONES = tuple(f"{label}: first row" for label in LISTS)
 ADMIN = (*MENU_LABELS, *ONES)
 SIGNED_IN = (*ADMIN, "account", "jobs")  # the last two stand beside the menu

@@ -92,4 +92,5 @@ def test_what_is_over_a_limit_is_refused_with_the_limit():
 def test_a_failure_is_tried_again_later_and_later_and_a_death_at_once_but_not_for_ever():
     delays = [again_in(tries, Cause.NO_SPACE) for tries in range(1, 6)]
     assert [one and one.total_seconds() for one in delays] == [2, 20, 120, 600, None]
+    assert [again_in(tries, Cause.OUT_OF_TIME) is not None for tries in (1, 2)] == [True, False]
     assert [again_in(tries, None) is not None for tries in (1, 4, 5)] == [True, True, False]

@@ -49,7 +49,7 @@ class Job:
 
 
 def make(job: Job) -> Iterator[Told]:
-    """Make every version; tells of each as soon as it is written, and last what the picture is like.
+    """Make every version; tells first what the picture is like, then of each as soon as it is written.
 
     Raises `Refused`, and `MemoryError` and `OSError` where there is no room.
     """
@@ -92,13 +92,14 @@ def _versions(job: Job, source: Any) -> Iterator[Told]:
     wanted = sorted(found, key=lambda spec: (spec.square, -spec.size))
     largest = max((_breadth(spec, sizes[spec.name], width, height) for spec in wanted), default=SIDE)
     picture = _first(source, turn, largest)
+    # First: whoever is killed after the last version was recorded would never come to it.
+    yield Seen(width, height, _blurred(picture), moves)
     scaled = picture
     for spec in wanted:
         scaled = _scaled(scaled, _breadth(spec, sizes[spec.name], width, height), width, height)
         shown = _squared(scaled, sizes[spec.name]) if spec.square else scaled
         _write(shown, spec, job.folder / spec.name)
         yield Written(spec.name, *shown.size)
-    yield Seen(width, height, _blurred(scaled), moves)
 
 
 def _breadth(spec: Spec, size: int, width: int, height: int) -> int:
@@ -202,8 +203,9 @@ def _on_white(picture: Any) -> Any:
 
 
 def _blurred(picture: Any) -> str:
-    small = _on_white(picture).copy()
-    small.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    scale = min(1.0, SIDE / max(picture.size))
+    size = tuple(max(1, round(length * scale)) for length in picture.size)
+    small = _on_white(picture.resize(size, Image.Resampling.BOX))
     octets = small.convert("RGB").tobytes()
     pixels = [(octets[at], octets[at + 1], octets[at + 2]) for at in range(0, len(octets), 3)]
     return blurhash(pixels, *small.size)

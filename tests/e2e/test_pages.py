@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.browser import NARROW, NARROWEST, WIDE, Look, Page, Windows, expect, serious_findings
 from tests.e2e.places import ADMIN, ALL, MENU_LABELS, SIGNED_IN
+from tests.stack import eventually
 
 MOST = 150_000  # octets over the wire of a first load
 TABS = 400  # more than there are stops on any page
@@ -111,9 +112,8 @@ def test_single_keys_lead_about_but_not_while_one_writes_or_once_they_are_off(wi
     page.locator("h1").click()
     page.keyboard.type("gl")
     expect(page.get_by_role("heading", level=1)).to_have_text("Dead letters")
-    page.evaluate("window.before = true")
-    page.keyboard.press("r")
-    page.wait_for_function("!window.before")
+    with page.expect_event("load"):
+        page.keyboard.press("r")
     page.get_by_role("button", name="Keys", exact=True).click()
     keys.get_by_role("button", name="Turn them off").click()
     page.keyboard.press("Escape")
@@ -164,6 +164,6 @@ def test_a_table_that_is_wider_than_the_window_is_scrolled_by_keyboard(windows: 
     table = page.get_by_role("region", name=re.compile("newest first", re.IGNORECASE))
     table.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    eventually(lambda: page.evaluate("document.activeElement.scrollLeft > 0"))
     page.set_viewport_size({"width": 2400, "height": 800})
     expect(page.locator("main .scroll").first).not_to_have_attribute("tabindex", "0")

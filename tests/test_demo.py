@@ -12,6 +12,7 @@ import pytest
 
 from notifier.catchers.demo.story import PEOPLE, TYPES
 from tests.conftest import KINDS
+from tests.media.pictures import photo
 from tests.stack import Reply, Stack, eventually
 
 ANA, BOB = PEOPLE
@@ -33,7 +34,7 @@ class Visitor:
 
     def post(self, path: str, body: Any, **headers: str) -> Reply:
         given = {"Content-Type": "application/json", "X-CSRFToken": self._csrf} | headers
-        raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
         return self._open(Request(self._url + path, raw, given))  # noqa: S310 (our own address)
 
     def acts(self, **act: str) -> str:
@@ -42,6 +43,14 @@ class Visitor:
         answer = self.post(signed["path"], signed["body"], **signed["headers"])
         assert answer.status == 202, answer.text
         return answer.json["id"]
+
+    def uploads(self, octets: bytes) -> Reply:
+        """A photo, as a form posts it."""
+        head = (
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        )
+        form = {"Content-Type": "multipart/form-data; boundary=x"}
+        return self.post("/demo/photos", head + octets + b"\r\n--x--\r\n", **form)
 
     def became(self, event: str) -> dict[str, Any]:
         return self.get(f"/demo/events/{event}").json
@@ -104,6 +113,20 @@ def test_a_comment_is_told_at_once_and_its_mail_and_push_are_shown(visitor: Visi
     assert visitor.get(push["page"]).status == 200
 
 
+def test_a_photo_is_uploaded_and_the_other_ones_mail_and_push_show_it(visitor: Visitor):
+    asset = visitor.uploads(photo(width=1200, height=900) + b"\0" * (5 << 20)).json["asset"]  # as large as a phone's
+    event = visitor.acts(who=ANA.id, act="post", key=asset, text="The harbour")
+    found = eventually(lambda: (seen := visitor.became(event))["mails"] and seen["pushes"] and seen)
+    made = visitor.get(f"/demo/photos/{asset}").json
+    files = {one["spec"]: one["url"].rpartition("/")[2] for one in made["versions"] if one["url"]}
+    assert made["state"] == "ready"
+    assert f"/media/{files['w640.jpeg']}" in visitor.get(found["mails"][0]["html"]).text
+    assert found["pushes"][0]["image"] == f"/media/{files['w1080.jpeg']}"
+    refused = visitor.uploads(b"no photo")
+    assert (refused.status, refused.json["detail"][:12]) == (422, "It is neithe")
+    assert visitor.get("/demo/photos/ast_0").status == 422
+
+
 def test_what_gathers_goes_out_when_nobody_wants_to_wait(visitor: Visitor):
     event = visitor.acts(who=ANA.id, act="follow")
     eventually(lambda: visitor.stands(event, "push") == GATHERS)
@@ -143,6 +166,7 @@ def test_people_are_made_once_and_have_a_device_each(visitor: Visitor, stack: St
         {"who": ANA.id, "act": "comment", "text": "no key"},
         {"who": ANA.id, "act": "comment", "text": "a", "key": "../x"},
         {"who": ANA.id, "act": "comment", "text": " \n ", "key": KEY},
+        {"who": ANA.id, "act": "post", "text": "no photo", "key": KEY},
         [],
         "not JSON",
         {},
@@ -169,6 +193,7 @@ def test_an_event_that_never_was_is_refused_with_a_sentence(visitor: Visitor):
 
 @pytest.mark.parametrize("act", TYPES)
 def test_every_act_makes_an_event_that_is_taken(visitor: Visitor, act: str):
-    event = visitor.acts(who=BOB.id, act=act, key=KEY, text="What a sky!")
+    key = f"ast_{KEY * 4}" if "post" in act else KEY
+    event = visitor.acts(who=BOB.id, act=act, key=key, text="What a sky!")
     eventually(lambda: visitor.became(event)["event"]["state"] == "planned")
     assert visitor.became(event)["event"]["type"] == TYPES[act]

@@ -17,6 +17,7 @@ from notifier.pipeline.explained import as_json
 from notifier.pipeline.uploading import Uploading
 from notifier.policy.choices import CAP, CAPPED, MOST_PER_HOUR, Author
 from notifier.policy.tokens import PersonToken, make_person_token
+from notifier.policy.words import Cadence
 from notifier.store.assets import AssetEntry, Assets
 from notifier.store.choices import Choices
 from notifier.store.database import Database
@@ -26,7 +27,9 @@ from notifier.store.renditions import RenditionEntry, Renditions, standing
 WHO = "demo"  # in the audit, and in the history of preferences
 AN_HOUR = timedelta(hours=1)
 # Whoever tries things out does a lot within an hour; all of it is to be seen at once.
-WISHES: Mapping[tuple[str, str], str] = {(CAP, channel): str(MOST_PER_HOUR) for channel in CAPPED}
+WISHES: Mapping[tuple[str, str], str] = {(CAP, channel): str(MOST_PER_HOUR) for channel in CAPPED} | {
+    ("post.created", channel): Cadence.INSTANT for channel in ("email", "push")
+}
 
 
 def make_demo(
@@ -89,6 +92,7 @@ def _photo(asset: AssetEntry, made: Sequence[RenditionEntry], url: Callable[[str
             "width": one.width,
             "height": one.height,
             "octets": one.octets,
+            "progress": one.progress,
         }
         for one in made
     ]
@@ -101,7 +105,10 @@ def _welcomed(held: People, choices: Choices, people: Sequence[Person], now: dat
         if held.profile(person.id) is None:
             held.save(person.id, {"name": person.name, "locale": "en", "timezone": "UTC"}, now)
             held.set_mailbox(person.id, person.email, now)
-            choices.change({person.id: WISHES}, Author(WHO, "page"), now)
+    # Also of those who came when the page could do less; what they chose since stays.
+    for user, chosen in choices.of([person.id for person in people]).items():
+        if wishes := {what: wish for what, wish in WISHES.items() if what not in chosen}:
+            choices.change({user: wishes}, Author(WHO, "page"), now)
     return [person.id for person in people if not any(device.state == "active" for device in held.devices(person.id))]
 
 

@@ -37,6 +37,7 @@ class Drawn:
     tag: str
     lang: str
     dir: str
+    image: str
 
 
 def push_list() -> str:
@@ -114,6 +115,7 @@ def drawn(push: CaughtPush) -> Drawn:
         tag=_words(shown.get("tag")),
         lang=_words(shown.get("lang")),
         dir=_words(shown.get("dir")),
+        image=_words(shown.get("image")),
     )
 
 

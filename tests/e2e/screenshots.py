@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.e2e import browser, places
 from tests.e2e.browser import NARROW, Look, Page, Windows
 from tests.e2e.lived_in import lived_in
+from tests.media.pictures import dusk
 from tests.stack import ROOT, Stack
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -63,6 +64,18 @@ def commented(page: Page) -> None:
     page.wait_for_timeout(1_000)
 
 
+def photographed(page: Page) -> None:
+    """Let Ana post a photo on the demo page, and wait for the mail and the push that show it."""
+    ana = page.get_by_role("region", name="Ana", exact=True)
+    ana.get_by_label("Post a photo").set_input_files([{"name": "dusk.jpg", "mimeType": "image/jpeg", "buffer": dusk()}])
+    ana.get_by_label("What it shows").fill("The harbour at dusk")
+    ana.get_by_role("button", name="Post", exact=True).click()
+    entry = page.locator("#chain > li").first
+    entry.locator(".came figure").nth(1).wait_for()
+    entry.evaluate("one => one.scrollIntoView()")
+    page.wait_for_timeout(1_000)
+
+
 CHOSEN = {
     "overview": Picture("Overview"),
     "deliveries": Picture("Deliveries"),
@@ -77,6 +90,7 @@ CHOSEN = {
     "mail": Picture("mail", Look(width=1120, height=800)),
     "push": Picture("push"),
     "demo": Picture("demo", Look(width=960, height=860), prepare=commented),
+    "demo-photo": Picture("demo", Look(width=900, height=720), prepare=photographed),
 }
 
 

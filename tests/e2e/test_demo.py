@@ -62,14 +62,19 @@ def test_a_photo_is_posted_at_once_and_its_versions_appear_as_they_are_made(page
     octets = photo(6, 3000, 4000)
     ana = card(page, "Ana")
     ana.get_by_label("Post a photo").set_input_files([{"name": "sea.jpg", "mimeType": "image/jpeg", "buffer": octets}])
+    ana.get_by_label("What it shows").fill("The sea")
     ana.get_by_role("button", name="Post", exact=True).click()
     entry = page.locator("#chain > li").first
-    expect(entry.get_by_role("heading")).to_contain_text("Ana posts sea.jpg")
-    expect(entry.locator(".versions a")).to_have_count(8)
+    expect(entry.get_by_role("heading")).to_contain_text("Ana posts The sea")
+    expect(entry.locator(".versions li")).to_have_count(8)
+    expect(entry.locator(".versions a")).to_have_count(8, timeout=30_000)
     expect(entry.get_by_text("Versions, as they are made: 8 of 8")).to_be_visible()
     shown = entry.locator(".versions img").first
     assert shown.evaluate("one => one.decode().then(() => one.naturalWidth)") == 2048
     expect(entry.locator(".why tbody th", has_text="demo-bob").first).to_be_visible()
+    decoded = "one => one.decode().then(() => one.naturalWidth)"
+    assert entry.frame_locator("iframe").get_by_alt_text("The sea").evaluate(decoded) == 640
+    assert entry.locator(".notification img.wide").evaluate(decoded) == 1080
     ana.get_by_label("Post a photo").set_input_files([{"name": "no.jpg", "mimeType": "image/jpeg", "buffer": b"no"}])
     ana.get_by_role("button", name="Post", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("It is neither JPEG, PNG")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from notifier.app.home import RENDITIONS
 from notifier.media.images import Job, make
@@ -56,6 +56,18 @@ def photo(orientation: int = 1, width: int = 400, height: int = 300) -> bytes:
     exif[0x010F] = SECRET.decode()
     exif[0x8825] = {1: "N", 2: (48.0, 51.0, 30.0)}
     return octets_of(lying, quality=95, exif=exif, comment=SECRET)
+
+
+def dusk(width: int = 2400, height: int = 1800) -> bytes:
+    """A photo that is nice to look at: the sun over the sea."""
+    drawn = Image.linear_gradient("L").resize((width, height))
+    coloured = ImageOps.colorize(drawn, "#1b2350", "#f2b28a", mid="#8a5a78")
+    horizon = height * 3 // 5
+    left, top, side = width * 3 // 5, horizon - height // 6, height // 4
+    ImageDraw.Draw(coloured).ellipse((left, top, left + side, top + side), "#ffdf9e")
+    sea = ImageOps.colorize(Image.linear_gradient("L").resize((width, height - horizon)), "#33437c", "#141f49")
+    coloured.paste(sea, (0, horizon))
+    return octets_of(coloured, quality=90)
 
 
 def bomb(width: int = 30_000, height: int = 30_000) -> bytes:

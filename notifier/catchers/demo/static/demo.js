@@ -53,37 +53,46 @@ async function act(card, wanted, says) {
 async function post(card, form) {
   const file = form.elements.file.files[0];
   const { asset } = await read(await fetch("/demo/photos", { method: "POST", headers: { "X-CSRFToken": csrf }, body: new FormData(form) }));
-  const wanted = { act: "post", key: asset, text: file.name };
-  const item = await act(card, wanted, `posts ${file.name}`);
+  const wanted = { act: "post", key: asset, text: form.elements.says.value.trim() || file.name };
+  const item = await act(card, wanted, `posts ${wanted.text}`);
   form.reset();
   watch(asset, item);
   return wanted;
 }
 
 async function watch(asset, { live }) {
+  const says = make("p", {}, "Versions, as they are made"), tiles = make("ul", { className: "versions" }), drawn = new Map();
+  live.made.append(says, tiles, make("a", { href: `/admin/media/${asset}` }, "The photo in the admin pages"));
   for (let looks = 0; looks < 600; looks++) {
     const found = await trying(() => ask(`/demo/photos/${asset}`));
     if (!found) return;
     const wanted = found.versions.filter((one) => one.state !== "skipped"), done = wanted.filter((one) => one.url);
-    const says = `3 · Versions, as they are made: ${done.length} of ${wanted.length}${found.state === "failed" ? ", and some could not be" : ""}`;
-    live.made.replaceChildren(make("p", {}, says), make("ul", { className: "versions" }, ...found.versions.filter((one) => one.url || one.said).map(version)));
+    says.textContent = `Versions, as they are made: ${done.length} of ${wanted.length}${found.state === "failed" ? ", and some could not be" : ""}`;
+    for (const one of found.versions) version(one, tiles, drawn);
     if (found.state === "ready" || found.state === "failed") return;
     do await new Promise((done) => setTimeout(done, QUICK)); while (document.hidden);
   }
 }
 
-function version(one) {
-  const caption = one.url ? `${one.spec} · ${one.width} × ${one.height} · ${Math.ceil(one.octets / 1000)} kB` : `${one.spec}: ${one.said}`;
-  const shown = one.url && !one.spec.endsWith(".mp4") ? make("img", { src: one.url, alt: "" }) : null;
-  return make("li", {}, shown, one.url ? make("a", { href: one.url }, caption) : caption);
+// Each version has its place from the start, and is drawn anew only where something happened to it.
+function version(one, tiles, drawn) {
+  const { tile, state } = drawn.get(one.spec) ?? { tile: tiles.appendChild(make("li")) };
+  const now = `${one.state} ${one.progress}`;
+  if (now === state) return;
+  drawn.set(one.spec, { tile, state: now });
+  const is_film = one.spec.endsWith(".mp4"), progress = one.progress ? ` ${one.progress} %` : "…";
+  const says = one.url ? `${one.width} × ${one.height}, ${Math.ceil(one.octets / 1000)} kB` : one.said || { waiting: "to be made", working: `being made${progress}` }[one.state] || one.state;
+  const shown = one.url && !is_film ? make("img", { src: one.url, alt: "" }) : make("span", { className: "blank", ariaHidden: "true" }, one.url ? "▶" : one.state === "working" ? "◷" : "–");
+  tile.className = one.state;
+  tile.replaceChildren(shown, make("span", {}, one.url ? make("a", { href: one.url }, one.spec) : make("b", {}, one.spec), " ", says));
 }
 
 function entry(says, sent, answered) {
   const now = new Date(), live = { told: make("div"), made: make("div"), came: make("div", { className: "came" }), links: make("p", { className: "links" }), drawn: new Set() };
   const head = make("h3", {}, says, make("time", { dateTime: now.toISOString() }, now.toLocaleTimeString()));
   const lines = [`POST ${sent.path}`, ...Object.entries(sent.headers).map(([name, value]) => `${name}: ${value}`), "", sent.body];
-  const request = make("details", {}, make("summary", {}, "1 · The signed request, and the answer"), make("pre", { tabIndex: 0 }, lines.join("\n")), make("pre", { tabIndex: 0 }, answered));
-  return { row: make("li", {}, head, request, live.told, live.made, live.came, live.links), live };
+  const request = make("details", {}, make("summary", {}, "The signed request, and the answer"), make("pre", { tabIndex: 0 }, lines.join("\n")), make("pre", { tabIndex: 0 }, answered));
+  return { row: make("li", {}, head, request, live.made, live.told, live.came, live.links), live };
 }
 
 async function follow(id, item) {
@@ -106,7 +115,7 @@ function isOver({ event, lines, mails, pushes }) {
 }
 
 function draw({ event, lines, mails, pushes }, id, { live }) {
-  const caption = event.state === "planned" ? "2 · Who is told, and why" : "2 · Accepted, and being planned…";
+  const caption = event.state === "planned" ? "Who is told, and why" : "Accepted, and being planned…";
   const head = make("thead", {}, make("tr", {}, ...["Person", "Channel", "State", "Because"].map((word) => make("th", { scope: "col" }, word))));
   const table = make("table", { className: "why" }, make("caption", {}, caption), head, make("tbody", {}, ...lines.map(why)));
   live.told.replaceChildren(table);
@@ -136,7 +145,8 @@ function mail(one) {
 }
 
 function push(one) {
-  const text = make("div", {}, make("p", { className: "title" }, one.title), one.body ? make("p", { className: "body" }, one.body) : null);
+  const image = one.image ? make("img", { className: "wide", src: one.image, alt: "" }) : null;
+  const text = make("div", {}, make("p", { className: "title" }, one.title), one.body ? make("p", { className: "body" }, one.body) : null, image);
   const card = make("a", { className: "card", href: one.page }, make("div", { className: "notification" }, make("span", { className: "app", ariaHidden: "true" }, one.title.slice(0, 1)), text));
   return make("figure", {}, make("figcaption", {}, `Push to ${one.user}, decrypted`), card);
 }

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     MEDIA_PROCESSES: Annotated[int, Field(ge=1, le=64)] = 1
     MEDIA_AVIF: bool = False
     MEDIA_MOTION: bool = False
+    MEDIA_WAIT_IMAGE: Annotated[float, Field(ge=0, le=ONE_HOUR)] = 30
+    MEDIA_WAIT_VIDEO: Annotated[float, Field(ge=0, le=ONE_HOUR)] = 300
     MEDIA_ALLOW_LOOPBACK: bool = False
     RENDITIONS_FILE: Path | None = None
     FFMPEG_PATH: str = ""

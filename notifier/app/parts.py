@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -73,12 +73,13 @@ from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
-from notifier.pipeline.tickets import job_tickets, link_ticket, render_ticket
+from notifier.pipeline.tickets import job_tickets, link_ticket, render_ticket, send_tickets
 from notifier.pipeline.uploading import Uploading
 from notifier.policy.catalogue import Catalogue, read_catalogue
 from notifier.policy.endpoints import Rules
 from notifier.policy.media import Limits
 from notifier.policy.outcomes import Outcome
+from notifier.policy.pictures import Patience
 from notifier.policy.renditions import Specs, read_specs
 from notifier.policy.retention import Retention
 from notifier.scheduler.lead import Lead
@@ -86,6 +87,7 @@ from notifier.scheduler.ticks import Ticks
 from notifier.store.database import Database
 from notifier.store.intake import Intake
 from notifier.store.people import People
+from notifier.store.planning import Planned
 from notifier.store.types import make_ids_ahead
 from notifier.tasks import Bell, Steps, ask_workers, make_celery, register
 from notifier.web.parts import NewDevice, WebParts
@@ -159,7 +161,7 @@ class Parts:
     @cached_property
     def writer(self) -> Writer:
         """Words every notice, on every channel."""
-        return Writer(self.languages, self.settings.TEMPLATES_DIR)
+        return Writer(self.languages, self.settings.TEMPLATES_DIR, self._media_url)
 
     @cached_property
     def email_settings(self) -> EmailSettings:
@@ -246,9 +248,10 @@ class Parts:
             timedelta(seconds=self.settings.LEASE_SECONDS),
             self.worker_name,
             processes=self.settings.MEDIA_PROCESSES,
+            patience=self._patience,
         )
         maker = Maker(self.specs.specs, self.media_limits, self.settings.FFMPEG_PATH)
-        return Renderer(self.database, self.storage, self.fetcher, maker, settings, self.clock)
+        return Renderer(self.database, self.storage, self.fetcher, maker, settings, self.clock, self._ring_sends)
 
     @property
     def rebuilder(self) -> Rebuilder:
@@ -259,6 +262,9 @@ class Parts:
     def dropper(self) -> FileDropper:
         """Deletes the files of what is gone."""
         return FileDropper(self.database, self.storage, self.clock)
+
+    def _ring_sends(self, ready: Sequence[Planned]) -> None:
+        tasks.ring_or_hasten(self.steps, send_tickets(ready))
 
     def _ring_for(self, asset: str) -> None:
         self.steps.bell.ring([render_ticket([asset])])
@@ -277,7 +283,11 @@ class Parts:
 
     def media_url(self, file: str) -> str:
         """Where anybody gets that file."""
-        return f"{self.settings.MEDIA_URL or f'{self.around.public_url}/media'}/{file}"
+        return f"{self._media_url}/{file}"
+
+    @property
+    def _media_url(self) -> str:
+        return self.settings.MEDIA_URL or f"{self.around.public_url}/media"
 
     @cached_property
     def celery(self) -> Celery:
@@ -456,6 +466,7 @@ class Parts:
             standing=STANDING,
             replacing=tuple(name for name, channel in CHANNELS.items() if channel.replaces),
             gather_scale=self.settings.GATHER_SCALE,
+            patience=self._patience,
         )
 
     @property
@@ -471,7 +482,13 @@ class Parts:
             public_url=self.around.public_url,
             link_secret=self.secret_key.encode(),
             missing=self.languages.missing,
+            patience=self._patience,
         )
+
+    @property
+    def _patience(self) -> Patience:
+        settings = self.settings
+        return Patience(timedelta(seconds=settings.MEDIA_WAIT_IMAGE), timedelta(seconds=settings.MEDIA_WAIT_VIDEO))
 
     @property
     def _noticing(self) -> Noticing:

@@ -4,13 +4,14 @@ A new channel is one module that keeps the `Channel` protocol, one line in `noti
 its templates and a test. Nothing outside this package asks which channel it is.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from notifier.policy.events import Event
 from notifier.policy.outcomes import Outcome
+from notifier.policy.pictures import Picture
 from notifier.policy.words import Cadence
 
 
@@ -67,6 +68,7 @@ class Notice:
     last_code: str = ""  # the provider's code of the try before; empty on the first
     # Of a summary or digest: what it tells of, each of another type or group; a digest's in the order of its concern.
     items: tuple["Notice", ...] = ()
+    pictures: Mapping[str, Picture] = field(default_factory=dict)  # of what the events are about, by event
     digest: Digest | None = None  # set on a digest, which has items even where it tells of one thing only
 
 

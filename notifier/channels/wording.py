@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, Tem
 from jinja2.exceptions import TemplateNotFound
 
 from notifier.channels import Notice, TemplateFault
+from notifier.channels.illustration import Illustration
 from notifier.languages import Language, Languages, Spoken, tidy_block, tidy_line
 from notifier.languages.people import people
 from notifier.languages.reading import text_of
@@ -42,7 +43,7 @@ class Wording:
     excerpt: str
     action: str
     url: str
-    image: str
+    image: Illustration
     avatar: str
     language: Language
     first: tuple["Wording", ...] = ()  # of a summary or digest: the words of its first items
@@ -64,11 +65,13 @@ class Words:
 class Writer:
     """Words notices: each in the language of the one who is told, or in English where that language lacks a message.
 
-    Templates in `folder` come before the built-in ones. Safe to use from many threads.
+    Templates in `folder` come before the built-in ones. Below `media_url` are the pictures that we made; without it
+    those that events name are shown alone. Safe to use from many threads.
     """
 
-    def __init__(self, languages: Languages, folder: Path | None = None) -> None:
+    def __init__(self, languages: Languages, folder: Path | None = None, media_url: str = "") -> None:
         self.languages = languages
+        self._media_url = media_url
         self._loader = FileSystemLoader([TEMPLATES] if folder is None else [folder, TEMPLATES])
         self._words: dict[str, Words] = {}
 
@@ -89,7 +92,7 @@ class Writer:
             excerpt=shortened(tidy_block(blocks.get("excerpt", "")), EXCERPT),
             action=tidy_line(blocks.get("action", "")) or language.gettext("Open"),
             url=tidy_line(blocks.get("url", "")) or _url(event),
-            image=_image(notice, first),
+            image=self._image(notice, first),
             avatar=tidy_line(blocks["avatar"]) if "avatar" in blocks else event.actor.avatar,
             language=language,
             first=first,
@@ -123,6 +126,14 @@ class Writer:
                 autoescape=False,  # noqa: S701 (escaped where they meet HTML)
             )
         )
+
+    def _image(self, notice: Notice, first: Sequence[Wording]) -> Illustration:
+        """The picture of what it is about: a digest shows that of the first thing, a summary none."""
+        if first:
+            return first[0].image if notice.digest else Illustration()
+        event = notice.events[-1]
+        url = (event.target.image if event.target else "") or event.object.image
+        return Illustration(url, notice.pictures.get(event.id), self._media_url)
 
     def _words_of(self, type_: str) -> Words:
         if type_ not in self._words:
@@ -200,14 +211,6 @@ def _said(one: Wording, language: Language, limit: int | None) -> Spoken:
     sentence = tidy_line(shortened(one.sentence, limit)) if limit else one.sentence
     is_alike = one.language.direction == language.direction
     return Spoken(sentence if is_alike else isolated(sentence, language.direction))
-
-
-def _image(notice: Notice, first: Sequence[Wording]) -> str:
-    """The picture of what it is about: a digest shows that of the first thing, a summary none."""
-    if first:
-        return first[0].image if notice.digest else ""
-    event = notice.events[-1]
-    return (event.target.image if event.target else "") or event.object.image
 
 
 def _blocks(template: Template, context: dict[str, object]) -> dict[str, str]:

@@ -18,4 +18,5 @@ WAITED = {
     Waited.PAUSE: message("It was held while you had paused everything."),
     Waited.CAP: message("It was held because you had many messages in that hour."),
     Waited.DIGEST: message("It waited for your digest."),
+    Waited.RENDITION: message("It waited for the picture."),
 }

@@ -8,6 +8,7 @@ from notifier.policy.calendar import next_digest_at
 from notifier.policy.catalogue import DELETED, Catalogue, Kind
 from notifier.policy.decide import Case, Recipient, decide, fold_key, followed, recipients_of, silence_of
 from notifier.policy.events import Event
+from notifier.policy.pictures import PATIENCE, Patience, Picture, awaited
 from notifier.policy.taking_back import concerns, is_later, may_be_overtaken
 from notifier.policy.waves import Audience
 from notifier.policy.words import Cadence, Reason
@@ -16,16 +17,21 @@ from notifier.store.joining import Told
 from notifier.store.undoing import Undoing
 from notifier.store.walking import Crowd
 
+_COMING = (None, Reason.GATHERING, Reason.RENDITION)
 DAMPED = timedelta(hours=24)  # for so long the same act, taken back and done again, is told once
 
 
 @dataclass(frozen=True, slots=True)
 class PlanSettings:
-    """What planning must know of the channels: which need no address, and which replace what they showed before."""
+    """What planning must know of the channels: which need no address, and which replace what they showed before.
+
+    `patience` is how long messages wait for pictures.
+    """
 
     standing: tuple[str, ...]
     replacing: tuple[str, ...]
     gather_scale: float
+    patience: Patience = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,13 @@ class Deciding:
             for one in questions
         }
 
+    def awaiting(self, cases: Mapping[str, Case], pictures: Mapping[str, Picture]) -> dict[str, Case]:
+        """The cases with the pictures that they wait for, of those that these events show."""
+        return {
+            id_: replace(case, awaited=awaited(pictures.get(id_), case.event.accepted_at, self.settings.patience))
+            for id_, case in cases.items()
+        }
+
     def told(self, facts: Facts, questions: Sequence[Question], cases: Mapping[str, Case], now: datetime) -> list[Told]:
         """What is decided for each recipient of each event."""
         users = {user for one in questions for user in one.users}
@@ -156,7 +169,7 @@ def _told(case: Case, recipient: Recipient, now: datetime) -> Told:
 
 def _count(recipients: dict[tuple[str, str], Recipient], types: Collection[str], told: Told, now: datetime) -> None:
     """Let what was just planned for a person count against their cap for what this transaction plans next."""
-    soon = {plan.channel for plan in told.plans if plan.address and plan.reason in (None, Reason.GATHERING)}
+    soon = {plan.channel for plan in told.plans if plan.address and plan.reason in _COMING}
     if not soon:
         return
     for type_ in types:

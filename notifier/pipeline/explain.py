@@ -28,6 +28,7 @@ from notifier.policy.waves import wall_in
 from notifier.store.database import Database
 from notifier.store.explaining import Explaining, Known, Open
 from notifier.store.facts import Facts
+from notifier.store.pictures import Pictures
 from notifier.store.types import new_id
 from notifier.store.undoing import Undoing
 
@@ -258,6 +259,8 @@ class _Reading:
         undoing = Undoing(self._connection, now)
         undone = self._deciding.undone(undoing, [question])
         cases = self._deciding.cases(undoing, [question], undone, now)
+        if picture := Pictures(self._connection).coming(self._event):
+            cases = self._deciding.awaiting(cases, {self._event.id: picture})
         told = self._deciding.told(Facts(self._connection), [question], cases, now)
         opened = self._store.open({(one.user, one.fold) for one in told if one.joins}, now)
         for one in told:

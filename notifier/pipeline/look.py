@@ -3,10 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 
 from notifier.policy.catalogue import Catalogue, Kind
-from notifier.policy.decide import Reach, Recipient, Verdict, held, quiet, silenced, unwanted
+from notifier.policy.decide import Reach, Recipient, Verdict, held, quiet, silenced, unshown, unwanted
 from notifier.policy.events import Event
+from notifier.policy.pictures import PATIENCE, Awaited, Patience, awaited
 from notifier.policy.retry import Next
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.claims import Claimed, Item
@@ -20,12 +22,14 @@ Relations = frozenset[tuple[str, str]]
 class Seen:
     """What the channels know, and the moment of the look.
 
-    `perishable` are the channels whose messages expire; `paused_until` says how long an address's provider waits.
+    `perishable` are the channels whose messages expire; `paused_until` says how long an address's provider waits, and
+    `patience` how long messages wait for pictures.
     """
 
     perishable: Mapping[str, bool]  # by the name of every channel there is
     paused_until: Callable[[Claimed], datetime | None]
     now: datetime
+    patience: Patience = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ def _later(one: Claimed, catalogue: Catalogue, seen: Seen) -> Next | None:
     """Until when the whole message waits, if so."""
     kind = catalogue.find(one.own.type)
     hold = _hold(kind, one, seen.now) if kind and (one.rhythm.quiet or one.rhythm.paused_until) else None
+    hold = hold or unshown(_awaited(one, seen.patience), seen.now)
     if hold:
         return replace(_said(hold), wanted_at=hold.due_at)
     until = seen.paused_until(one)
@@ -122,6 +127,14 @@ def _hold(kind: Kind, one: Claimed, now: datetime) -> Verdict | None:
     # Its hour was set to lie in no pause: what comes in one was asked for by hand. And whoever chooses the time of day
     # themselves gets the digest then, also at night.
     return quiet(kind, recipient, now) if one.digest.cadence == Cadence.HOURLY else None
+
+
+def _awaited(one: Claimed, patience: Patience) -> Awaited | None:
+    """Of the pictures of what happened that are not there yet, the one that is waited for longest."""
+    # Only what happened brings its picture along: a like of an old post waits for nothing.
+    shown = [(event, item.told.pictures) for item in one.items for event in item.told.events if event.media]
+    found = (awaited(pictures.get(event.id), event.accepted_at, patience) for event, pictures in shown)
+    return max(filter(None, found), key=attrgetter("until"), default=None)
 
 
 def _said(verdict: Verdict) -> Next:

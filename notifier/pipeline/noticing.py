@@ -76,6 +76,7 @@ class Noticing:
             urgent=one.queue == "urgent",
             unsubscribe_url=self._unsubscribe_url(one, newest.type),
             last_code=one.last_code,
+            pictures={event: picture for item in items for event, picture in item.told.pictures.items()},
         )
 
     def _unsubscribe_url(self, one: Claimed, type_: str) -> str:

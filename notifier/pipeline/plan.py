@@ -19,6 +19,7 @@ from notifier.store.assets import Assets
 from notifier.store.binding import Binding
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Facts
+from notifier.store.pictures import Pictures
 from notifier.store.planning import Planned, Planning, Progress, Unplanned
 from notifier.store.undoing import Correction, Undoing
 
@@ -74,10 +75,10 @@ class Planner:
         parts = self._parts(facts, _together(events), now)
         cases = self._cases(undoing, parts, now)
         facts.lock(user for part in parts for user in part.users)
+        cases = self._show_media(connection, parts, cases, now)
         told = self._deciding.told(facts, parts, cases, now)
         bonds = ((bond, part.event) for part in parts if (bond := self._bond(part, cases)))
         Binding(connection, now).bind(bonds)
-        self._show_media(connection, parts, cases, now)
         progress = [self._taken_back(undoing, part) for part in parts]
         ready = planning.store(told, progress)
         all_seen = len(parts) == len(events) < CHUNK
@@ -136,15 +137,21 @@ class Planner:
         return self._deciding.cases(undoing, parts, undone, now)
 
     def _show_media(
-        self, connection: Connection, parts: Sequence[Part], cases: Mapping[str, Case], now: datetime
-    ) -> None:
-        """Let the pictures and videos of what happened be made, and those of what was taken back be forgotten."""
+        self, connection: Connection, parts: Sequence[Part], cases: dict[str, Case], now: datetime
+    ) -> dict[str, Case]:
+        """Let the pictures and videos of what happened be made, and those of what was taken back be forgotten.
+
+        Gives the cases with what their messages wait for.
+        """
+        shown = []
         for part in parts:
             event, assets = part.event, Assets(connection)
             if part.kind.takes_back and part.progress.planned_at:
                 assets.drop(assets.taken_back(event, part.kind.takes_back), now)
             elif event.media and not part.kind.takes_back and not cases[event.id].taken_back:
                 assets.show(event, now)
+                shown.append(event.id)
+        return self._deciding.awaiting(cases, Pictures(connection).first(shown, hold=True)) if shown else cases
 
     def _taken_back(self, undoing: Undoing, part: Part) -> Progress:
         """How far the part's event is now; where it is a deletion, some more of its work is done."""

@@ -17,13 +17,16 @@ from notifier.media.making import Maker, Source
 from notifier.media.storage import Storage, StorageAway, name_of, tidy, workplace
 from notifier.media.told import Going, LeftOut, Seen, Told, Written
 from notifier.pipeline import Clock
-from notifier.pipeline.tickets import MEDIA
+from notifier.pipeline.tickets import MEDIA, chunks
 from notifier.pipeline.uploading import take_in, wanted_of
 from notifier.policy.media import FINAL_CAUSES, SUFFIXES, AssetState, Cause, Refused
+from notifier.policy.pictures import PATIENCE, Patience
 from notifier.policy.renditions import Spec, Specs
 from notifier.store.assets import AssetEntry, Assets
+from notifier.store.awaiting import TOGETHER, Awaiting
 from notifier.store.database import Database
 from notifier.store.pausing import Pauses
+from notifier.store.planning import Planned
 from notifier.store.renditions import ANY_DUE, Made, RenditionEntry, Renditions
 from notifier.store.types import new_id
 
@@ -38,12 +41,13 @@ PROGRESS = 1.0  # seconds between two notes of how far it is
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """What rendering must know. `processes` is how many children work at once."""
+    """What rendering must know. `processes` is how many children work at once, `patience` how long messages wait."""
 
     specs: Specs
     lease: timedelta
     worker: str
     processes: int = 1
+    patience: Patience = PATIENCE
 
 
 @dataclass(slots=True)
@@ -61,7 +65,10 @@ class LostHold(Exception):
 
 
 class Renderer:
-    """Makes renditions. Set `stopping` and it kills its children, gives back what they were at, and returns."""
+    """Makes renditions. Set `stopping` and it kills its children, gives back what they were at, and returns.
+
+    Once all of an asset is there, `ring` is called with the deliveries that waited for it.
+    """
 
     def __init__(
         self,
@@ -71,6 +78,7 @@ class Renderer:
         maker: Maker,
         settings: RenderSettings,
         clock: Clock,
+        ring: Callable[[Sequence[Planned]], object],
     ) -> None:
         self._database = database
         self._storage = storage
@@ -78,6 +86,7 @@ class Renderer:
         self._maker = maker
         self._settings = settings
         self._clock = clock
+        self._ring = ring
         self._slots = threading.Semaphore(settings.processes)
         self.stopping = threading.Event()
 
@@ -109,7 +118,7 @@ class Renderer:
 
     def _advance(self, id: str) -> bool:
         """Do what is due of one asset; whether that was anything."""
-        hold = self._database.transact(lambda tx: self._claim(tx, id))
+        hold = self._settling(id, lambda tx: self._claim(tx, id))
         if hold is None:
             return False
         try:
@@ -165,7 +174,7 @@ class Renderer:
             if assets.stored(asset.id, hold.token, new, now):
                 assets.want(asset.id, wanted_of(self._settings.specs, new.format), now)
 
-        self._database.transact(store)
+        self._settling(asset.id, store)
 
     def _fetching(self, hold: Hold) -> None:
         if self.stopping.is_set():
@@ -203,7 +212,7 @@ class Renderer:
         self._doubt(name)
         self._storage.put(name, path)
         made = Made(one.id, name, octets, written.width, written.height)
-        self._record(lambda tx: Renditions(tx).done(made, hold.token, self._clock()))
+        self._record(hold, lambda tx: Renditions(tx).done(made, hold.token, self._clock()))
         del hold.versions[written.spec]
 
     def _doubt(self, file: str) -> None:
@@ -211,11 +220,13 @@ class Renderer:
 
     def _skip(self, hold: Hold, spec: str, why: Refused) -> None:
         one = hold.versions[spec]
-        self._record(lambda tx: Renditions(tx).skip(one.id, hold.token, why, self._clock()))
+        self._record(hold, lambda tx: Renditions(tx).skip(one.id, hold.token, why, self._clock()))
         del hold.versions[spec]
 
     def _keep(self, hold: Hold, percent: int | None = None) -> None:
         """Hold it for longer, and note how far it is, no more often than needs be."""
+        if hold.asset.state is AssetState.STORED and not hold.versions:
+            return  # all of it is recorded, and the child is about to end
         since, lease = time.monotonic() - hold.kept_at, self._settings.lease
         if since < (lease.total_seconds() / 3 if percent is None else PROGRESS):
             return
@@ -226,12 +237,42 @@ class Renderer:
                 return Renditions(connection).keep(hold.token, until, percent)
             return Assets(connection).keep(hold.asset.id, hold.token, until)
 
-        self._record(keep)
+        if not self._database.transact(keep):
+            raise LostHold
         hold.kept_at = time.monotonic()
 
-    def _record(self, work: Callable[[Connection], bool]) -> None:
-        if not self._database.transact(work):
+    def _record(self, hold: Hold, work: Callable[[Connection], bool]) -> None:
+        if not self._settling(hold.asset.id, work):
             raise LostHold
+
+    def _settling(self, asset: str, work: Callable[[Connection], T]) -> T:
+        """Do it, and in the same transaction let go what waits for the asset, where this was the last of it.
+
+        Of very many only the first: the others in transactions of their own, or when their time is over.
+        """
+
+        def settle(connection: Connection) -> tuple[T, list[str], list[Planned]]:
+            done, found = work(connection), self._over(connection, asset)
+            return done, found, self._let_go(connection, found[:TOGETHER])
+
+        done, found, ready = self._database.transact(settle)
+        self._ring(ready)
+        rest = found[TOGETHER:]
+        while rest:
+            gone = sum(self._let_go_and_ring(some) for some in chunks(rest, TOGETHER))
+            rest = self._database.transact(lambda tx: self._over(tx, asset)) if gone else []
+        return done
+
+    def _let_go_and_ring(self, ids: Sequence[str]) -> int:
+        ready = self._database.transact(lambda tx: self._let_go(tx, ids))
+        self._ring(ready)
+        return len(ready)
+
+    def _over(self, connection: Connection, asset: str) -> list[str]:
+        return Awaiting(connection, self._settings.patience).over(asset, self._clock())
+
+    def _let_go(self, connection: Connection, ids: Sequence[str]) -> list[Planned]:
+        return Awaiting(connection, self._settings.patience).let_go(ids, self._clock()) if ids else []
 
     def _fail(self, hold: Hold, why: Refused) -> None:
         """What is left of it could not be made."""
@@ -245,7 +286,7 @@ class Renderer:
             if not hold.versions and hold.asset.state is AssetState.WAITING:
                 Assets(connection).fail(hold.asset, hold.token, why, now, final=final)
 
-        self._database.transact(fail)
+        self._settling(hold.asset.id, fail)
 
     def _give_back(self, hold: Hold) -> None:
         def give_back(connection: Connection) -> None:

@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -22,8 +22,10 @@ from notifier.pipeline.pausing import Watch
 from notifier.pipeline.record import Recorder, Result
 from notifier.policy.catalogue import Catalogue, Kind
 from notifier.policy.outcomes import Deferred, Gone
+from notifier.policy.pictures import PATIENCE, Patience, asset_in
 from notifier.policy.retry import Next, after, policy_for
 from notifier.policy.words import Reason, State
+from notifier.store.awaiting import Awaiting
 from notifier.store.claims import Claimed, Claims
 from notifier.store.database import Database
 from notifier.store.facts import Facts
@@ -49,7 +51,7 @@ class Chunk:
 class SendSettings:
     """What sending must know: the lease of a claim, the scale of retry delays, and how links are made.
 
-    `missing` counts what the channels have no words for.
+    `missing` counts what the channels have no words for; `patience` is how long messages wait for pictures.
     """
 
     lease: timedelta
@@ -57,6 +59,7 @@ class SendSettings:
     public_url: str
     link_secret: bytes
     missing: Missing = field(default_factory=Missing)
+    patience: Patience = PATIENCE
 
 
 class Sender:
@@ -116,12 +119,23 @@ class Sender:
     def _still_wanted(self, chunk: Chunk, token: str) -> list[Claimed]:
         """Those that are to go out, with what they tell; the others are settled with the reason."""
         now = self._clock()
-        seen = Seen(self._perishable, lambda one: self._paused_until(one, chunk.pauses), now)
+        patience = self._settings.patience
+        seen = Seen(self._perishable, lambda one: self._paused_until(one, chunk.pauses), now, patience)
         looked = [look(one, chunk.relations.get(one.user, frozenset()), self._catalogue, seen) for one in chunk.claimed]
         settled = [_settled(one) for one in looked if one.next or one.leaving]
         if settled:
-            self._database.transact(lambda tx: Outbox(tx).settle(settled, token, now))
+            self._database.transact(lambda tx: Outbox(tx).settle(self._unless_shown(tx, settled, now), token, now))
         return sorted((one.claimed for one in looked if one.next is None), key=attrgetter("channel", "id"))
+
+    def _unless_shown(self, connection: Connection, settled: Sequence[Settled], now: datetime) -> Sequence[Settled]:
+        """The same, but what was to wait for a picture that came since the claim is due: nobody would let it go."""
+        waits = {one.delivery: one.next.value for one in settled if one.next and one.next.reason is Reason.RENDITION}
+        if not waits:
+            return settled
+        assets = {delivery: asset_in(value) for delivery, value in waits.items()}
+        there = Awaiting(connection, self._settings.patience).settled(assets.values())
+        due = Next(State.QUEUED, None, now, charged=False)
+        return [replace(one, next=due) if assets.get(one.delivery) in there else one for one in settled]
 
     def _paused_until(self, one: Claimed, pauses: Mapping[str, datetime]) -> datetime | None:
         return pauses.get(self._channels[one.channel].origin(address_of(one))) if pauses else None

@@ -8,6 +8,7 @@ from hashlib import sha256
 from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY, Hour, Slot, next_slot, zone_of
 from notifier.policy.catalogue import FOLLOWERS, Kind
 from notifier.policy.events import Event, Thing
+from notifier.policy.pictures import Awaited
 from notifier.policy.quiet import QuietHours
 from notifier.policy.words import DIGESTS, Cadence, Reason, State
 
@@ -90,7 +91,7 @@ class Case:
     """One event that is decided about. `taken_back` is set where it was undone before anybody was told.
 
     `told` names, by person, the channels on which they heard of the very same act a short while ago: who likes,
-    unlikes and likes again is told of once.
+    unlikes and likes again is told of once. `awaited` is its picture, where that is not there yet.
     """
 
     event: Event
@@ -99,6 +100,7 @@ class Case:
     taken_back: bool = False
     known: bool = True  # False: its type is in no catalogue
     told: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    awaited: Awaited | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +261,13 @@ def capped(kind: Kind, recipient: Recipient, channel: str, now: datetime) -> Ver
     return Verdict(State.WAITING, Reason.CAPPED, max(recent[-cap] + HOUR, now), "cap", f"{cap} an hour")
 
 
+def unshown(awaited: Awaited | None, now: datetime) -> Verdict | None:
+    """Until when messages wait for the picture, if so. Asked when planning and again when sending."""
+    if awaited is None or awaited.until <= now:
+        return None
+    return Verdict(State.WAITING, Reason.RENDITION, awaited.until, "rendition", awaited.words)
+
+
 def digested(
     recipient: Recipient, channel: str, cadence: Cadence, now: datetime, *, rule: str = "digest", value: str = ""
 ) -> Verdict:
@@ -324,8 +333,11 @@ def _when(case: Case, recipient: Recipient, channel: str, cadence: Cadence, now:
     if cadence in DIGESTS:
         return digested(recipient, channel, cadence, now)
     hold = held(kind, recipient, now) or capped(kind, recipient, channel, now)
-    if hold or not case.gather:
+    if hold:
         return hold
+    if not case.gather:
+        return unshown(case.awaited, now)
+    # What else holds it holds it first: the second look finds whether the picture is still to be waited for.
     seconds = f"{case.gather.total_seconds():g} s"
     return Verdict(State.WAITING, Reason.GATHERING, now + case.gather, "gather", seconds)
 

@@ -15,7 +15,7 @@ from notifier.policy.words import SENTENCES, Cadence, Reason, State
 
 MANY = 100  # others in one message are counted no further
 # What lets a message out, now or later: a skip has none of these for a cause.
-_LETTING = ("gather", "milestones", "digest", "cap", "quiet_hours", "paused_until")
+_LETTING = ("gather", "milestones", "digest", "cap", "quiet_hours", "paused_until", "rendition")
 
 STATES: dict[State, str] = {
     State.WAITING: "It waits.",

@@ -36,6 +36,7 @@ class Waited(StrEnum):
     PAUSE = "paused_until"
     CAP = "cap"
     DIGEST = "digest"
+    RENDITION = "rendition"
 
 
 def part_of(user: str, event: Event, kind: Kind) -> Part:

@@ -141,8 +141,9 @@ class Assets:
         return list(self._connection.scalars(query))
 
     def shown_in(self, id: str, most: int) -> list[str]:
-        """Events that show an asset."""
-        return list(self._connection.scalars(select(PostMedia.event_id).where(PostMedia.asset_id == id).limit(most)))
+        """Events that show an asset, the newest first."""
+        shown = select(PostMedia.event_id).where(PostMedia.asset_id == id).order_by(PostMedia.event_id.desc())
+        return list(self._connection.scalars(shown.limit(most)))
 
     def shown_of(self, actor: str, most: int) -> list[str]:
         """Some of what a person's posts show."""

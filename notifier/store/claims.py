@@ -14,6 +14,7 @@ from notifier.policy.words import Cadence, State
 from notifier.store.facts import rhythm_of
 from notifier.store.gone import refused_for_good
 from notifier.store.models import Address, Delivery, Digest, Notification, Preference, User
+from notifier.store.pictures import Pictures
 from notifier.store.sql import AnyRow, chunked, locked_all
 from notifier.store.told import Gathered, Telling
 
@@ -177,7 +178,7 @@ class Claims:
         notifications = {row.notification_id: row for row in found}
         self._close([*rows, *carried], notifications)
         facts = self._facts([row.id for row in rows], carriers)
-        told = self._telling.gathered([*rows, *carried])
+        told = Pictures(self._connection).illustrated(self._telling.gathered([*rows, *carried]))
         items = {
             row.id: _item(row, notifications[row.notification_id], facts[row.id], told[row.id])
             for row in (*rows, *carried)
@@ -209,7 +210,8 @@ class Claims:
             one.id: one
             for one in self._connection.execute(its.where(Notification.id.in_([one.notification_id for one in rows])))
         }
-        told = Telling(self._connection, self._replacing, NEWEST, open_too=True).gathered(rows)
+        telling = Telling(self._connection, self._replacing, NEWEST, open_too=True)
+        told = Pictures(self._connection).illustrated(telling.gathered(rows))
         items = [
             _item(one, notifications[one.notification_id], facts[one.id], told[one.id])
             for one in rows

@@ -41,7 +41,7 @@ LONGEST_WAIT = timedelta(hours=25)
 EVENTS = 2_000  # in one statement
 UNWANTING = (BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE)
 _COUNTED = (State.QUEUED, State.SENDING, State.SENT, State.BOUNCED)
-_COMING = (Reason.GATHERING, Reason.RETRY, Reason.PAUSED)
+_COMING = (Reason.GATHERING, Reason.RETRY, Reason.PAUSED, Reason.RENDITION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from notifier.policy.catalogue import Catalogue
 from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE, unwanted
 from notifier.store.facts import Facts
 from notifier.store.models import Event, Notification, NotificationEvent, Relation
+from notifier.store.pictures import Pictures
 from notifier.store.rows import happening
 from notifier.store.sql import AnyRow, among, holds
 from notifier.store.told import Gathered
@@ -181,7 +182,7 @@ class Feed:
         if not ids:
             return {}
         picky = bool(self._picky({row.user_id for row in rows}))
-        told = dict(self._newest(ids, picky=picky))
+        told = Pictures(self._connection).illustrated(dict(self._newest(ids, picky=picky)))
         if not picky:
             return told
         users = {row.id: row.user_id for row in rows}

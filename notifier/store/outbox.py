@@ -197,15 +197,19 @@ class Outbox:
             query = query.where(Delivery.state != State.SENDING)
         return list(self._connection.execute(locked(self._connection, query, Delivery)))
 
-    def queue(self, ids: Sequence[str], now: datetime) -> None:
-        """Make these deliveries ready to be claimed; their bell is rung again if nobody comes."""
+    def queue(self, ids: Sequence[str], now: datetime, *, early: bool = False) -> None:
+        """Make these deliveries ready to be claimed; their bell is rung again if nobody comes.
+
+        What goes out `early` is wanted now rather than when it was to be.
+        """
         if not ids:
             return
+        wanted = {"wanted_at": now} if early else {}
         again = case({queue.name: now + queue.again for queue in QUEUES.values()}, value=Delivery.queue)
         self._connection.execute(
             update(Delivery)
             .where(Delivery.id.in_(ids))
-            .values(state=State.QUEUED, reason=None, due_at=again, claim_token=None)
+            .values(state=State.QUEUED, reason=None, due_at=again, claim_token=None, **wanted)
         )
 
     def hasten(self, deliveries: Sequence[str], events: Sequence[str], now: datetime) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, union, update
 
-from notifier.policy.media import UNMADE, AssetState, Cause, Format, Refused, RenditionState
-from notifier.policy.pictures import Picture, Standing, Version, standing_of
+from notifier.policy.media import UNMADE, AssetState, Cause, Refused, RenditionState
+from notifier.policy.pictures import Standing, standing_of
 from notifier.policy.renditions import TRIES, again_in
 from notifier.store.assets import LONGEST
-from notifier.store.models import Asset, PostMedia, Rendition
+from notifier.store.models import Asset, Rendition
 from notifier.store.sql import AnyRow
 
 # In the driver's own SQL, see `Database.ask`.
@@ -132,18 +132,6 @@ class Renditions:
         values = {"state": RenditionState.WAITING, "claim_token": None, "due_at": now, "progress": 0}
         return self._change(Rendition.claim_token == token, **values, tries=Rendition.tries - 1)
 
-    def pictures(self, events: Collection[str]) -> dict[str, Picture]:
-        """What these events show first, by event; without those that show nothing."""
-        query = (
-            select(PostMedia.event_id, PostMedia.alt, Asset)
-            .join(Asset, Asset.id == PostMedia.asset_id)
-            .where(PostMedia.event_id.in_(events))
-            .order_by(PostMedia.event_id, PostMedia.place.desc())
-        )
-        rows = {row.event_id: row for row in self._connection.execute(query)}
-        made = self.of({row.id for row in rows.values()})
-        return {event: _picture(row, made.get(row.id, ())) for event, row in rows.items()}
-
     def count_unmade(self) -> int:
         """How many versions are to be made still."""
         return self._connection.scalar(select(func.count()).where(Rendition.state.in_(UNMADE))) or 0
@@ -161,21 +149,6 @@ def standing(asset_state: AssetState, renditions: Sequence[RenditionEntry]) -> S
     """Where an asset stands as a whole, by the newest version of each spec."""
     newest = {one.spec: one.state for one in renditions}
     return standing_of(asset_state, newest.values())
-
-
-def _picture(row: AnyRow, renditions: Sequence[RenditionEntry]) -> Picture:
-    versions = {one.spec: one for one in renditions if one.state == RenditionState.DONE}
-    return Picture(
-        asset=row.id,
-        media=Format(row.format).media if row.format else None,
-        standing=standing(AssetState(row.state), renditions),
-        versions=tuple(
-            Version(one.spec, one.format, one.file, one.width or 0, one.height or 0, one.octets)
-            for one in versions.values()
-        ),
-        alt=row.alt,
-        blurhash=row.blurhash,
-    )
 
 
 def _entry(row: AnyRow) -> RenditionEntry:

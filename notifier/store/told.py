@@ -1,7 +1,7 @@
 """The events that a notification tells of: the newest one by one, the rest by number, since there may be many."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, bindpa
 
 from notifier.policy.decide import BLOCK, MUTE_ACTOR
 from notifier.policy.events import Event as Happening
+from notifier.policy.pictures import Picture
 from notifier.store.models import Delivery, Event, NotificationEvent, Relation
 from notifier.store.rows import HAPPENING, happening
 from notifier.store.sql import AnyRow, chunked
@@ -21,12 +22,14 @@ class Gathered:
     """What a delivery tells of: its newest events, oldest first, and how many came before them.
 
     `rounds` says of each event in which round it joined. `earlier_actors` acted in the earlier events alone.
+    `pictures` are those of what the events are about, by event.
     """
 
     events: tuple[Happening, ...] = ()
     rounds: tuple[int, ...] = ()
     earlier_events: int = 0
     earlier_actors: int = 0
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
 
 
 class Telling:

@@ -15,6 +15,7 @@ from notifier.web.shapes import moment, moment_or_null
 log = logging.getLogger(__name__)
 
 ACTORS = 5  # of an item, the newest; `count` counts all
+THUMB = 320  # pixels that an item's picture is wide
 _NOWHERE = Address("", "")
 
 
@@ -47,7 +48,7 @@ def item_shape(item: FeedItem, reader: Reader) -> dict[str, Any]:
         "event_count": len(events) + item.told.earlier_events,
         "object": _thing(events[-1].object),
         "url": wording.url or None,
-        "image": wording.image or None,
+        "image": wording.image.sized(THUMB).url or None,
         "updated_at": moment(item.feed_at),
         "seen_at": moment_or_null(item.seen_at),
         "read_at": moment_or_null(item.read_at),
@@ -67,6 +68,7 @@ def worded(item: FeedItem, reader: Reader) -> Wording:
         created_at=item.opened_at,
         earlier_events=item.told.earlier_events,
         earlier_actors=item.told.earlier_actors,
+        pictures=item.told.pictures,
     )
     try:
         return reader.word(notice)

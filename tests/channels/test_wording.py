@@ -123,7 +123,7 @@ def test_a_summary_says_how_many_and_begins_with_the_first_three() -> None:
     assert three.excerpt.split("\n") == lines
     five = BUILT_IN.word(replace(like, items=(*items, like, like)))
     assert five.excerpt.split("\n") == [*lines, "…"]
-    assert (five.image, five.avatar, five.url) == ("", "", POST["url"])
+    assert (five.image.sized(640).url, five.avatar, five.url) == ("", "", POST["url"])
 
 
 POKE = (

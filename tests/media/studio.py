@@ -24,6 +24,7 @@ from notifier.policy.media import Limits, RenditionState
 from notifier.policy.renditions import Spec, Specs, read_specs
 from notifier.store.assets import AssetEntry, Assets
 from notifier.store.database import Database
+from notifier.store.planning import Planned
 from notifier.store.renditions import RenditionEntry, Renditions
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -45,6 +46,7 @@ class Studio:
     def __post_init__(self) -> None:
         self.storage: Storage = Folder(self.folder)
         self.rung: list[str] = []
+        self.rung_for: list[Planned] = []
 
     def clock(self) -> datetime:
         return self.now
@@ -58,7 +60,7 @@ class Studio:
         made = maker or Maker(self.specs.specs, self.limits)
         fetcher = Fetcher(Rules(allow_loopback=True), self.limits)
         chosen = RenderSettings(self.specs, LEASE, "w", **settings)
-        return Renderer(self.database, storage or self.storage, fetcher, made, chosen, self.clock)
+        return Renderer(self.database, storage or self.storage, fetcher, made, chosen, self.clock, self.rung_for.extend)
 
     def upload(self, octets: bytes, called: str = "") -> str:
         """The id of what was uploaded."""

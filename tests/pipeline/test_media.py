@@ -13,7 +13,7 @@ from notifier.policy.pictures import Picture, Standing
 from notifier.store.assets import Assets
 from notifier.store.export import export_text
 from notifier.store.models import Asset, DroppedFile, Event, PostMedia, Rendition
-from notifier.store.renditions import Renditions
+from notifier.store.pictures import Pictures
 from notifier.store.types import new_id
 from tests.media.pictures import photo
 from tests.media.studio import Studio
@@ -38,7 +38,7 @@ def assets(line: Line) -> list[Any]:
 
 def picture_of(line: Line, event: str) -> Picture | None:
     with line.database.read() as connection:
-        return Renditions(connection).pictures([event]).get(event)
+        return Pictures(connection).first([event]).get(event)
 
 
 def test_a_posts_media_are_begun_with_its_plan_once(line: Line):

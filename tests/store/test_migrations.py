@@ -26,6 +26,7 @@ from notifier.store.log import Log
 from notifier.store.models import Address, Admin, Base, Delivery, Digest, Event, Figure, Notification
 from notifier.store.pausing import Pauses
 from notifier.store.people import People
+from notifier.store.pictures import Pictures
 from notifier.store.recent import RecentFigures, slot_of
 from notifier.store.renditions import Renditions
 from notifier.store.schema import migrate
@@ -349,7 +350,7 @@ def test_posts_from_before_media_show_nothing_and_new_ones_do(empty: Database):
     list(planner.plan([str(row["id"])]))
     with empty.write() as connection:
         assert connection.scalars(select(Notification.user_id)).all() == ["bob"]
-        assert Renditions(connection).pictures([str(row["id"])]) == {}
+        assert Pictures(connection).first([str(row["id"])]) == {}
         assert Assets(connection).latest(5) == []
         assert Assets(connection).add_url(APP, "https://app.example/a.jpg", NOON)
         assert len(Renditions(connection).due(NOON, 5)) == 1

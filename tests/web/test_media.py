@@ -223,3 +223,32 @@ def test_files_of_what_is_gone_are_deleted_by_and_by(api: Api):
     assert later.drop() >= 1
     assert later.drop() == 0
     assert api.call("GET", path, authorization="").status_code == 404
+
+
+def test_the_log_and_its_pages_say_which_picture_is_waited_for_and_the_feed_shows_it(api: Api):
+    api.call("PUT", "/v1/users/ivy", {"email": "ivy@app.example"})
+    api.call("PUT", "/v1/users/ivy/preferences", {"types": {"post": {"email": "instant"}}})
+    asset = upload(api, photo()).get_json()["id"]
+    thing = {"id": new_id("evt"), "type": "post", "media": [{"asset": asset}]}
+    posted = {"type": "post", "data": {"actor": {"id": "ana"}, "object": thing, "to": ["ivy"]}}
+    dry = api.call("POST", "/v1/events/explain", posted).get_json()["lines"]
+    event = api.post(posted).get_json()["id"]
+    list(api.parts.steps.planner.plan([event]))
+    (waits,) = api.call("GET", "/v1/deliveries?reason=rendition&user=ivy").get_json()["data"]
+    lines = api.call("GET", f"/v1/events/{event}/explain").get_json()["lines"]
+    for line in (one for one in (*dry, *lines) if one["channel"] == "email"):
+        assert (line["state"], line["reason"], line["sentence"]) == (
+            "waiting",
+            "rendition",
+            "Waiting for the post's picture.",
+        )
+        assert line["value"].startswith(f"{asset} until ")
+    browser = signed_in(api, Role.VIEWER)
+    assert f'href="/admin/media/{asset}"' in browser.get(f"/admin/deliveries/{waits['id']}").text
+    assert event in browser.get(f"/admin/media/{asset}").text
+    feed = "/v1/users/ivy/feed"
+    assert api.call("GET", feed).get_json()["data"][0]["image"] is None
+    api.parts.renderer.render([asset])
+    assert api.call("GET", f"/v1/deliveries/{waits['id']}").get_json()["state"] == "queued"
+    files = {one["spec"]: one["url"] for one in shown(api, asset)["renditions"]}
+    assert api.call("GET", feed).get_json()["data"][0]["image"] == files["w320.jpeg"]

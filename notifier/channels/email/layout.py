@@ -14,6 +14,7 @@ from notifier.languages.things import kind_name
 from notifier.policy.events import Event
 
 LISTED = 10  # events of a gathered notice; the rest is a number
+SENT, SHOWN = 640, 534  # pixels: how wide a picture is, and how wide at most it is shown, as the card has room
 _PREHEADER = 120
 _LISTED_EXCERPT = 140
 
@@ -47,7 +48,7 @@ def short_type(type_: str) -> str:
 
 
 def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str, address: str) -> dict[str, object]:
-    language = wording.language
+    language, image = wording.language, wording.image.sized(SENT).within(SHOWN)
     return {
         "sentence": wording.sentence,
         "subject": wording.subject,
@@ -57,8 +58,12 @@ def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str,
         "action": wording.action,
         # A summary leads to several places; each of its lines to its own.
         "url": "" if notice.items else linked(wording.url),
-        "image": linked(wording.image),
-        "image_alt": notice.events[-1].object.name or language.gettext("Picture of what this is about"),
+        "image": linked(image.url),
+        "image_width": image.width or SHOWN,
+        "image_height": image.height,
+        "image_fills": image.width in (0, SHOWN),
+        "image_alt": _alt(notice, wording),
+        "image_said": language.gettext("Picture: %(alt)s", alt=wording.image.alt) if wording.image.alt else "",
         "avatar": linked(wording.avatar),
         "actor": name_of(notice.events[-1].actor),
         "lines": lines,
@@ -74,6 +79,11 @@ def _context(notice: Notice, wording: Wording, lines: list[Line], *, brand: str,
         "why": language.gettext("Why this mail?"),
         "why_url": linked(notice.why_url),
     }
+
+
+def _alt(notice: Notice, wording: Wording) -> str:
+    known = wording.image.alt or notice.events[-1].object.name
+    return known or wording.language.gettext("Picture of what this is about")
 
 
 def _note(notice: Notice, language: Language, *, brand: str, address: str) -> str:

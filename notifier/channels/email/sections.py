@@ -12,6 +12,7 @@ from notifier.policy.events import Thing
 
 WordsOf = Callable[[Notice], Wording]
 
+SIDE = 128  # pixels of a picture beside a section, which is shown half as large: screens are fine
 _TITLE, _SENTENCE, _EXCERPT = 100, 250, 140  # characters
 
 
@@ -63,7 +64,7 @@ def _key(item: Notice) -> tuple[str, str, str]:
 def _thing(item: Notice) -> Thing:
     """What it is about. A comment is about the post; a post in an album has a name or picture and is about itself."""
     event = item.events[-1]
-    is_alone = not item.group and bool(event.object.name or event.object.image)
+    is_alone = not item.group and bool(event.object.name or event.object.image or event.media)
     return event.object if is_alone or event.target is None else event.target
 
 
@@ -88,11 +89,17 @@ def _section(group: Sequence[Notice], words_of: WordsOf, language: Language) -> 
     return Section(
         title=title,
         url=url,
-        image=_some(linked(words.image) for words in worded),
-        alt=shortened(_some(thing.name for thing in things), _TITLE) or _no_name(language),
+        image=_some(linked(words.image.sized(SIDE, square=True).url) for words in worded),
+        alt=_alt(worded, things, language),
         face=False,
         lines=tuple(_below(url, *pair) if title else _alone(*pair) for pair in pairs),
     )
+
+
+def _alt(worded: Sequence[Wording], things: Sequence[Thing], language: Language) -> str:
+    """What the picture shows, or else what the thing is called."""
+    said = _some(words.image.alt for words in worded) or _some(thing.name for thing in things)
+    return shortened(said, _TITLE) or language.gettext("Picture of what this is about")
 
 
 def _title(things: Sequence[Thing], worded: Sequence[Wording]) -> str:
@@ -123,10 +130,6 @@ def _line(words: Wording, sentence: str, excerpt: str) -> Line:
         linked(words.url),
         words.language,
     )
-
-
-def _no_name(language: Language) -> str:
-    return language.gettext("Picture of what this is about")
 
 
 def _some(texts: Iterable[str]) -> str:

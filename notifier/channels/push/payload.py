@@ -21,6 +21,7 @@ AIM = 2048  # octets: Mozilla's Android bridge may hold only 2,744 of ciphertext
 BODY, TITLE = 600, 300  # octets, more than a phone shows
 LONGEST_ESCAPE = 6  # octets that one character takes at most in JSON, "\u0000"
 LEAST_BODY = 150  # octets; rather than less text, no picture
+WIDE = 1_080  # pixels of the picture: as wide as a phone's screen
 DAY = 86_400  # seconds: how long a push service keeps the message for a browser that is away
 LONGEST_TTL = 28 * DAY  # what FCM keeps at most
 
@@ -109,7 +110,9 @@ def _note(words: Wording, *, short: bool) -> Note:
     note = Note(cut(words.sentence, TITLE) or "…", navigate=_link(words.url))
     if short:
         return note
-    return replace(note, body=cut(words.excerpt, BODY), icon=_link(words.avatar), image=_link(words.image))
+    return replace(
+        note, body=cut(words.excerpt, BODY), icon=_link(words.avatar), image=_link(words.image.sized(WIDE).url)
+    )
 
 
 def _encoded(notice: Notice, note: Note, language: Language) -> bytes:

@@ -83,6 +83,7 @@ def _later(standing: Sequence[Standing]) -> str:
         Reason.GATHERING: "wait a little, so that several likes or follows become one message; the last goes out",
         Reason.RETRY: "failed once and are tried again; the next",
         Reason.PAUSED: "wait because their provider asked for a pause; the next goes out",
+        Reason.RENDITION: "wait for the picture or video of their post; the first goes out",
         Reason.CAPPED: "are over their people's caps and wait to come as one message; the first goes out",
         Reason.QUIET_HOURS: "wait for the end of quiet hours; the first goes out",
         Reason.SNOOZED: "wait because their people have paused everything; the first goes out",

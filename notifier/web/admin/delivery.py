@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Response, abort, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -13,6 +14,7 @@ from notifier.pipeline.copying import Copying, TooManyCopies
 from notifier.pipeline.preview import Unseen
 from notifier.policy.explaining import Course, decided
 from notifier.policy.outcomes import Delivered
+from notifier.policy.pictures import asset_in
 from notifier.policy.retention import said as days_said
 from notifier.policy.retry import policy_for
 from notifier.policy.words import State
@@ -59,6 +61,7 @@ def show(delivery_id: str) -> str:
         "admin/delivery.html",
         row=row_of(entry),
         way=_way(entry, event),
+        awaited=asset_in(entry.value),
         attempts=attempts,
         retried_as=retried_as,
         may_retry=entry.state == State.WAITING or (entry.state == State.FAILED and not retried_as),
@@ -81,7 +84,7 @@ def show(delivery_id: str) -> str:
 def as_html(delivery_id: str) -> AnyResponse:
     """The message's HTML alone, shut in: for the frame on its page."""
     answer = Response(_shown(delivery_id).html, mimetype="text/html")
-    images = " https:" if request.args.get("images") == "1" else ""
+    images = f" https: {_our_origin()}" if request.args.get("images") == "1" else ""
     answer.headers["Content-Security-Policy"] = CONTAINED.format(images=images)
     answer.headers["X-Frame-Options"] = "SAMEORIGIN"
     return answer
@@ -178,6 +181,12 @@ def _shown(delivery_id: str) -> Shown:
         return parts().preview.show(delivery_id, parts().catalogue, who=g.admin.email)
     except Unseen as why:
         abort(404, str(why))
+
+
+def _our_origin() -> str:
+    """Where our own pictures come from, which is no https in development."""
+    ours = urlsplit(parts().media_url(""))
+    return f"{ours.scheme}://{ours.netloc}"
 
 
 def _tabs(message: Shown) -> list[str]:

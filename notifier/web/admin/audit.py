@@ -27,7 +27,7 @@ _ID = re.compile(rf"\b((?:{'|'.join(_LINKED)})_[0-9a-f]{{32}})\b")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An entry as a page shows it: who did it by name, and its subject in pieces, each with where it leads, if anywhere."""
+    """An entry as a page shows it: its author by name, its subject in pieces, each with where it leads, if anywhere."""
 
     entry: AuditEntry
     who: str

@@ -14,6 +14,8 @@ def main() -> int:
     parser.add_argument("--templates", type=Path, help="your TEMPLATES_DIR; without it, the built-in words")
     parser.add_argument("--update", metavar="LANG", help="write this catalogue, with every message that it needs")
     given = parser.parse_args()
+    if given.templates and not given.templates.is_dir():
+        parser.error(f"there is no folder {given.templates}; put your templates there first")
     wanted = of_templates(given.templates) if given.templates else built_in()
     folder = given.templates or CATALOGUES
     if given.update:

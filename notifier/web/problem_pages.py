@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, Response, abort, make_response, render_template
 
 from notifier.languages.templates import said_in
 from notifier.web.access import guarded_by
@@ -125,6 +125,13 @@ ADVICE: Mapping[str, Advice] = {
         "Internal Server Error",
     ),
 }
+
+
+def refusal(status: int, name: str, detail: str) -> Response:
+    """The page that says why a request is refused, wherever neither the API nor the admin pages answer."""
+    language = parts().languages.english
+    page = render_template("public/refused.html", language=language, name=name, detail=detail, **said_in(language))
+    return make_response(page, status)
 
 
 @bp.get("/<string:slug>")

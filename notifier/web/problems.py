@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from notifier.store.database import DatabaseAway
 
@@ -95,8 +95,8 @@ def pointer(location: Sequence[int | str]) -> str:
 Page: TypeAlias = Callable[[int, str, str], Response]
 
 
-def install(app: Flask, admin_page: Page) -> None:
-    """Answer every refusal of the API with a problem document, of the admin pages with a page; name each request."""
+def install(app: Flask, admin_page: Page, page: Page) -> None:
+    """Answer every refusal of the API with a problem document, any other with a page; name each request."""
 
     @app.before_request
     def name_the_request() -> None:
@@ -120,14 +120,21 @@ def install(app: Flask, admin_page: Page) -> None:
 
     @app.errorhandler(HTTPException)
     def refuse_as_problem(error: HTTPException) -> Response | HTTPException:
-        if _in_admin() and error.code and error.code >= 400:
-            return admin_page(error.code, error.name, error.description or "")
         if not f"{request.path}/".startswith("/v1/"):
-            return error
+            if not error.code or error.code < 400:
+                return error
+            response = (admin_page if _in_admin() else page)(error.code, error.name, _words(error))
+            response.headers.extend(pair for pair in error.get_headers() if pair[0] != "Content-Type")
+            return response
         response = document(_problem_of(error))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
+
+
+def _words(error: HTTPException) -> str:
+    """What the error says, where it does not only repeat that there is no such page."""
+    return "There is no such page." if error.description == NotFound.description else error.description or ""
 
 
 def _in_admin() -> bool:

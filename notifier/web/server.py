@@ -120,7 +120,7 @@ def make_server(parts: WebParts, extra: Sequence[Blueprint] = (), exempt: Callab
         app.register_blueprint(blueprint)
     if exempt is not None:
         csrf.exempt(exempt)
-    problems.install(app, frame.refusal)
+    problems.install(app, frame.refusal, problem_pages.refusal)
     assets.install(app)
     frame.install(app)
     cors.install(app, parts.allowed_origins)

@@ -99,6 +99,8 @@ def test_the_command_says_that_all_is_well_and_what_is_not(tmp_path: Path):
     assert len(re.findall("^msgid", text, re.MULTILINE)) == 2, "only what the built-in catalogues lack"
     path.write_text(text.replace('you"\nmsgstr ""', 'you"\nmsgstr "%(who)s vous a fait signe"'))
     assert run("--templates", str(tmp_path)).returncode == 0
+    missing = run("--templates", str(tmp_path / "own"), "--update", "fr")
+    assert (missing.returncode, "there is no folder" in missing.stderr) == (2, True)
 
 
 HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: nplurals=2; plural=(n != 1);\\n"\n\n'

@@ -102,3 +102,34 @@ def test_the_link_to_older_ones_keeps_the_filter(api: Api):
     [older] = re.findall(r'rel="next" href="([^"]+)"', page.text)
     assert older.count("channel=") == 2
     assert signed_in(api).get(older.replace("&amp;", "&")).status_code == 200
+
+
+def test_an_address_that_leads_nowhere_keeps_the_frame_of_whoever_is_signed_in(api: Api):
+    stranger, viewer = api.server.test_client(), signed_in(api, Role.VIEWER)
+    for browser, words in ((viewer, "To the overview"), (stranger, "To the sign-in")):
+        page = browser.get("/admin/nowhere")
+        assert (page.status_code, words in page.text) == (404, True)
+        assert "There is no such page." in page.text
+    old = viewer.post("/admin/logout", data={"csrf_token": "old"})
+    assert (old.status_code, "To the overview" in old.text) == (400, True)
+
+
+def test_whatever_is_no_page_says_so_in_our_own_dress(api: Api):
+    nowhere = api.server.test_client().get("/nowhere")
+    assert (nowhere.status_code, "There is no such page." in nowhere.text) == (404, True)
+    assert "notifier.css" in nowhere.text
+    wrong = api.server.test_client().put("/docs")
+    assert (wrong.status_code, "GET" in wrong.headers["Allow"]) == (405, True)
+
+
+def test_the_audit_names_the_app_that_acted(api: Api):
+    assert (
+        api.call("POST", "/v1/schedules", {"name": "late", "kind": "digests", "cron": "0 9 * * *"}).status_code == 201
+    )
+    page = signed_in(api).get("/admin/audit?action=schedule.add").text
+    assert f'title="{api.app.app}">the app ' in page
+
+
+def test_a_wrong_filter_says_which_field_is_wrong(api: Api):
+    page = signed_in(api).get("/admin/events?since=yesterday")
+    assert (page.status_code, "<code>since</code>: This must be a time" in page.text) == (422, True)

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g, render_template, request, url_for
 
 from notifier.policy.steering import moment_on_clock
 from notifier.store.admins import Admins, Role
+from notifier.store.apps import Apps
 from notifier.store.audit import LOOKED, AuditEntry, AuditFilter, AuditLog, walk
 from notifier.web.admin.guard import admins_only
 from notifier.web.admin.tables import csv_rows
@@ -26,9 +27,10 @@ _ID = re.compile(rf"\b((?:{'|'.join(_LINKED)})_[0-9a-f]{{32}})\b")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An entry as a page shows it: its subject in pieces, each with where it leads, if anywhere."""
+    """An entry as a page shows it: its author by name, its subject in pieces, each with where it leads, if anywhere."""
 
     entry: AuditEntry
+    who: str
     pieces: tuple[tuple[str, str], ...]
 
 
@@ -48,11 +50,12 @@ def page() -> str | tuple[str, int]:
     with parts().database.read() as connection:
         log = AuditLog(connection)
         found, actions = log.page(wanted, PAGE, cursor), log.actions()
+        names = {app.id: f"the app {app.name}" for app in Apps(connection).all()}
     return render_template(
         "admin/audit.html",
         given=given,
         cursor=cursor,
-        rows=[Row(entry, pieces(entry.subject)) for entry in found.entries],
+        rows=[Row(entry, names.get(entry.who, entry.who), pieces(entry.subject)) for entry in found.entries],
         actions=actions,
         older=url_for("admin_audit.page", **given | {"cursor": found.next}) if found.next else "",  # type: ignore[arg-type]  # texts, all
         looked=LOOKED,

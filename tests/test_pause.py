@@ -55,7 +55,7 @@ def test_each_worker_is_heard_of_with_its_queues_and_leaves_when_it_ends(stack: 
 
     eventually(lambda: len(alive()) == 2)
     found = alive()
-    assert set(found) == {"urgent", "default,bulk,digest"}
+    assert set(found) == {"urgent", "default,bulk,digest,media"}
     assert {int(name.rpartition(":")[2]) for name in found.values()} == set(stack.pids["worker"])
     assert stack.call("GET", "/readyz").json["checks"]["workers"] == "ok"
     stack.stop()

@@ -35,9 +35,9 @@ def stands(line: Line, name: str) -> QueueStands:
 
 def test_an_empty_service_has_empty_queues_and_no_workers(line: Line):
     found = standing(line)
-    assert [one.name for one in found.queues] == ["urgent", "default", "bulk", "digest"]
+    assert [one.name for one in found.queues] == ["urgent", "default", "bulk", "digest", "media"]
     assert {one.depth for one in found.queues} == {0}
-    assert found.unserved == ["urgent", "default", "bulk", "digest"]
+    assert found.unserved == ["urgent", "default", "bulk", "digest", "media"]
 
 
 def test_what_waits_for_a_worker_is_told_apart_from_what_waits_for_its_time(line: Line):
@@ -128,10 +128,10 @@ def crew(line: Line) -> Crew:
 def test_a_worker_that_is_not_heard_of_is_silent_and_forgotten_after_a_day(line: Line):
     beat(line.database, BORN)
     assert [one.name for one in crew(line).alive] == ["host:1"]
-    assert standing(line).unserved == ["bulk", "digest"]
+    assert standing(line).unserved == ["bulk", "digest", "media"]
     line.clock.move(seconds=SILENT.total_seconds() + 1)
     assert [one.name for one in crew(line).silent] == ["host:1"]
-    assert standing(line).unserved == ["urgent", "default", "bulk", "digest"]
+    assert standing(line).unserved == ["urgent", "default", "bulk", "digest", "media"]
     later = START + FORGOTTEN + timedelta(seconds=1)
     beat(line.database, WorkerEntry("host:2", "bulk", 8, "0.1.0", later, later))
     line.clock.now = later

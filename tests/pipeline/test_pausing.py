@@ -151,7 +151,7 @@ def test_pauses_and_claims_at_the_same_moment_send_each_message_once(line: Line,
             pausing.resume("default", who="ada")
 
     senders = [line.new_sender() for _ in range(3)]
-    at_once(toggle, *[lambda sender=sender: sender.send(ids) for sender in senders], line.sweep)
+    at_once(toggle, *[lambda sender=sender: sender.send(ids) for sender in senders], line.overdue)
     line.clock.move(minutes=2)
     for sender in senders:
         sender._watch._asked_at = 0.0

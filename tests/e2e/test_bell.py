@@ -1,7 +1,6 @@
 """The bell on a page of another origin, in a real browser: live, of one mind in all tabs, there when things fail."""
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -242,6 +241,10 @@ def worker(window: Window, shop: Shop, bob: str) -> "Worker":
     return Worker(window.tab(shop.origin), shop.origin)
 
 
+def _is_at(registration: dict[str, Any], origin: str) -> bool:
+    return registration["scopeURL"] == f"{origin}/" and not registration["isDeleted"]
+
+
 class Worker:
     """The service worker of a page, to which pushes are handed as a push service's would be."""
 
@@ -251,7 +254,7 @@ class Worker:
         known: list[str] = []
         self._tools.on(
             "ServiceWorker.workerRegistrationUpdated",
-            lambda said: known.extend(one["registrationId"] for one in said["registrations"]),
+            lambda said: known.extend(one["registrationId"] for one in said["registrations"] if _is_at(one, origin)),
         )
         self._tools.send("ServiceWorker.enable")
         page.evaluate("navigator.serviceWorker.register('/notifier-sw.js').then(() => navigator.serviceWorker.ready)")
@@ -260,18 +263,23 @@ class Worker:
         eventually(lambda: page.evaluate(ready))
         eventually(lambda: page.wait_for_timeout(100) or known)
         self._id = known[-1]
+        self._inside = next(one for one in page.context.service_workers if one.url.startswith(origin))
+        self._inside.evaluate("""() => {
+            const show = registration.showNotification.bind(registration);
+            self.count = 0;
+            registration.showNotification = (...given) => show(...given).then(() => { self.count += 1; });
+        }""")
 
     def push(self, payload: str) -> None:
-        """Deliver a push with this text; again where the browser's tools lost it, as they do on a busy machine."""
+        """Deliver a push with this text, and wait until it is shown.
+
+        Whoever asks for what is shown before lets Chromium forget it: what is kept and not on the screen yet is
+        tidied away.
+        """
+        before = self._inside.evaluate("self.count")
         said = {"origin": self._origin, "registrationId": self._id, "data": payload}
-        before = self.shown()
-        for _ in range(3):
-            self._tools.send("ServiceWorker.deliverPushMessage", said)
-            until = time.monotonic() + 10
-            while self.shown() == before and time.monotonic() < until:
-                self.page.wait_for_timeout(100)
-            if self.shown() != before:
-                return
+        self._tools.send("ServiceWorker.deliverPushMessage", said)
+        eventually(lambda: self._inside.evaluate("self.count") > before)
 
     def shown(self) -> list[dict[str, Any]]:
         """What the browser shows."""

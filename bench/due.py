@@ -30,7 +30,7 @@ from notifier.store.types import new_id
 PEOPLE = 1_000_000
 DUE = 20_000
 TICKS = 20_000
-READERS = 100  # whose digests are built
+READERS = 500  # whose digests are built
 ITEMS = 20
 BARE = "SELECT 1 WHERE ? IS NOT NULL"
 AT_ONCE = 50_000  # rows of one insert
@@ -101,6 +101,7 @@ def _cost(url: str, pids: tuple[int, ...], people: int) -> Cost:
     _let_wait(database, clock)
     clock[0] = NOON + timedelta(days=2)
     _only_readers(database, clock[0])
+    _settle(database)
     tickets = _tickets(builder)
     assert sum(len(ticket.ids) for ticket in tickets) == READERS
     built = _spent(pids, lambda: [builder.build(ticket.ids) for ticket in tickets]) / READERS

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from notifier.pipeline import Clock
 from notifier.pipeline.look import events_of, told_no_more
-from notifier.pipeline.tickets import chunks
+from notifier.pipeline.tickets import BUILDS, chunks
 from notifier.policy.bundles import Held, bundled
 from notifier.policy.catalogue import Catalogue
 from notifier.policy.queues import QUEUES
@@ -22,21 +22,17 @@ from notifier.store.bundling import Bundling
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.ending import end
 from notifier.store.facts import Facts
-from notifier.store.freezing import Freezing, Frozen
+from notifier.store.freezing import Found, Freezing
 from notifier.store.planning import Planned
 
 log = logging.getLogger(__name__)
-
-# Digests that are built in one transaction. While it runs no other process records on SQLite what it has sent, and
-# sends it again, should it die then.
-TOGETHER = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """What a digest has to say now: what stands, and what is told no more, with the reason."""
 
-    stands: list[Frozen]
+    stands: list[Found]
     ended: list[tuple[str, Next]]
 
 
@@ -70,7 +66,7 @@ class DigestBuilder:
         A few in one transaction: whoever dies in it has changed nothing. One that cannot be built stays due and is
         logged; it does not hold up the others.
         """
-        return [one for some in chunks(ids, TOGETHER) for one in self._build_some(some)]
+        return [one for some in chunks(ids, BUILDS) for one in self._build_some(some)]
 
     def _build_some(self, ids: Sequence[str]) -> list[Planned]:
         try:
@@ -100,14 +96,14 @@ class DigestBuilder:
         found = freezing.find([digest.id for digest in digests], {digest.user for digest in digests})
         told = self._told(connection, digests, found)
         bundles = bundled([_held(one) for each in told.values() for one in each.stands])
-        freezing.freeze(found, bundles, now)
         Bundling(connection).carry_along(bundles)
+        freezing.freeze(found, bundles, now)
         building.send([bundle.carrier.id for bundle in bundles], now if at_once else now + QUEUES[DIGEST].again)
         building.end({digest: [one.id for one in each.stands] for digest, each in told.items()}, now)
         end(connection, [one for each in told.values() for one in each.ended])
         return [Planned(bundle.carrier.id, bundle.carrier.channel, bundle.carrier.queue) for bundle in bundles]
 
-    def _told(self, connection: Connection, digests: Sequence[Unbuilt], found: Sequence[Frozen]) -> dict[str, Told]:
+    def _told(self, connection: Connection, digests: Sequence[Unbuilt], found: Sequence[Found]) -> dict[str, Told]:
         """Look again at what was found for these digests: much may have changed since it was planned."""
         events = events_of((one.told for one in found if one.told), self._catalogue)
         users = {digest.user for digest in digests}
@@ -122,5 +118,5 @@ class DigestBuilder:
         return told
 
 
-def _held(one: Frozen) -> Held:
-    return Held(one.id, one.user, one.channel, one.address, one.type, one.queue, Reason.DIGEST, one.digest)
+def _held(one: Found) -> Held:
+    return Held(one.id, one.user, one.channel, one.address, one.type, one.queue, Reason.DIGEST, one.digest, one.carries)

@@ -12,7 +12,7 @@ from notifier.policy.pictures import PATIENCE, Awaited, Patience, awaited
 from notifier.policy.retry import Next
 from notifier.policy.words import Cadence, Reason, State
 from notifier.store.claims import Claimed, Item
-from notifier.store.freezing import Frozen
+from notifier.store.freezing import Found
 from notifier.store.told import Gathered
 
 Relations = frozenset[tuple[str, str]]
@@ -59,7 +59,7 @@ def look(one: Claimed, relations: Relations, catalogue: Catalogue, seen: Seen) -
     return Looked(left, next_ or _later(left, catalogue, seen), leaving)
 
 
-def told_no_more(one: Frozen, relations: Relations, catalogue: Catalogue, channels: Collection[str]) -> Next | None:
+def told_no_more(one: Found, relations: Relations, catalogue: Catalogue, channels: Collection[str]) -> Next | None:
     """Why a part of a digest that is being built is not told, if so; it is looked at once more when it is sent."""
     if one.undone or not one.newest:
         return _ended(Reason.TAKEN_BACK, "taken_back")

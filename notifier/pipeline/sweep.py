@@ -20,13 +20,13 @@ from notifier.policy.words import DIGESTS, Cadence, Reason, State
 from notifier.store.bundling import Bundling
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.facts import Facts
-from notifier.store.outbox import OVERDUE, Outbox, Try
-from notifier.store.pausing import RESUMED, Pauses
+from notifier.store.lag import is_anything_due
+from notifier.store.outbox import Outbox, Try
+from notifier.store.pausing import Pauses
 from notifier.store.planning import Planned
 from notifier.store.sql import AnyRow
 
 HASTE = 1_000  # ids in one statement
-ANYTHING = f"{OVERDUE} UNION ALL {RESUMED} LIMIT 1"
 USUAL = "default"  # the queue of events whose type is in no catalogue
 MERCY = timedelta(seconds=3)  # for the living to renew their claims, once the database is back
 
@@ -54,10 +54,9 @@ class Sweeper:
         self._types = _types_by_queue(catalogue)
 
     def is_anything_due(self) -> bool:
-        """Whether a sweep would find anything. Asked every second and mostly in vain, so it opens no transaction."""
-        now = self._clock()
+        """Whether a sweep would find anything."""
         with self._noting_absence():
-            return bool(self._database.ask(ANYTHING, now, now))
+            return is_anything_due(self._database, self._clock())
 
     def events(self, queue: str) -> Overdue:
         """Take the events whose plan is overdue on a queue; they are so again when its bell is rung again."""

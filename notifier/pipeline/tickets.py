@@ -11,8 +11,10 @@ from notifier.store.planning import Planned
 
 PLAN, BUILD, SEND, LINK, JOB, RENDER = "plan", "build", "send", "link", "job", "render"
 MEDIA = "media"  # the queue
-BUILDS = 20  # digests in one transaction
 PLANS = 4  # events to plan in the place of one delivery to send
+# Digests in one transaction. While it runs no other process records on SQLite what it has sent, and sends it again,
+# should it die then.
+BUILDS = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What is held for one person comes out together: one message to each address, which tells of all of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -20,6 +20,7 @@ class Held:
     queue: str
     reason: Reason
     digest: str = ""  # the built one that it belongs to
+    carries: bool = False  # its message was to tell of others as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Bundle:
 
     carrier: Held
     carried: tuple[Held, ...]
+
+
+def carriers(bundles: Iterable[Bundle]) -> dict[str, str]:
+    """Of each delivery that is carried, which one carries it."""
+    return {one.id: bundle.carrier.id for bundle in bundles for one in bundle.carried}
 
 
 def bundled(due: Sequence[Held]) -> list[Bundle]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, select, update
 
 from notifier.policy.words import Cadence, Reason, State
+from notifier.store.bulk import update_each
 from notifier.store.database import Database
 from notifier.store.ending import cancel
 from notifier.store.facts import Facts
@@ -69,12 +70,9 @@ class Building:
 
     def send(self, carriers: Sequence[str], again: datetime) -> None:
         """Let the messages of built digests go out; their bell is rung `again` if nobody comes."""
+        queued = {"state": State.QUEUED, "reason": None}
         for some in chunked(carriers):
-            self._connection.execute(
-                update(Delivery)
-                .where(among(self._connection, Delivery.id, some), Delivery.state == State.WAITING)
-                .values(state=State.QUEUED, reason=None, due_at=again)
-            )
+            update_each(self._connection, Delivery.id, {one: {"due_at": again} for one in some}, queued, WAITS.text)
 
     def end(self, told: Mapping[str, Sequence[str]], now: datetime) -> None:
         """Freeze what each of these digests tells: the ids of its deliveries, in the order in which they are told."""

@@ -1,16 +1,15 @@
 """Many rows by the driver's own means: to prepare one by SQLAlchemy takes longer than to store or to delete it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, String, Table
 
 from notifier.store.models import Base
-from notifier.store.types import Key, Utc, id_octets, key_of
+from notifier.store.types import Key, Utc, array_of, id_octets, key_of
 
 Convert = Callable[[Any], Any]
 Column = Any  # of a model, which holds ids
@@ -23,13 +22,7 @@ def insert_rows(connection: Connection, model: type[Base], rows: Sequence[Mappin
     table, names = model.__table__, tuple(rows[0])
     assert isinstance(table, Table)  # noqa: S101 (declared as FromClause)
     on_postgresql = connection.dialect.name == "postgresql"
-    converts = [_convert(table.c[name].type, on_postgresql=on_postgresql) for name in names]
-    # Column by column: a loop over rows in Python would look at each value twice.
-    columns = [
-        list(map(convert, column)) if convert else column
-        for convert, column in zip(converts, ([row[name] for row in rows] for name in names), strict=True)
-    ]
-    values = list(zip(*columns, strict=True))
+    values = list(zip(*_columns(table, names, rows, on_postgresql=on_postgresql), strict=True))
     cursor = connection.connection.cursor()
     if on_postgresql:
         _copy(cursor, table.name, names, values)
@@ -59,26 +52,31 @@ def update_each(
     """
     if not changes:
         return 0
-    table, on_postgresql = key.class_.__table__, connection.dialect.name == "postgresql"
-    names = list(next(iter(changes.values())))
-    converts = {name: _convert(table.c[name].type, on_postgresql=on_postgresql) or _same for name in [*names, *alike]}
-    columns = [[converts[name](values[name]) for values in changes.values()] for name in names]
-    keys = [(UUID(bytes=id_octets(one)) if on_postgresql else id_octets(one)) for one in changes]
-    same = [converts[name](value) for name, value in alike.items()]
-    if not on_postgresql:
-        changed = ", ".join(f"{name} = ?" for name in (*names, *alike))
-        cursor: Any = connection.connection.cursor()
-        statement = f"UPDATE {table.name} SET {changed} WHERE {key.key} = ? AND {where}"  # noqa: S608 (our own names)
-        cursor.executemany(statement, [(*own, *same, one) for *own, one in zip(*columns, keys, strict=True)])
-        return int(cursor.rowcount)
-    types = ["uuid", *(str(table.c[name].type.compile(connection.dialect)) for name in names)]
-    arrays = ", ".join(f"%s::{type_}[]" for type_ in types)
-    given = f"unnest({arrays}) AS given(key, {', '.join(f'new_{name}' for name in names)})"
-    changed = ", ".join([f"{name} = new_{name}" for name in names] + [f"{name} = %s" for name in alike])
+    table, names = key.class_.__table__, list(next(iter(changes.values())))
+    if connection.dialect.name == "postgresql":
+        same = [one for [one] in _columns(table, alike, [alike], on_postgresql=True)]
+        arrays = _arrays(table, names, list(changes.values()))
+        statement = _update_joined(connection, key, names, alike, where)
+        return int(_run(connection, statement, [*same, array_of(changes), *arrays]).rowcount)
+    rows = [{**values, **alike} for values in changes.values()]
+    columns = _columns(table, [*names, *alike], rows, on_postgresql=False)
+    changed = ", ".join(f"{name} = ?" for name in (*names, *alike))
+    cursor: Any = connection.connection.cursor()
+    statement = f"UPDATE {table.name} SET {changed} WHERE {key.key} = ? AND {where}"  # noqa: S608 (our own names)
+    cursor.executemany(statement, list(zip(*columns, map(id_octets, changes), strict=True)))
+    return int(cursor.rowcount)
+
+
+def _update_joined(connection: Connection, key: Column, names: Iterable[str], alike: Iterable[str], where: str) -> str:
+    """The statement that gives each row its own values of arrays, of which the keys' comes first."""
+    table = key.class_.__table__
+    types = ["uuid", *(table.c[name].type.compile(connection.dialect) for name in names)]
+    given = f"unnest({', '.join(f'%s::{type_}[]' for type_ in types)})"
+    columns = ", ".join(["key", *(f"new_{name}" for name in names)])
+    changed = ", ".join([*(f"{name} = %s" for name in alike), *(f"{name} = new_{name}" for name in names)])
     # By the key alone: of an index for what else must hold it expects few rows, also when thousands have just come.
     found = f"{table.name}.{key.key} = given.key AND CASE WHEN {where} THEN true END"
-    statement = f"UPDATE {table.name} SET {changed} FROM {given} WHERE {found}"  # noqa: S608 (our own names)
-    return int(_run(connection, statement, [*same, keys, *columns]).rowcount)
+    return f"UPDATE {table.name} SET {changed} FROM {given} AS given({columns}) WHERE {found}"  # noqa: S608 (our own names)
 
 
 def count_by(connection: Connection, column: Column, ids: Sequence[str]) -> int:
@@ -129,7 +127,7 @@ def _table(column: Column) -> str:
 def _within(connection: Connection, column: Column, ids: Sequence[str]) -> tuple[str, list[Any]]:
     """That the column holds one of these ids, in the driver's own words, and what it is given for that."""
     if connection.dialect.name == "postgresql":
-        return f"({column.key} = ANY(%s))", [[UUID(one[4:]) for one in ids]]
+        return f"({column.key} = ANY(%s::uuid[]))", [array_of(ids)]
     return f"({column.key} IN ({', '.join('?' * len(ids))}))", [id_octets(one) for one in ids]
 
 
@@ -139,16 +137,31 @@ def _copy(cursor: Any, table: str, names: Sequence[str], values: Sequence[Sequen
             copy.write_row(row)
 
 
+def _columns(
+    table: Table, names: Iterable[str], rows: Sequence[Mapping[str, Any]], *, on_postgresql: bool
+) -> list[list[Any]]:
+    """The values of these columns as the driver takes them: a loop over rows in Python would look at each twice."""
+    columns = []
+    for name in names:
+        values, convert = [row[name] for row in rows], _convert(table.c[name].type, on_postgresql=on_postgresql)
+        columns.append(list(map(convert, values)) if convert else values)
+    return columns
+
+
+def _arrays(table: Table, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The same as PostgreSQL's arrays."""
+    return [
+        array_of(row[name] for row in rows) if isinstance(table.c[name].type, Key) else column
+        for name, column in zip(names, _columns(table, names, rows, on_postgresql=True), strict=True)
+    ]
+
+
 def _convert(type_: object, *, on_postgresql: bool) -> Convert | None:
     if isinstance(type_, Key):
         return _hex if on_postgresql else _octets
     if isinstance(type_, Utc):
         return None if on_postgresql else _text
     return _word if isinstance(type_, String) else None
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _octets(id: str | None) -> bytes | None:

@@ -5,14 +5,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.orm import aliased
 
-from notifier.policy.bundles import Bundle, Held
+from notifier.policy.bundles import Bundle, Held, carriers
 from notifier.policy.decide import Verdict
 from notifier.policy.words import HELD, Reason, State
 from notifier.store.bulk import update_each
 from notifier.store.digests import Digests
 from notifier.store.models import WAITS, Delivery
 from notifier.store.sql import AnyRow, chunked, locked_all
+
+_PART = aliased(Delivery)
+CARRIES = select(_PART.id).where(_PART.carried_by == Delivery.id).correlate(Delivery).exists().label("carries")
 
 
 class Bundling:
@@ -33,6 +37,7 @@ class Bundling:
                 Delivery.queue,
                 Delivery.reason,
                 Delivery.digest_id,
+                CARRIES,
             )
             .where(
                 Delivery.user_id.in_(sorted(users)),
@@ -54,22 +59,22 @@ class Bundling:
                 row.queue,
                 Reason(row.reason),
                 row.digest_id or "",
+                row.carries,
             )
             for row in rows
         ]
 
     def carry(self, bundles: Sequence[Bundle]) -> None:
         """Let each carrier carry the others, and what those carried so far."""
-        carriers = {one.id: {"carried_by": bundle.carrier.id} for bundle in bundles for one in bundle.carried}
-        for some in chunked(carriers.items()):
-            update_each(self._connection, Delivery.id, dict(some), {"due_at": None})
+        for some in chunked(carriers(bundles).items()):
+            update_each(self._connection, Delivery.id, _carried_by(some), {"due_at": None})
         self.carry_along(bundles)
 
     def carry_along(self, bundles: Sequence[Bundle]) -> None:
-        """Let each carrier carry what those that it carries carried so far."""
-        carriers = {one.id: {"carried_by": bundle.carrier.id} for bundle in bundles for one in bundle.carried}
-        for some in chunked(carriers.items()):
-            update_each(self._connection, Delivery.carried_by, dict(some), {"due_at": None}, WAITS.text)
+        """Let each carrier carry what those that it carries carried so far: seldom anything."""
+        carrying = {one.id: bundle.carrier.id for bundle in bundles for one in bundle.carried if one.carries}
+        for some in chunked(carrying.items()):
+            update_each(self._connection, Delivery.carried_by, _carried_by(some), {"due_at": None}, WAITS.text)
 
     def fold(self, put_off: Sequence[tuple[Held, Verdict]], now: datetime) -> None:
         """Let these wait for the digests that their verdicts name."""
@@ -97,3 +102,7 @@ class Bundling:
             self._connection.execute(
                 update(Delivery).where(Delivery.id == bindparam("one")).values(changed | {"due_at": None}), rows
             )
+
+
+def _carried_by(carriers: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
+    return {one: {"carried_by": carrier} for one, carrier in carriers}

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
+from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -168,12 +170,14 @@ class Database:
             "hide_parameters": True,
         }
         if not self.on_sqlite:
-            return create_engine(
+            engine = create_engine(
                 self.url,
                 pool_pre_ping=True,
                 connect_args={"connect_timeout": 3, "options": "-c statement_timeout=30000 -c timezone=UTC"},
                 **common,
             )
+            event.listen(engine, "connect", _ids_as_text)
+            return engine
         engine = create_engine(self.url, **common)
         event.listen(engine, "connect", _pragmas_of_a_writer if writes else _pragmas_of_a_reader)
         # pysqlite's own BEGIN is deferred: two writers that both read first fail each other, whatever the timeout.
@@ -248,6 +252,11 @@ def _kind_of(error: BaseException | None) -> type[DatabaseAway]:
 
 def _cause(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0]
+
+
+def _ids_as_text(connection: psycopg.Connection, _record: object) -> None:
+    # To make an object of each takes longer than all else that is done with one.
+    connection.adapters.register_loader("uuid", TextLoader)
 
 
 def _pragmas_of_a_writer(connection: sqlite3.Connection, _record: object) -> None:

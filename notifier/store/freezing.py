@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, UpdateBase, or_, select, update
 
-from notifier.policy.bundles import Bundle
+from notifier.policy.bundles import Bundle, carriers
 from notifier.policy.decide import Reach
 from notifier.store.bulk import update_each
+from notifier.store.bundling import CARRIES
 from notifier.store.claims import ITS_ADDRESS, ITS_CHOICE, NEWEST, reach_by
 from notifier.store.database import Collided
 from notifier.store.facts import Facts
@@ -72,6 +73,7 @@ def _statements(dialect: str) -> _Statements:
             Address.gone_at,
             Address.gone_why,
             Preference.cadence,
+            CARRIES,
         )
         .join(Notification, Notification.id == Delivery.notification_id)
         .join(Address, ITS_ADDRESS, isouter=True)
@@ -89,8 +91,8 @@ def _statements(dialect: str) -> _Statements:
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
-    """A delivery of a digest that is being built, locked with its notification.
+class Found:
+    """A delivery that waits for a digest that is being built, locked with its notification.
 
     `newest` is the newest event that is news in it, empty where nothing is left. `told` is read only of people who
     block or mute anything, together with the blocks and mutes that may concern it.
@@ -112,6 +114,7 @@ class Frozen:
     last_round: int  # the round told at its first claim, or else the one that is open now
     is_round_open: bool
     newest: str
+    carries: bool
     told: Gathered | None = None
 
 
@@ -122,7 +125,7 @@ class Freezing:
         self._connection = connection
         self._replacing = replacing
 
-    def find(self, digests: Collection[str], users: Collection[str]) -> list[Frozen]:
+    def find(self, digests: Collection[str], users: Collection[str]) -> list[Found]:
         """All that waits for these digests of these people, in the order of the ids."""
         statements = _statements(self._connection.dialect.name)
         given = {"digests": sorted(digests), "users": sorted(users)}
@@ -131,15 +134,15 @@ class Freezing:
         for some in chunked(row.id for row in rows):
             newest |= {row.id: row.newest for row in self._connection.execute(statements.newest, {"ids": some})}
         read = self._told_to_the_picky(rows, users)
-        return [_frozen(row, newest[row.id] or "", read.get(row.id)) for row in sorted(rows, key=attrgetter("id"))]
+        return [_found(row, newest[row.id] or "", read.get(row.id)) for row in sorted(rows, key=attrgetter("id"))]
 
-    def freeze(self, found: Sequence[Frozen], bundles: Sequence[Bundle], now: datetime) -> None:
+    def freeze(self, found: Sequence[Found], bundles: Sequence[Bundle], now: datetime) -> None:
         """Freeze what was found: what joins from now on belongs to a later digest. Each carrier carries the others.
 
         Raises `Collided` where somebody cancelled one, or sent it by itself, while its notification was waited for.
         """
-        carriers = {one.id: bundle.carrier.id for bundle in bundles for one in bundle.carried}
-        rounds = {one.id: {"last_round": one.last_round, "carried_by": carriers.get(one.id)} for one in found}
+        carrier = carriers(bundles)
+        rounds = {one.id: {"last_round": one.last_round, "carried_by": carrier.get(one.id)} for one in found}
         # It is as fresh as its digest, however late that one comes.
         fresh = {"wanted_at": now, "due_at": None}
         for some in chunked(rounds.items()):
@@ -161,8 +164,8 @@ class Freezing:
         return Telling(self._connection, self._replacing, NEWEST, open_too=True).gathered(theirs)
 
 
-def _frozen(row: AnyRow, newest: str, told: Gathered | None) -> Frozen:
-    return Frozen(
+def _found(row: AnyRow, newest: str, told: Gathered | None) -> Found:
+    return Found(
         id=row.id,
         digest=row.digest_id,
         user=row.user_id,
@@ -179,5 +182,6 @@ def _frozen(row: AnyRow, newest: str, told: Gathered | None) -> Frozen:
         last_round=row.round if row.last_round is None else row.last_round,
         is_round_open=row.last_round is None,
         newest=newest,
+        carries=row.carries,
         told=told,
     )

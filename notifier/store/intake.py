@@ -1,6 +1,5 @@
 """Taking events in: one statement stores them, and a repeated key meets the row that is already there."""
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ import psycopg
 
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.group import GroupCommit
-from notifier.store.types import PREFIX, id_octets
+from notifier.store.types import PREFIX, id_octets, key_of, stored_hex
 
 COLUMNS = (
     *("id", "app_id", "key", "body_hash", "type", "actor", "object", "target"),
@@ -84,7 +83,7 @@ class Intake:
     def _store(self, cursor: Any, events: Sequence[NewEvent]) -> list[str]:
         """Insert what is new; gives the ids of that, without their prefix."""
         cursor.execute(_insert(self._dialect, len(events)), [value for event in events for value in self._row(event)])
-        return [_hex(row[0]) for row in cursor.fetchall()]
+        return [stored_hex(row[0]) for row in cursor.fetchall()]
 
     def _first(self, cursor: Any, events: Sequence[NewEvent]) -> dict[tuple[str, str], tuple[str, bytes]]:
         """The event and body hash that stand under each of these keys."""
@@ -92,7 +91,8 @@ class Intake:
             _find(self._dialect, len(events)),
             [value for event in events for value in (self._dialect.id(event.app), event.key)],
         )
-        return {(f"app_{_hex(row[0])}", row[1]): (f"evt_{_hex(row[2])}", bytes(row[3])) for row in cursor.fetchall()}
+        found = cursor.fetchall()
+        return {(key_of("app", app), key): (key_of("evt", id_), bytes(hash_)) for app, key, id_, hash_ in found}
 
     def _row(self, event: NewEvent) -> tuple[Any, ...]:
         to_id, to_time = self._dialect.id, self._dialect.time
@@ -164,11 +164,6 @@ _SQLITE, _POSTGRES = _Sqlite(), _Postgres()
 def _repeated(event: NewEvent, first: tuple[str, bytes]) -> Accepted:
     first_id, body_hash = first
     return Accepted(first_id, duplicate=True, reused=body_hash != event.body_hash)
-
-
-def _hex(value: Any) -> str:
-    hexed: str = value.hex if isinstance(value, uuid.UUID) else bytes(value).hex()
-    return hexed
 
 
 @lru_cache(maxsize=2 * GROUP)

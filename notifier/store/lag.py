@@ -8,9 +8,13 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, TextClause, func
 
 from notifier.policy.queues import QUEUES
 from notifier.policy.words import State
+from notifier.store.database import Database
 from notifier.store.models import IS_UNBUILT, UNFINISHED, Delivery, Digest, Event
+from notifier.store.outbox import OVERDUE
+from notifier.store.pausing import RESUMED
 
 TICK = timedelta(minutes=1)  # digests are looked for once a minute
+_ANYTHING_DUE = f"{OVERDUE} UNION ALL {RESUMED} LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,14 @@ class Backlog:
     queue: str
     count: int
     since: datetime
+
+
+def is_anything_due(database: Database, now: datetime) -> bool:
+    """Whether a sweep would find anything. Asked every second and mostly in vain, so it opens no transaction.
+
+    Raises `DatabaseAway`.
+    """
+    return bool(database.ask(_ANYTHING_DUE, now, now))
 
 
 def overdue_since(connection: Connection, now: datetime) -> datetime | None:

@@ -22,6 +22,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
+
+from notifier.store.types import Key, Keys
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -61,7 +64,7 @@ def among(connection: Connection, column: Any, values: Collection[str]) -> Colum
     Of hundreds, each would have to be prepared, and PostgreSQL would plan anew for each number of them.
     """
     if connection.dialect.name == "postgresql":
-        return column == any_(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]
+        return column == any_(literal(list(values), _array(column)))  # type: ignore[no-any-return]
     if not isinstance(column.type, String):
         return column.in_(list(values))  # type: ignore[no-any-return]  # JSON holds no octets
     given = func.json_each(json.dumps(list(values))).table_valued("value")
@@ -71,8 +74,12 @@ def among(connection: Connection, column: Any, values: Collection[str]) -> Colum
 def within(column: Any, name: str, *, on_postgresql: bool) -> ColumnElement[bool]:
     """The same for a statement that is kept: whether a column holds one of those that are given under this name."""
     if on_postgresql:
-        return column == any_(bindparam(name, type_=ARRAY(column.type)))  # type: ignore[no-any-return]
+        return column == any_(bindparam(name, type_=_array(column)))  # type: ignore[no-any-return]
     return column.in_(bindparam(name, expanding=True))  # type: ignore[no-any-return]
+
+
+def _array(column: Any) -> TypeEngine[Any]:
+    return Keys() if isinstance(column.type, Key) else ARRAY(column.type)
 
 
 def holds(connection: Connection, column: Any, octets: bytes) -> ColumnElement[bool]:

@@ -1,12 +1,12 @@
 """Column types that look the same on both databases: time-ordered keys with a prefix, and aware UTC times."""
 
-import uuid
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uuid_utils
 from sqlalchemy import BINARY, DateTime, Dialect, Uuid
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 PREFIX = 4  # "evt_"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,9 +54,19 @@ def id_octets(id: str) -> bytes:
     return bytes.fromhex(id[PREFIX:])
 
 
-def key_of(prefix: str, stored: bytes | uuid.UUID) -> str:
+def stored_hex(stored: bytes | str) -> str:
+    """An id without its prefix, from what a driver gave: PostgreSQL's has it as text, see `Database`."""
+    return stored.replace("-", "") if isinstance(stored, str) else stored.hex()
+
+
+def key_of(prefix: str, stored: bytes | str) -> str:
     """The id of which a driver gave what is stored."""
-    return f"{prefix}_{stored.hex if isinstance(stored, uuid.UUID) else stored.hex()}"
+    return f"{prefix}_{stored_hex(stored)}"
+
+
+def array_of(ids: Iterable[str | None]) -> str:
+    """Ids as PostgreSQL reads an array of them. The driver would look at each of a list by itself, several times."""
+    return "{" + ",".join(one[PREFIX:] if one else "NULL" for one in ids) + "}"
 
 
 class Key(TypeDecorator[str]):
@@ -78,11 +88,23 @@ class Key(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
         if value is None:
             return None
-        octets = id_octets(value)
-        return uuid.UUID(bytes=octets) if dialect.name == "postgresql" else octets
+        return value[PREFIX:] if dialect.name == "postgresql" else id_octets(value)
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> str | None:
         return None if value is None else key_of(self.prefix, value)
+
+
+class Keys(UserDefinedType[Sequence[str]]):
+    """Many keys as one parameter of a statement for PostgreSQL."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "UUID[]"
+
+    def bind_processor(self, _dialect: Dialect) -> Callable[[Any], str]:
+        return array_of
 
 
 class Utc(TypeDecorator[datetime]):

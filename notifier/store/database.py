@@ -191,6 +191,9 @@ class _Asking:
     def __init__(self, connection: Any, driver: Any, *, on_sqlite: bool) -> None:
         if not on_sqlite:
             connection.autocommit = True
+            # Each is answered by an index, whatever the moment: to plan it anew each time takes longer than to run it.
+            connection.execute("SET plan_cache_mode = force_generic_plan")
+            connection.execute("SET enable_seqscan = off")
         self.errors: tuple[type[Exception], ...] = (driver.OperationalError, driver.InterfaceError)
         self._connection = connection
         self._cursor = connection.cursor()

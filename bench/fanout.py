@@ -2,19 +2,17 @@
 
 import json
 import os
-import resource
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import psutil
 from celery import Celery
 from sqlalchemy import String, create_engine, insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from bench.databases import apart, scratch, servers, skipped
 from bench.figures import Figure, Measured
-from bench.meter import cpu_seconds
+from bench.meter import cpu_seconds, forget_peak, peak_mb
 from bench.running import redis
 from notifier.app.home import CATALOGUE
 from notifier.pipeline.plan import Planner, PlanSettings
@@ -50,7 +48,10 @@ def measure(rounds: int) -> Measured:
         for server in servers(folder):
             ours, theirs = [], []
             for _ in range(rounds):
-                ours.append(apart(_ours, server.empty(), server.pids))
+                url = server.empty()
+                # By another process: what it let go of again would be there for the plan to use.
+                posts = apart(_posts, url)
+                ours.append(apart(_ours, url, server.pids, posts))
                 theirs.append(apart(_tutorial, server.empty(), server.pids, broker))
             figures += _figures(server.kind, ours, theirs)
     return Measured(tuple(figures), skipped("fanout"))
@@ -68,10 +69,15 @@ def _figures(kind: str, ours: list[Cost], theirs: list[Cost]) -> list[Figure]:
     ]
 
 
-def _ours(url: str, pids: tuple[int, ...]) -> Cost:
+def _posts(url: str) -> tuple[str, str]:
+    """A post to a few and one to many."""
     database = Database(url)
     migrate(database)
-    warm, event = _post(database, "zoe", FEW), _post(database, "ana", FOLLOWERS)
+    return _post(database, "zoe", FEW), _post(database, "ana", FOLLOWERS)
+
+
+def _ours(url: str, pids: tuple[int, ...], posts: tuple[str, str]) -> Cost:
+    database, (warm, event) = Database(url), posts
     planner = Planner(
         database,
         read_catalogue(CATALOGUE.read_text()),
@@ -79,13 +85,14 @@ def _ours(url: str, pids: tuple[int, ...]) -> Cost:
         lambda: datetime.now(UTC),
     )
     list(planner.plan([warm]))  # what a worker that has planned before holds already
-    before, held, longest = cpu_seconds(os.getpid(), *pids), _rss_mb(), 0.0
+    forget_peak()
+    before, held, longest = cpu_seconds(os.getpid(), *pids), peak_mb(), 0.0
     began = time.monotonic()
     for _ in planner.plan([event]):
         ended = time.monotonic()
         longest, began = max(longest, ended - began), ended
     spent = cpu_seconds(os.getpid(), *pids) - before
-    return Cost(spent / FOLLOWERS / CHANNELS * 1e6, _peak_mb() - held, longest * 1e3)
+    return Cost(spent / FOLLOWERS / CHANNELS * 1e6, peak_mb() - held, longest * 1e3)
 
 
 def _post(database: Database, author: str, followers: int) -> str:
@@ -108,22 +115,15 @@ def _tutorial(url: str, pids: tuple[int, ...], broker: str) -> Cost:
     engine = create_engine(url)
     _Base.metadata.create_all(engine)
     celery = Celery("tutorial", broker=broker, set_as_current=False)
-    before, held = cpu_seconds(os.getpid(), *pids), _rss_mb()
+    forget_peak()
+    before, held = cpu_seconds(os.getpid(), *pids), peak_mb()
     with Session(engine) as session:
         rows = [_Row(user=f"f{number:06}", channel="email", state="queued") for number in range(TUTORIAL)]
         session.add_all(rows)
         session.commit()
         for row in rows:
             celery.send_task("deliver", args=[row.id])
-    return Cost((cpu_seconds(os.getpid(), *pids) - before) / TUTORIAL * 1e6, _peak_mb() - held)
-
-
-def _rss_mb() -> float:
-    return psutil.Process().memory_info().rss / 1024**2
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Cost((cpu_seconds(os.getpid(), *pids) - before) / TUTORIAL * 1e6, peak_mb() - held)
 
 
 class _Base(DeclarativeBase):

@@ -33,6 +33,17 @@ def pss_mb(*pids: int) -> float:
     return sum(_pss_kb(process.pid) for process in tree(*pids)) / 1024
 
 
+def forget_peak() -> None:
+    """Let this process's peak memory be counted from here on (Linux, proc(5): clear_refs)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mb() -> float:
+    """The most resident memory that this process had at once since then, in MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
 def _pss_kb(pid: int) -> int:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

@@ -70,6 +70,7 @@ from notifier.pipeline.rollup import Roller
 from notifier.pipeline.runs import Runner
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.send import Sender, SendSettings
+from notifier.pipeline.settling import Settling
 from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
@@ -248,10 +249,13 @@ class Parts:
             timedelta(seconds=self.settings.LEASE_SECONDS),
             self.worker_name,
             processes=self.settings.MEDIA_PROCESSES,
-            patience=self._patience,
         )
         maker = Maker(self.specs.specs, self.media_limits, self.settings.FFMPEG_PATH)
-        return Renderer(self.database, self.storage, self.fetcher, maker, settings, self.clock, self._ring_sends)
+        return Renderer(self.database, self.storage, self.fetcher, maker, settings, self.clock, self._settling)
+
+    @property
+    def _settling(self) -> Settling:
+        return Settling(self.database, self._patience, self.clock, self._ring_sends)
 
     @property
     def rebuilder(self) -> Rebuilder:
@@ -279,6 +283,7 @@ class Parts:
             self.media_limits,
             self.clock,
             self._ring_for,
+            self._settling,
         )
 
     def media_url(self, file: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,22 +16,18 @@ from notifier.media.making import Maker, Source
 from notifier.media.storage import Storage, StorageAway, name_of, tidy, workplace
 from notifier.media.told import Going, LeftOut, Seen, Told, Written
 from notifier.pipeline import Clock
-from notifier.pipeline.tickets import MEDIA, chunks
+from notifier.pipeline.settling import Settling
+from notifier.pipeline.tickets import MEDIA
 from notifier.pipeline.uploading import take_in, wanted_of
 from notifier.policy.media import FINAL_CAUSES, SUFFIXES, AssetState, Cause, Refused
-from notifier.policy.pictures import PATIENCE, Patience
 from notifier.policy.renditions import Spec, Specs
 from notifier.store.assets import AssetEntry, Assets
-from notifier.store.awaiting import TOGETHER, Awaiting
 from notifier.store.database import Database
 from notifier.store.pausing import Pauses
-from notifier.store.planning import Planned
 from notifier.store.renditions import ANY_DUE, Made, RenditionEntry, Renditions
 from notifier.store.types import new_id
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 AT_ONCE = 8  # assets that one look finds
 FORGOTTEN = 3_600.0  # seconds after which a workplace that nobody touches is a dead one's
@@ -41,13 +36,12 @@ PROGRESS = 1.0  # seconds between two notes of how far it is
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """What rendering must know. `processes` is how many children work at once, `patience` how long messages wait."""
+    """What rendering must know. `processes` is how many children work at once."""
 
     specs: Specs
     lease: timedelta
     worker: str
     processes: int = 1
-    patience: Patience = PATIENCE
 
 
 @dataclass(slots=True)
@@ -65,10 +59,7 @@ class LostHold(Exception):
 
 
 class Renderer:
-    """Makes renditions. Set `stopping` and it kills its children, gives back what they were at, and returns.
-
-    Once all of an asset is there, `ring` is called with the deliveries that waited for it.
-    """
+    """Makes renditions. Set `stopping` and it kills its children, gives back what they were at, and returns."""
 
     def __init__(
         self,
@@ -78,7 +69,7 @@ class Renderer:
         maker: Maker,
         settings: RenderSettings,
         clock: Clock,
-        ring: Callable[[Sequence[Planned]], object],
+        settling: Settling,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -86,7 +77,7 @@ class Renderer:
         self._maker = maker
         self._settings = settings
         self._clock = clock
-        self._ring = ring
+        self._settling = settling
         self._slots = threading.Semaphore(settings.processes)
         self.stopping = threading.Event()
 
@@ -118,7 +109,7 @@ class Renderer:
 
     def _advance(self, id: str) -> bool:
         """Do what is due of one asset; whether that was anything."""
-        hold = self._settling(id, lambda tx: self._claim(tx, id))
+        hold = self._settling.settle(id, lambda tx: self._claim(tx, id))
         if hold is None:
             return False
         try:
@@ -174,7 +165,7 @@ class Renderer:
             if assets.stored(asset.id, hold.token, new, now):
                 assets.want(asset.id, wanted_of(self._settings.specs, new.format), now)
 
-        self._settling(asset.id, store)
+        self._settling.settle(asset.id, store)
 
     def _fetching(self, hold: Hold) -> None:
         if self.stopping.is_set():
@@ -242,37 +233,8 @@ class Renderer:
         hold.kept_at = time.monotonic()
 
     def _record(self, hold: Hold, work: Callable[[Connection], bool]) -> None:
-        if not self._settling(hold.asset.id, work):
+        if not self._settling.settle(hold.asset.id, work):
             raise LostHold
-
-    def _settling(self, asset: str, work: Callable[[Connection], T]) -> T:
-        """Do it, and in the same transaction let go what waits for the asset, where this was the last of it.
-
-        Of very many only the first: the others in transactions of their own, or when their time is over.
-        """
-
-        def settle(connection: Connection) -> tuple[T, list[str], list[Planned]]:
-            done, found = work(connection), self._over(connection, asset)
-            return done, found, self._let_go(connection, found[:TOGETHER])
-
-        done, found, ready = self._database.transact(settle)
-        self._ring(ready)
-        rest = found[TOGETHER:]
-        while rest:
-            gone = sum(self._let_go_and_ring(some) for some in chunks(rest, TOGETHER))
-            rest = self._database.transact(lambda tx: self._over(tx, asset)) if gone else []
-        return done
-
-    def _let_go_and_ring(self, ids: Sequence[str]) -> int:
-        ready = self._database.transact(lambda tx: self._let_go(tx, ids))
-        self._ring(ready)
-        return len(ready)
-
-    def _over(self, connection: Connection, asset: str) -> list[str]:
-        return Awaiting(connection, self._settings.patience).over(asset, self._clock())
-
-    def _let_go(self, connection: Connection, ids: Sequence[str]) -> list[Planned]:
-        return Awaiting(connection, self._settings.patience).let_go(ids, self._clock()) if ids else []
 
     def _fail(self, hold: Hold, why: Refused) -> None:
         """What is left of it could not be made."""
@@ -286,7 +248,7 @@ class Renderer:
             if not hold.versions and hold.asset.state is AssetState.WAITING:
                 Assets(connection).fail(hold.asset, hold.token, why, now, final=final)
 
-        self._settling(hold.asset.id, fail)
+        self._settling.settle(hold.asset.id, fail)
 
     def _give_back(self, hold: Hold) -> None:
         def give_back(connection: Connection) -> None:

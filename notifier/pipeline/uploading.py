@@ -7,6 +7,7 @@ from pathlib import Path
 from notifier.media.headers import check_header
 from notifier.media.storage import Storage, name_of
 from notifier.pipeline import Clock
+from notifier.pipeline.settling import Settling
 from notifier.policy.media import Format, Limits, Media
 from notifier.policy.renditions import Spec, Specs
 from notifier.store.assets import Assets, NewFile
@@ -48,6 +49,7 @@ class Uploading:
     limits: Limits
     clock: Clock
     ring: Callable[[str], object]
+    settling: Settling
 
     def upload(self, app: str, path: Path, *, called: str = "") -> str:
         """Take in a file of the work folder; gives the asset's id.
@@ -75,3 +77,7 @@ class Uploading:
         if parts:
             self.ring(asset)
         return parts
+
+    def remove(self, asset: str) -> None:
+        """Forget it and every version of it; messages that wait for it go without."""
+        self.settling.remove(asset)

@@ -31,13 +31,12 @@ class Awaiting:
         self._connection = connection
         self._patience = patience
 
-    def over(self, asset: str, now: datetime) -> list[str]:
-        """Deliveries that wait for this asset, of which nothing is to come any more; none where something is.
+    def over(self, asset: str, moments: Sequence[datetime]) -> list[str]:
+        """Deliveries that wait until one of these moments for this asset, of which nothing is to come; else none.
 
         Of very many some: let them go and ask again.
         """
-        moments = self._moments(asset, now) if self.settled([asset]) else ()
-        if not moments:
+        if not moments or not self.settled([asset]):
             return []
         query = select(Delivery.id).where(
             UNFINISHED,
@@ -50,6 +49,8 @@ class Awaiting:
 
     def let_go(self, ids: Sequence[str], now: datetime) -> list[Planned]:
         """Let those of these go out that wait for a picture still; gives which."""
+        if not ids:
+            return []
         query = select(Delivery.id, Delivery.channel, Delivery.queue).where(Delivery.id.in_(ids), _AWAITS)
         rows = self._connection.execute(locked(self._connection, query.order_by(Delivery.id), Delivery)).all()
         Outbox(self._connection).queue([row.id for row in rows], now, early=True)
@@ -66,7 +67,7 @@ class Awaiting:
         waits = {id_ for id_, state in fetched.items() if state == AssetState.WAITING}
         return set(ids) - waits - set(self._connection.scalars(unmade))
 
-    def _moments(self, asset: str, now: datetime) -> list[datetime]:
+    def moments(self, asset: str, now: datetime) -> list[datetime]:
         """Until when deliveries may wait that tell of what shows it, as far as that is still to come."""
         since = now - self._patience.longest
         query = (

@@ -67,10 +67,12 @@ def retry(asset_id: str) -> tuple[dict[str, Any], int]:
 @bp.delete("/assets/<ast:asset_id>")
 @needs("events")
 def remove(asset_id: str) -> tuple[str, int]:
-    """Forget an asset and every version of it: no post shows it any more, and its files are deleted before long."""
+    """Forget an asset and every version of it: no post shows it any more, and its files are deleted before long.
+
+    Messages that wait for it go out at once, without it.
+    """
     _known(asset_id)
-    now = parts().clock()
-    parts().database.transact(lambda tx: Assets(tx).drop([asset_id], now))
+    parts().uploading.remove(asset_id)
     return "", 204
 
 

@@ -18,9 +18,11 @@ from notifier.media.making import Maker, Source
 from notifier.media.storage import Folder, Storage
 from notifier.media.told import Told, Written
 from notifier.pipeline.rendering import Renderer, RenderSettings
+from notifier.pipeline.settling import Settling
 from notifier.pipeline.uploading import Uploading
 from notifier.policy.endpoints import Rules
 from notifier.policy.media import Limits, RenditionState
+from notifier.policy.pictures import PATIENCE
 from notifier.policy.renditions import Spec, Specs, read_specs
 from notifier.store.assets import AssetEntry, Assets
 from notifier.store.database import Database
@@ -53,14 +55,19 @@ class Studio:
 
     @property
     def uploading(self) -> Uploading:
-        return Uploading(self.database, self.storage, self.specs, self.limits, self.clock, self.rung.append)
+        taking = self.database, self.storage, self.specs, self.limits, self.clock
+        return Uploading(*taking, self.rung.append, self.settling)
+
+    @property
+    def settling(self) -> Settling:
+        return Settling(self.database, PATIENCE, self.clock, self.rung_for.extend)
 
     def worker(self, *, storage: Storage | None = None, maker: Maker | None = None, **settings: Any) -> Renderer:
         """One more worker."""
         made = maker or Maker(self.specs.specs, self.limits)
         fetcher = Fetcher(Rules(allow_loopback=True), self.limits)
         chosen = RenderSettings(self.specs, LEASE, "w", **settings)
-        return Renderer(self.database, storage or self.storage, fetcher, made, chosen, self.clock, self.rung_for.extend)
+        return Renderer(self.database, storage or self.storage, fetcher, made, chosen, self.clock, self.settling)
 
     def upload(self, octets: bytes, called: str = "") -> str:
         """The id of what was uploaded."""

@@ -10,7 +10,7 @@ import pytest
 from notifier.channels.push.payload import payload
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
-from notifier.pipeline import rendering
+from notifier.pipeline import settling
 from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.explain import Explainer
 from notifier.pipeline.send import Sender
@@ -134,7 +134,7 @@ def test_nothing_waits_in_vain_for_a_picture_that_came_between_claim_and_second_
 
 
 def test_many_are_let_go_in_several_transactions(line: Line, studio: Studio, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rendering, "TOGETHER", 2)
+    monkeypatch.setattr(settling, "TOGETHER", 2)
     monkeypatch.setattr(awaiting, "FOUND", 4)
     everybody = ["eve", "fay", "gus", "hal", "ivy"]
     line.people(*everybody)
@@ -148,6 +148,36 @@ def test_many_are_let_go_in_several_transactions(line: Line, studio: Studio, mon
     assert walked == []
     assert len(studio.rung_for) == 5
     assert stands(line) == [(State.QUEUED, None)] * 5 + [RENDITION]
+
+
+def test_nothing_waits_for_a_picture_that_was_deleted(line: Line, studio: Studio, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(settling, "TOGETHER", 2)
+    everybody = ["eve", "fay", "gus"]
+    line.people(*everybody)
+    for one in everybody:
+        line.choose(one, "post", email="instant")
+    first, other = upload(line, studio), upload(line, studio)
+    post(line, {"asset": first}, to=everybody)
+    post(line, {"asset": other}, to=["bob"])
+    assert stands(line) == [RENDITION] * 4
+    studio.uploading.remove(first)
+    assert len(studio.rung_for) == 3
+    assert stands(line) == [(State.QUEUED, None)] * 3 + [RENDITION]
+    line.sender.send([one.id for one in studio.rung_for])
+    assert len(line.post.letters) == 3
+    assert Writer(Languages(), None, BASE).word(line.post.letters[0].notice).image is None
+    assert line.books().unaccounted == 0
+
+
+def test_where_the_first_picture_was_deleted_the_next_is_waited_for(line: Line, studio: Studio):
+    first, next_ = upload(line, studio), upload(line, studio)
+    post(line, {"asset": first}, {"asset": next_})
+    studio.uploading.remove(first)
+    line.sender.send([one.id for one in studio.rung_for])
+    assert (line.post.letters, stands(line)) == ([], [RENDITION])
+    assert line.deliveries()[0].value.startswith(next_)
+    studio.worker().render([next_])
+    assert stands(line) == [(State.QUEUED, None)]
 
 
 def test_what_is_taken_back_or_paused_meanwhile_ends_as_ever(line: Line, studio: Studio):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, g, request
+from werkzeug.datastructures import FileStorage
 
 from notifier.media.storage import StorageAway, workplace
 from notifier.policy.media import CAUSES, SERVED, SUFFIXES, UNMADE, Cause, Refused
@@ -15,7 +16,7 @@ from notifier.web import shapes
 from notifier.web.access import guarded_by, needs, takes
 from notifier.web.bodies import AssetBody
 from notifier.web.parts import parts
-from notifier.web.problems import AWAY_SECONDS, Fault, Problem, invalid, not_found
+from notifier.web.problems import AWAY_SECONDS, Fault, Problem, invalid, not_found, pointer
 from notifier.web.reading import read
 
 bp = Blueprint("media", __name__, url_prefix="/v1")
@@ -24,6 +25,8 @@ files = Blueprint("files", __name__, url_prefix="/media")
 UPLOADS = "/v1/assets"
 FRAME = 64 * 1024  # octets of an upload that are not the file's
 LONGER = 128  # characters of a type that a sender gives
+NO_FILE = "Send the picture or the video as a part named file."
+NO_SUCH_PART = "This part is not known here; send the file alone, as a part named file."
 FOR_EVER = "public, max-age=31536000, immutable"
 _TYPES = {suffix: SERVED[format_] for format_, suffix in SUFFIXES.items()}
 
@@ -162,23 +165,36 @@ def _upload() -> str:
     request.max_content_length = uploading.limits.most_octets + FRAME
     if (request.content_length or 0) > request.max_content_length:
         raise Refused(Cause.TOO_LARGE)
-    sent = request.files.get("file")
-    if sent is None:
-        raise invalid([Fault("/file", "missing", "Send the picture or the video as a part named file.")])
+    sent = _sent()
     with workplace(uploading.storage, f"upload-{uuid.uuid4().hex}") as folder:
         path = folder / "sent"
         sent.save(path)
         return uploading.upload(g.app_id, path, called=sent.mimetype[:LONGER])
 
 
+def _sent() -> FileStorage:
+    """The one file that was sent. Raises a problem where something else came: nothing is left out unsaid."""
+    sent = list(request.files.items(multi=True))
+    faults = [Fault(pointer([name[:LONGER]]), "unknown_field", NO_SUCH_PART) for name in request.form if name != "file"]
+    if len(sent) > 1:
+        says = f"Here are {len(sent)} files; send each in a request of its own, as a part named file."
+        faults.append(Fault("/file", "too_many", says))
+    elif not sent or sent[0][0] != "file":
+        lacks = "The part named file has no filename; give it one." if "file" in request.form else NO_FILE
+        faults.append(Fault("/file", "missing", lacks))
+    if faults:
+        raise invalid(faults)
+    return sent[0][1]
+
+
 @contextmanager
-def _refusing(pointer: str) -> Iterator[None]:
+def _refusing(where: str) -> Iterator[None]:
     try:
         yield
     except Refused as why:
         if why.cause is Cause.TOO_LARGE:
             raise Problem(413, "too-large", why.sentence) from why
-        raise invalid([Fault(pointer, why.cause, why.sentence)]) from why
+        raise invalid([Fault(where, why.cause, why.sentence)]) from why
     except (StorageAway, OSError) as error:
         raise _away() from error
 

@@ -45,8 +45,8 @@ def upload(line: Line, studio: Studio) -> str:
     return studio.uploading.upload(line.app, studio.storage.work / "x")
 
 
-def post(line: Line, *media: Any, to: Sequence[str] = ("bob",)) -> str:
-    thing = {"id": "post-7", "type": "post", "owner": "ana", "media": list(media)}
+def post(line: Line, *media: Any, to: Sequence[str] = ("bob",), id: str = "post-7") -> str:
+    thing = {"id": id, "type": "post", "owner": "ana", "media": list(media)}
     event = line.accept("post.created", object=thing, to=list(to))
     assert line.plan([event]) == []
     return event
@@ -158,14 +158,14 @@ def test_nothing_waits_for_a_picture_that_was_deleted(line: Line, studio: Studio
         line.choose(one, "post", email="instant")
     first, other = upload(line, studio), upload(line, studio)
     post(line, {"asset": first}, to=everybody)
-    post(line, {"asset": other}, to=["bob"])
+    post(line, {"asset": other}, id="post-8")
     assert stands(line) == [RENDITION] * 4
     studio.uploading.remove(first)
     assert len(studio.rung_for) == 3
     assert stands(line) == [(State.QUEUED, None)] * 3 + [RENDITION]
     line.sender.send([one.id for one in studio.rung_for])
     assert len(line.post.letters) == 3
-    assert Writer(Languages(), None, BASE).word(line.post.letters[0].notice).image is None
+    assert Writer(Languages(), None, BASE).word(line.post.letters[0].notice).image.picture is None
     assert line.books().unaccounted == 0
 
 

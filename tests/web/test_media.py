@@ -112,10 +112,27 @@ def test_too_much_is_refused(api: Api):
     problem_of(answer, 413, "too-large")
 
 
-def test_an_upload_has_a_part_named_file(api: Api):
-    empty = {"content_type": "multipart/form-data; boundary=x"}
-    body = problem_of(api.call("POST", "/v1/assets", b"--x--", **empty), 422, "invalid")
-    assert body["errors"][0]["pointer"] == "/file"
+def test_an_upload_is_one_part_named_file_and_nothing_is_left_out_unsaid(api: Api):
+    def part(name: str, filename: str = "") -> bytes:
+        named = f'; filename="{filename}"' if filename else ""
+        return f'--x\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode() + photo() + b"\r\n"
+
+    folder = api.parts.home.folder / "media"
+    before, file, twice = set(folder.glob("*/*")), part("file", "a.jpg"), ("/file", "too_many")
+    for body, *found in (
+        (b"", ("/file", "missing")),
+        (part("photo", "a.jpg"), ("/file", "missing")),
+        (part("file"), ("/file", "missing")),
+        (file + file, twice),
+        (part("photo", "a.jpg") + file, twice),
+        (file + part("a/lt"), ("/a~1lt", "unknown_field")),
+        (part("file", "a.jpg") + file + part("alt"), ("/alt", "unknown_field"), twice),
+    ):
+        answer = api.call("POST", "/v1/assets", body + b"--x--", content_type="multipart/form-data; boundary=x")
+        faults = problem_of(answer, 422, "invalid")["errors"]
+        assert [(fault["pointer"], fault["code"]) for fault in faults] == found
+        assert all("part named file" in fault["detail"] for fault in faults)
+    assert set(folder.glob("*/*")) == before
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from sqlalchemy import URL, create_engine, text
 
 from notifier.store.database import Database
 from notifier.store.schema import migrate
+from tests.disk import Disk, NotAllowed, mounted
 from tests.stack import Stack
 
 try:
@@ -159,3 +160,13 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     opened = Database(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A small disk that can be full; skips where nothing can be mounted."""
+    try:
+        with mounted(tmp_path / "disk", 512 * 1024) as made:
+            yield made
+    except NotAllowed as why:
+        pytest.skip(f"no disk to fill, run it as root or by `unshare -rm`: {why}")

@@ -1,5 +1,6 @@
 """Fetches what a stranger named: from the checked address, verified, bounded in time and size, never redirected."""
 
+import errno
 import http.client
 import socket
 import ssl
@@ -20,6 +21,7 @@ Resolve = Callable[[str, int], Sequence[str]]  # blocking: host, port -> address
 SILENCE = 10.0  # seconds in which something must come
 PIECE = 64 * 1024
 _AGENT = "Notifier"
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _GONE = (401, 403, 404, 405, 406, 410, 451)
 
 
@@ -53,16 +55,25 @@ class Fetcher:
             raise Refused(Cause.BAD_ADDRESS, str(bad)) from bad
 
     def fetch(self, url: str, path: Path, tick: Callable[[], object]) -> Fetched:
-        """Write what is there into the file; `tick` is called now and then and may raise. Raises `Refused`."""
+        """Write what is there into the file; `tick` is called now and then and may raise.
+
+        Raises `Refused`, and `OSError` where the file cannot be written.
+        """
         endpoint = self.read(url)
+        with path.open("wb") as file:
+            return self._fetch(endpoint, file, tick)
+
+    def _fetch(self, endpoint: Endpoint, file: BinaryIO, tick: Callable[[], object]) -> Fetched:
         try:
-            with self._connected(endpoint) as connection, path.open("wb") as file:
+            with self._connected(endpoint) as connection:
                 return self._got(connection, endpoint, file, tick)
         except NotPublic as error:
             raise Refused(Cause.BAD_ADDRESS, f"{str(error).capitalize()}.") from error
         except ssl.SSLCertVerificationError as error:
             raise Refused(Cause.UNREACHABLE, f"Its certificate: {error.verify_message}.") from error
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in _OF_DISKS:
+                raise
             raise Refused(Cause.UNREACHABLE, f"{type(error).__name__} while it was fetched.") from error
 
     def _got(

@@ -19,7 +19,7 @@ from notifier.pipeline import Clock
 from notifier.pipeline.settling import Settling
 from notifier.pipeline.tickets import MEDIA
 from notifier.pipeline.uploading import take_in, wanted_of
-from notifier.policy.media import FINAL_CAUSES, SUFFIXES, AssetState, Cause, Refused
+from notifier.policy.media import SUFFIXES, AssetState, Cause, Refused
 from notifier.policy.renditions import Spec, Specs
 from notifier.store.assets import AssetEntry, Assets
 from notifier.store.database import Database
@@ -239,14 +239,13 @@ class Renderer:
     def _fail(self, hold: Hold, why: Refused) -> None:
         """What is left of it could not be made."""
         log.info("asset %s: %s", hold.asset.id, why.sentence)
-        final = why.cause in FINAL_CAUSES
 
         def fail(connection: Connection) -> None:
             now, renditions = self._clock(), Renditions(connection)
             for one in hold.versions.values():
-                renditions.fail(one, hold.token, why, now, final=final)
+                renditions.fail(one, hold.token, why, now)
             if not hold.versions and hold.asset.state is AssetState.WAITING:
-                Assets(connection).fail(hold.asset, hold.token, why, now, final=final)
+                Assets(connection).fail(hold.asset, hold.token, why, now)
 
         self._settling.settle(hold.asset.id, fail)
 

@@ -141,8 +141,8 @@ FINAL_CAUSES = frozenset(
         Cause.OUT_OF_MEMORY,
     }
 )
-
-
+# Nothing is wrong with the asset: it is we who have no room for it.
+OUR_CAUSES = frozenset({Cause.NO_SPACE, Cause.NOT_STORED})
 # Nothing is wrong with these: there is simply no such version.
 SKIPPED = frozenset({Cause.SOURCE_SMALLER, Cause.STANDS_STILL, Cause.NO_FFMPEG})
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from notifier.policy.media import Cause, Media
+from notifier.policy.media import FINAL_CAUSES, OUR_CAUSES, Cause, Media
 
 ALGORITHM = 1  # raised where the same spec would now be made otherwise
 IMAGE_FORMATS = ("jpeg", "webp", "avif")
@@ -22,6 +22,7 @@ _MOST = {"width": 16_384, "height": 4_320, "quality": 100, "audio": 512}
 
 TRIES = 5
 DELAYS = (timedelta(seconds=2), timedelta(seconds=20), timedelta(minutes=2), timedelta(minutes=10))
+PATIENT = timedelta(days=1)
 
 
 class SpecFault(ValueError):
@@ -95,12 +96,16 @@ def fitting(specs: Sequence[Spec], width: int, height: int) -> dict[str, int]:
     return found
 
 
-def again_in(tries: int, cause: Cause | None) -> timedelta | None:
-    """When to try again after so many tries, the last of which ended like that; None where it is given up."""
+def again_in(tries: int, cause: Cause, age: timedelta) -> timedelta | None:
+    """When to try again after so many tries, the last of which ended like that; None where it is given up.
+
+    `age` is how long ago it was asked for: what only we lack, room or a storage that answers, is waited for a day.
+    """
     # What took too long, perhaps on a machine that was busy, gets one more chance: each costs all of its time.
-    if tries >= (2 if cause is Cause.OUT_OF_TIME else TRIES):
+    spent = tries >= (2 if cause is Cause.OUT_OF_TIME else TRIES)
+    if cause in FINAL_CAUSES or (spent and not (cause in OUR_CAUSES and age < PATIENT)):
         return None
-    return DELAYS[min(tries, len(DELAYS)) - 1] if cause else timedelta(0)
+    return DELAYS[min(tries, len(DELAYS)) - 1]
 
 
 def read_specs(text: str, own: str = "") -> Specs:

@@ -55,6 +55,12 @@ class AssetEntry:
         return self.format.media if self.format else None
 
 
+def due_again(tries: int, why: Refused, since: datetime, now: datetime) -> datetime | None:
+    """When to try again what failed like that and was asked for then; None where it is given up."""
+    later = again_in(tries, why.cause, now - since)
+    return None if later is None else now + later
+
+
 class Assets:
     """The assets, in one transaction of the given connection."""
 
@@ -195,12 +201,11 @@ class Assets:
         values = {"state": AssetState.STORED, "stored_at": now, "due_at": None, "claim_token": None, "said": ""}
         return self._change(Asset.id == id, token, **values, **_of_file(new), cause=None)
 
-    def fail(self, asset: AssetEntry, token: str, why: Refused, now: datetime, *, final: bool) -> bool:
+    def fail(self, asset: AssetEntry, token: str, why: Refused, now: datetime) -> bool:
         """It could not be fetched: try again later, or no more. False where the claim is another's by now."""
-        later = None if final else again_in(asset.tries, why.cause)
-        state = AssetState.REFUSED if later is None else AssetState.WAITING
-        values = {"state": state, "cause": why.cause, "said": why.sentence[:LONGEST], "claim_token": None}
-        return self._change(Asset.id == asset.id, token, **values, due_at=now + later if later else None)
+        due_at = due_again(asset.tries, why, asset.created_at, now)
+        values = {"state": AssetState.WAITING if due_at else AssetState.REFUSED, "due_at": due_at, "claim_token": None}
+        return self._change(Asset.id == asset.id, token, **values, cause=why.cause, said=why.sentence[:LONGEST])
 
     def give_back(self, id: str, token: str, now: datetime) -> bool:
         """Leave the fetching to somebody else at once, as if nobody had begun."""

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, func, select, union, update
 
 from notifier.policy.media import UNMADE, AssetState, Cause, Refused, RenditionState
 from notifier.policy.pictures import Standing, standing_of
-from notifier.policy.renditions import TRIES, again_in
-from notifier.store.assets import LONGEST
+from notifier.policy.renditions import TRIES
+from notifier.store.assets import LONGEST, due_again
 from notifier.store.models import Asset, Rendition
 from notifier.store.sql import AnyRow
 
@@ -94,7 +94,7 @@ class Renditions:
         """
         due = Rendition.asset_id == asset, Rendition.state.in_(UNMADE), Rendition.due_at <= now
         spent = {"state": RenditionState.FAILED, "cause": Cause.GAVE_UP, "due_at": None, "ended_at": now}
-        worn = update(Rendition).where(*due, Rendition.tries >= TRIES)
+        worn = update(Rendition).where(*due, Rendition.tries >= TRIES, Rendition.state == RenditionState.WORKING)
         self._connection.execute(worn.values(spent | {"said": Refused(Cause.GAVE_UP).sentence, "claim_token": None}))
         taking = {"state": RenditionState.WORKING, "claim_token": token, "due_at": now + lease, "started_at": now}
         taken = update(Rendition).where(*due).values(**taking, tries=Rendition.tries + 1, worker=worker, progress=0)
@@ -118,13 +118,13 @@ class Renditions:
         said = why.sentence[:LONGEST]
         return self._end(id, token, RenditionState.SKIPPED, now, cause=why.cause, said=said)
 
-    def fail(self, one: RenditionEntry, token: str, why: Refused, now: datetime, *, final: bool) -> bool:
+    def fail(self, one: RenditionEntry, token: str, why: Refused, now: datetime) -> bool:
         """That version could not be made: try again later, or no more. False where the claim is another's by now."""
-        later = None if final else again_in(one.tries, why.cause)
+        due_at = due_again(one.tries, why, one.created_at, now)
         told = {"cause": why.cause, "said": why.sentence[:LONGEST]}
-        if later is None:
+        if due_at is None:
             return self._end(one.id, token, RenditionState.FAILED, now, **told)
-        values = told | {"state": RenditionState.WAITING, "claim_token": None, "due_at": now + later}
+        values = told | {"state": RenditionState.WAITING, "claim_token": None, "due_at": due_at}
         return self._change(Rendition.id == one.id, Rendition.claim_token == token, **values) == 1
 
     def give_back(self, token: str, now: datetime) -> int:

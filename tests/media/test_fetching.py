@@ -1,5 +1,9 @@
 """Fetching what somebody named: only from where that may be, and never for long, or much."""
 
+import hashlib
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,12 +15,14 @@ import pytest
 from notifier.media.fetching import Fetched, Fetcher
 from notifier.policy.endpoints import Rules
 from notifier.policy.media import AssetState, Cause, Limits, Refused, RenditionState
-from notifier.store.assets import Assets
 from notifier.store.database import Database
-from tests.media.pictures import octets_of, photo, picture
+from tests.disk import Disk
+from tests.media.pictures import dusk, photo
 from tests.media.studio import APP, Studio
+from tests.stack import ROOT
 
 PHOTO = photo()
+LARGE = dusk()
 
 
 class Site(BaseHTTPRequestHandler):
@@ -24,6 +30,7 @@ class Site(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     asked: int = 0
+    over: threading.Event
 
     def do_GET(self) -> None:
         type(self).asked += 1
@@ -60,6 +67,14 @@ class Site(BaseHTTPRequestHandler):
         self._say(200, PHOTO[:500], **{"Content-Length": str(len(PHOTO))})
         self.close_connection = True
 
+    def _stalls(self) -> None:
+        """Half of it, and whoever asks again gets all of it."""
+        first = type(self).asked == 1
+        self._say(200, LARGE[: len(LARGE) // 2] if first else LARGE, **{"Content-Length": str(len(LARGE))})
+        if first:
+            self.over.wait()
+            self.close_connection = True
+
     def _slow(self) -> None:
         try:
             for octet in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000:
@@ -82,13 +97,14 @@ class Site(BaseHTTPRequestHandler):
 @pytest.fixture
 def site() -> Iterator[str]:
     """The address of such a site."""
-    Site.asked = 0
+    Site.asked, Site.over = 0, threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     server.daemon_threads = True
     server.block_on_close = False
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
+    Site.over.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -184,14 +200,52 @@ def test_what_fails_on_the_way_is_tried_again_and_what_is_wrong_is_not(database:
     assert worker.due() == [lie]
 
 
-def test_the_fetching_of_one_who_died_is_taken_up_and_given_up_in_the_end(
+def half_fetched(studio: Studio, asset: str) -> "subprocess.Popen[bytes]":
+    """A worker, a process of its own, that is in the middle of fetching."""
+    url = studio.database.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "tests.media.studio", url, str(studio.folder), asset, "never"]
+    worker = subprocess.Popen(command, cwd=ROOT)
+    part, until = studio.folder / "work" / asset / "source", time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size):
+        assert worker.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return worker
+
+
+def test_a_worker_that_is_killed_while_it_fetches_leaves_no_half_file_and_another_takes_it_up(
     database: Database, site: str, tmp_path: Path
 ):
     studio = Studio(database, tmp_path / "media")
+    asset = named(studio, f"{site}/stalls")
+    killed = half_fetched(studio, asset)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert (studio.asset(asset).state, studio.asset(asset).tries) == (AssetState.WAITING, 1)
+    assert not list(studio.folder.glob("??/*"))
+    studio.wait(seconds=59)
+    assert studio.worker().render([asset]) == 0  # the lease of the dead one
+    studio.wait(seconds=2)
+    worker = studio.worker()
+    assert worker.due() == [asset]
+    assert worker.render([asset]) == 2  # fetched, then made
+    made = studio.renditions(asset).values()
+    assert {one.state for one in made} == {RenditionState.DONE}
+    assert studio.files() == {hashlib.sha256(LARGE).hexdigest(), *(one.file for one in made)}
+    assert not list((studio.folder / "work").iterdir())
+
+
+def test_what_is_fetched_onto_a_full_disk_waits_for_room(database: Database, site: str, disk: Disk):
+    studio = Studio(database, disk.folder / "media")
     asset = named(studio, f"{site}/photo")
-    for _ in range(3):
-        with database.write() as connection:
-            assert Assets(connection).claim(asset, "clm_" + "0" * 32, now=studio.now, lease=studio.now - studio.now)
+    for pages in (0, 1):
+        disk.fill(but=pages)
+        assert studio.worker().render([asset]) == 1
+        found = studio.asset(asset)
+        assert (found.state, found.cause) == (AssetState.WAITING, Cause.NO_SPACE)
+        assert found.said == "There is no room left to write it. No space left on device."
+        assert not studio.files()
+        studio.wait(minutes=2)
+    disk.make_room()
     assert studio.worker().render([asset]) == 2
-    assert studio.asset(asset).tries == 4
-    assert octets_of(picture())  # nothing of it is lost
+    assert studio.asset(asset).state is AssetState.STORED

@@ -13,13 +13,14 @@ from notifier.media.storage import Folder, StorageAway
 from notifier.media.told import Written
 from notifier.pipeline.rebuilding import FileDropper
 from notifier.pipeline.rendering import Renderer
-from notifier.policy.media import AssetState, Cause, Limits, Refused, RenditionState
+from notifier.policy.media import OUR_CAUSES, AssetState, Cause, Limits, Refused, RenditionState
 from notifier.policy.pictures import Standing
 from notifier.policy.renditions import Specs
 from notifier.store.assets import Assets
 from notifier.store.database import Database
 from notifier.store.pausing import Pause, Pauses
 from notifier.store.renditions import Renditions, standing
+from tests.disk import Disk
 from tests.media.pictures import bomb, moving, octets_of, photo, picture
 from tests.media.studio import STAGES, Studio, held
 from tests.stack import ROOT
@@ -178,19 +179,47 @@ def test_a_worker_that_dies_over_it_each_time_is_not_given_it_for_ever(studio: S
     whole(studio, asset)
 
 
-def test_a_full_disk_is_waited_for(one_studio: Studio):
+def no_room(studio: Studio, asset: str, specs: set[str]) -> None:
+    """Assert that these wait for room, and that nothing else lies about."""
+    made = studio.renditions(asset)
+    assert {made[spec].cause for spec in specs} <= OUR_CAUSES
+    assert studio.in_state(asset, RenditionState.WAITING) == specs
+    named = {one.file for one in made.values() if one.file} | {studio.asset(asset).file}
+    assert studio.files() == named
+    assert studio.worker().due() == []
+
+
+def test_a_version_that_is_too_large_for_the_disk_is_waited_for(one_studio: Studio):
     studio = one_studio
     asset = studio.upload(photo())
     studio.limits = Limits(written_octets=600)
     studio.worker().render([asset])
-    made = studio.renditions(asset)
-    assert {made[spec].cause for spec in SMALL} == {Cause.NO_SPACE}
-    assert {made[spec].state for spec in SMALL} == {RenditionState.WAITING}
-    assert studio.worker().due() == []
+    no_room(studio, asset, SMALL)
     studio.limits = Limits()
     studio.wait(seconds=3)
     studio.worker().render(studio.worker().due())
     whole(studio, asset)
+
+
+def test_on_a_full_disk_nothing_is_lost_or_half_there_and_it_goes_on_when_there_is_room(one_studio: Studio, disk: Disk):
+    studio = Studio(one_studio.database, disk.folder / "media")
+    asset = studio.upload(photo())
+    seen = []
+    for pages in (0, 1, 2):
+        disk.fill(but=pages)
+        studio.worker().render([asset])
+        left = studio.in_state(asset, RenditionState.WAITING)
+        no_room(studio, asset, left)
+        seen.append(len(left))
+        studio.wait(minutes=10)
+    assert seen[0] == len(SMALL)
+    assert 0 < seen[-1] < len(SMALL)
+    disk.make_room()
+    studio.worker().render(studio.worker().due())
+    whole(studio, asset)
+    disk.fill()
+    with pytest.raises((OSError, StorageAway)):
+        studio.upload(octets_of(picture(), "PNG"))
 
 
 def test_a_storage_that_is_away_is_waited_for_and_given_up_in_the_end(one_studio: Studio):
@@ -201,7 +230,8 @@ def test_a_storage_that_is_away_is_waited_for_and_given_up_in_the_end(one_studio
             raise StorageAway("no answer")
 
     away = studio.worker(storage=Away(studio.folder))
-    for seconds in (2, 20, 120, 600, 0):
+    for seconds in (2, 20, 120, 600, 600, 85_058, 0):
+        assert studio.in_state(asset, RenditionState.FAILED) == set()
         assert away.render([asset]) == 1
         assert studio.worker().due() == []
         studio.wait(seconds=seconds)

@@ -1,9 +1,11 @@
 """Which versions are made of what, and what the table of them may say."""
 
+from datetime import timedelta
+
 import pytest
 
 from notifier.app.home import RENDITIONS
-from notifier.policy.media import Cause, Limits, Media, Refused
+from notifier.policy.media import OUR_CAUSES, Cause, Limits, Media, Refused
 from notifier.policy.renditions import SpecFault, again_in, fitting, read_specs
 
 TABLE = RENDITIONS.read_text()
@@ -89,8 +91,15 @@ def test_what_is_over_a_limit_is_refused_with_the_limit():
         assert refused.value.cause is cause
 
 
-def test_a_failure_is_tried_again_later_and_later_and_a_death_at_once_but_not_for_ever():
-    delays = [again_in(tries, Cause.NO_SPACE) for tries in range(1, 6)]
+def test_a_failure_is_tried_again_later_and_later_but_not_for_ever():
+    delays = [again_in(tries, Cause.UNREACHABLE, timedelta(0)) for tries in range(1, 6)]
     assert [one and one.total_seconds() for one in delays] == [2, 20, 120, 600, None]
-    assert [again_in(tries, Cause.OUT_OF_TIME) is not None for tries in (1, 2)] == [True, False]
-    assert [again_in(tries, None) is not None for tries in (1, 4, 5)] == [True, True, False]
+    assert [again_in(tries, Cause.OUT_OF_TIME, timedelta(0)) is not None for tries in (1, 2)] == [True, False]
+    assert again_in(1, Cause.BROKEN, timedelta(0)) is None
+
+
+def test_room_is_waited_for_a_day():
+    for cause in OUR_CAUSES:
+        assert again_in(100, cause, timedelta(hours=23)) == timedelta(minutes=10)
+        assert again_in(100, cause, timedelta(hours=24)) is None
+        assert again_in(1, cause, timedelta(hours=24)) == timedelta(seconds=2)

@@ -16,9 +16,12 @@ from notifier.store.admins import Role
 from notifier.store.models import Audit
 from notifier.store.types import new_id
 from notifier.web.media import FOR_EVER
+from tests.disk import Disk
 from tests.media.pictures import SECRET, bomb, photo
 from tests.web.api import Api, make_parts, problem_of
 from tests.web.test_admin import signed_in, token_of
+
+MULTIPART = "multipart/form-data; boundary=x"
 
 
 def upload(api: Api, octets: bytes, *, name: str = "a.jpg", type_: str = "image/jpeg", key: str = "") -> TestResponse:
@@ -27,6 +30,12 @@ def upload(api: Api, octets: bytes, *, name: str = "a.jpg", type_: str = "image/
         data={"file": (io.BytesIO(octets), name, type_)},
         headers={"Authorization": f"Bearer {key or api.app.key}"},
     )
+
+
+def part(name: str, filename: str = "", octets: bytes = photo()) -> bytes:
+    """One part of the body of an upload."""
+    named = f'; filename="{filename}"' if filename else ""
+    return f'--x\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode() + octets + b"\r\n"
 
 
 def shown(api: Api, asset: str) -> Any:
@@ -113,10 +122,6 @@ def test_too_much_is_refused(api: Api):
 
 
 def test_an_upload_is_one_part_named_file_and_nothing_is_left_out_unsaid(api: Api):
-    def part(name: str, filename: str = "") -> bytes:
-        named = f'; filename="{filename}"' if filename else ""
-        return f'--x\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode() + photo() + b"\r\n"
-
     folder = api.parts.home.folder / "media"
     before, file, twice = set(folder.glob("*/*")), part("file", "a.jpg"), ("/file", "too_many")
     for body, *found in (
@@ -128,7 +133,7 @@ def test_an_upload_is_one_part_named_file_and_nothing_is_left_out_unsaid(api: Ap
         (file + part("a/lt"), ("/a~1lt", "unknown_field")),
         (part("file", "a.jpg") + file + part("alt"), ("/alt", "unknown_field"), twice),
     ):
-        answer = api.call("POST", "/v1/assets", body + b"--x--", content_type="multipart/form-data; boundary=x")
+        answer = api.call("POST", "/v1/assets", body + b"--x--", content_type=MULTIPART)
         faults = problem_of(answer, 422, "invalid")["errors"]
         assert [(fault["pointer"], fault["code"]) for fault in faults] == found
         assert all("part named file" in fault["detail"] for fault in faults)
@@ -148,6 +153,23 @@ def test_a_named_picture_waits_to_be_fetched_and_can_be_tried_again(api: Api):
     assert (made.status_code, made.get_json()["state"], made.get_json()["renditions"]) == (202, "waiting", [])
     again = api.call("POST", f"/v1/assets/{made.get_json()['id']}/retry")
     assert again.status_code == 202
+
+
+def test_an_upload_onto_a_full_disk_is_to_come_again_and_leaves_nothing(tmp_path: Path, disk: Disk):
+    api = Api(make_parts(tmp_path, MEDIA_STORAGE=str(disk.folder / "media"))).migrate()
+    large = photo(width=1000, height=800)
+    for pages in (0, 1):
+        disk.fill(but=pages)
+        for sent in (large, large + bytes(600_000)):  # what is longer than 500 kB is written down as it comes
+            answer = upload(api, sent)
+            assert "full" in problem_of(answer, 503, "away")["detail"]
+            assert answer.headers["Retry-After"]
+    left = {path.name for path in disk.folder.rglob("*") if path.is_file()}
+    assert left == {"filler"}
+    assert (api.parts.renderer.due(), list((disk.folder / "media" / "work").iterdir())) == ([], [])
+    disk.make_room()
+    assert upload(api, large).status_code == 202
+    api.parts.database.close()
 
 
 def test_another_apps_assets_are_none_of_ones_business(api: Api):

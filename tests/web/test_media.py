@@ -161,7 +161,8 @@ def test_an_upload_onto_a_full_disk_is_to_come_again_and_leaves_nothing(tmp_path
     for pages in (0, 1):
         disk.fill(but=pages)
         for sent in (large, large + bytes(600_000)):  # what is longer than 500 kB is written down as it comes
-            answer = upload(api, sent)
+            body = part("file", "a.jpg", sent) + b"--x--"
+            answer = api.call("POST", "/v1/assets", body, content_type=MULTIPART)
             assert "full" in problem_of(answer, 503, "away")["detail"]
             assert answer.headers["Retry-After"]
     left = {path.name for path in disk.folder.rglob("*") if path.is_file()}

@@ -90,7 +90,8 @@ def _media(patient: Patient) -> Finding:
         return Finding("media", Level.BAD, f"{where} cannot be used: {error}.", "Are the MEDIA_ settings right?")
     ffmpeg = find_ffmpeg(patient.settings.FFMPEG_PATH)
     films = f"films are made by {ffmpeg}" if ffmpeg else "there is no ffmpeg, so that videos have no versions"
-    return Finding("media", Level.OK, f"{where} can be used; {films}.")
+    heic = "HEIC is taken in" if patient.parts.media_limits.heic else "without pillow-heif HEIC is refused"
+    return Finding("media", Level.OK, f"{where} can be used; {films}; {heic}.")
 
 
 def _space(patient: Patient) -> Finding:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,7 +240,7 @@ class Parts:
     @property
     def media_limits(self) -> Limits:
         """How much is taken in."""
-        return Limits()
+        return Limits(heic=find_spec("pillow_heif") is not None)
 
     @cached_property
     def renderer(self) -> Renderer:

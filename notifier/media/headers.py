@@ -12,8 +12,12 @@ from typing import BinaryIO
 from notifier.policy.media import TYPES, Cause, Format, Limits, Media, Refused
 
 MOST_SEGMENTS = 1_000  # of a JPEG, before its size is told
+MOST_BOXES = 1_000  # of one level of an AVIF or HEIC
 _HEAD = 64
 _BRANDS = {b"avif": Format.AVIF, b"avis": Format.AVIF}
+_BRANDS |= dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), Format.HEIC)
+# Where the sizes stand (ISO 23008-12, 9.3 and 6.5.3): box within box, and octets before what is in it.
+_WAY = ((b"meta", 4), (b"iprp", 0), (b"ipco", 0))
 _VIDEO_BRANDS = (b"iso", b"mp4", b"qt  ", b"M4V", b"3g", b"avc1", b"dash", b"MSNV", b"f4v", b"XAVC", b"isml")
 # Frames that tell a JPEG's size (ITU T.81, B.1.1.3): all SOFn but DHT, JPG and DAC.
 _SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -32,6 +36,7 @@ def check_header(stream: BinaryIO, octets: int, limits: Limits, *, called: str =
     """Read the header of so many octets, which a sender called that type. Raises `Refused`."""
     limits.check_octets(octets)
     header = read_header(stream)
+    limits.check_format(header.format)
     limits.check_octets(octets, header.format.media)
     claimed = TYPES.get(called.partition(";")[0].strip().lower())
     if claimed and claimed is not header.format and not _are_kin(claimed, header.format):
@@ -63,7 +68,8 @@ def _read(head: bytes, stream: BinaryIO) -> Header:
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return Header(Format.WEBM)
     if head[4:8] == b"ftyp":
-        return Header(_by_brand(head))
+        format_ = _by_brand(head)
+        return Header(format_, *(_box_size(stream) if format_.media is Media.IMAGE else ()))
     raise Refused(Cause.UNKNOWN_FORMAT)
 
 
@@ -108,13 +114,50 @@ def _webp_size(head: bytes) -> tuple[int, int]:
     raise Refused(Cause.BROKEN, "Its first chunk is none of a picture.")
 
 
+def _box_size(stream: BinaryIO) -> tuple[int, int]:
+    """The largest size that an AVIF or HEIC names: that of the whole picture, not of one of its tiles."""
+    start, end = 0, stream.seek(0, 2)
+    for name, before in _WAY:
+        found = next((box for kind, *box in _boxes(stream, start, end) if kind == name), None)
+        if found is None:
+            raise Refused(Cause.BROKEN, "It tells no size.")
+        start, end = found[0] + before, found[1]
+    sizes = []
+    for kind, at, _ in _boxes(stream, start, end):
+        if kind == b"ispe":
+            stream.seek(at)
+            sizes.append(struct.unpack(">4xII", stream.read(12)))
+    if not sizes:
+        raise Refused(Cause.BROKEN, "It tells no size.")
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return width, height
+
+
+def _boxes(stream: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Each box's kind, and where what is in it begins and ends (ISO 14496-12, 4.2)."""
+    for _ in range(MOST_BOXES):
+        if start + 8 > end:
+            return
+        stream.seek(start)
+        octets, kind = struct.unpack(">I4s", stream.read(8))
+        head = 8
+        if octets == 1:
+            (octets,), head = struct.unpack(">Q", stream.read(8)), 16
+        ends = min(end, start + octets) if octets else end
+        if ends < start + head:
+            return
+        yield kind, start + head, ends
+        start = ends
+
+
 def _by_brand(head: bytes) -> Format:
     brand = head[8:12]
+    # A picture's own brand may stand behind a general one (ISO 14496-12, 4.3).
+    if brand in (b"mif1", b"msf1"):
+        kinds = [head[at : at + 4] for at in range(16, min(len(head), int.from_bytes(head[:4])), 4)]
+        brand = next((kind for kind in kinds if kind in _BRANDS), brand)
     if brand in _BRANDS:
         return _BRANDS[brand]
-    # A picture's own brand may stand behind a general one (ISO 14496-12, 4.3).
-    if brand in (b"mif1", b"msf1") and (b"avif" in head[16:] or b"avis" in head[16:]):
-        return Format.AVIF
     if brand.startswith(_VIDEO_BRANDS):
         return Format.MP4
     raise Refused(Cause.UNKNOWN_FORMAT)

@@ -30,10 +30,12 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SWAPS = (5, 6, 7, 8)
-_OPENED = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+_OPENED = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")
+_NAMES = {Format.HEIC: "HEIF"}  # what Pillow calls it, where that is another name
 _WHITE = (255, 255, 255)
 # What Pillow's readers raise over octets that are no picture.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, ZeroDivisionError, TypeError)
+_UNREAD = (*_BROKEN, RuntimeError)  # and libheif, through it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,20 @@ def make(job: Job) -> Iterator[Told]:
     """
     Image.MAX_IMAGE_PIXELS = job.limits.pixels
     ImageFile.LOAD_TRUNCATED_IMAGES = False
+    job.limits.check_format(job.format)
+    if job.format is Format.HEIC:
+        _learn_heic()
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with _opened(job) as source:
             _check(job, source)
             yield from _versions(job, source)
+
+
+def _learn_heic() -> None:
+    from pillow_heif import register_heif_opener  # the extra `heic`; only for what needs it
+
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
 
 def _opened(job: Job) -> Any:
@@ -74,7 +85,7 @@ def _opened(job: Job) -> Any:
 
 
 def _check(job: Job, source: Any) -> None:
-    if source.format != job.format.upper():
+    if source.format != _NAMES.get(job.format, job.format.upper()):
         raise Refused(Cause.MISLABELLED, f"It begins as {job.format} and is {source.format}.")
     width, height = source.size
     job.limits.check_pixels(width, height, Media.IMAGE)
@@ -127,7 +138,7 @@ def _first(source: Any, turn: int, breadth: int) -> Any:
         source.load()
     except MemoryError:
         raise
-    except _BROKEN as error:
+    except _UNREAD as error:
         raise Refused(Cause.BROKEN, _said(error)) from error
     picture = _shrunk(_eight_bits(source), stored)
     picture = _in_srgb(picture, profile)

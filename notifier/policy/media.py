@@ -7,6 +7,7 @@ from enum import StrEnum
 MB = 1024 * 1024
 # How long the file of something that is gone stays: somebody may be storing the same content at this moment.
 KEPT_AFTER = timedelta(hours=1)
+NO_HEIC = "It is HEIC, which is taken in once the package pillow-heif is installed here; or send it as JPEG."
 
 
 class Media(StrEnum):
@@ -24,6 +25,7 @@ class Format(StrEnum):
     GIF = "gif"
     WEBP = "webp"
     AVIF = "avif"
+    HEIC = "heic"  # only where a decoder is installed
     MP4 = "mp4"  # with its kin: mov, m4v, 3gp
     WEBM = "webm"  # with Matroska
 
@@ -41,6 +43,8 @@ TYPES = {
     "image/gif": Format.GIF,
     "image/webp": Format.WEBP,
     "image/avif": Format.AVIF,
+    "image/heic": Format.HEIC,
+    "image/heif": Format.HEIC,
     "video/mp4": Format.MP4,
     "video/quicktime": Format.MP4,
     "video/x-m4v": Format.MP4,
@@ -177,10 +181,16 @@ class Limits:
     video_memory: int = 2_048 * MB
     written_octets: int = 512 * MB  # of one file that is made
     fetch_seconds: float = 30
+    heic: bool = False  # whether there is a decoder of it
 
     @property
     def most_octets(self) -> int:
         return max(self.image_octets, self.video_octets)
+
+    def check_format(self, format: Format) -> None:
+        """Raises `Refused` where nothing here can decode it."""
+        if format is Format.HEIC and not self.heic:
+            raise Refused(Cause.UNKNOWN_FORMAT, NO_HEIC)
 
     def check_octets(self, octets: int, media: Media | None = None) -> None:
         """Raises `Refused` where there is nothing, or more than is taken in; `media` where it is known yet."""

@@ -224,4 +224,5 @@ def _blurred(picture: Any) -> str:
 
 def _said(error: BaseException) -> str:
     """The decoder's own words, in a sentence; they name no content."""
-    return f"The decoder says: {str(error)[:200].rstrip('.')}." if str(error) else ""
+    said = " ".join(str(error).split())[:200].rstrip(".")
+    return f"The decoder says: {said}." if said else ""

@@ -23,7 +23,7 @@ from notifier.media.videos import (
 from notifier.policy.media import Cause, Format, Limits, Media, Refused
 from notifier.policy.renditions import Spec, fitting
 
-IN_ONE_PASS = 60.0  # seconds of a video; of a longer one each version has its own, so that a kill costs one of them
+IN_ONE_PASS = 60.0  # seconds of a video; of a longer one each size has its own, so that a kill costs one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,9 @@ class Maker:
         yield from (LeftOut(spec.name, Cause.SOURCE_SMALLER) for spec in wanted if spec.name not in sizes)
         specs = [spec for spec in wanted if spec.name in sizes]
         frames = {spec.name: frame_of(probed, spec, sizes[spec.name]) for spec in specs}
-        for some in [specs] if seconds <= IN_ONE_PASS else [[spec] for spec in specs]:
-            if some:
-                command = make_command(ffmpeg, source.path, source.format, probed, frames, some)
-                yield from self._filmed(command, source, seconds, stopping)
+        for some in _passes(specs, seconds):
+            command = make_command(ffmpeg, source.path, source.format, probed, frames, some)
+            yield from self._filmed(command, source, seconds, stopping)
             for spec in some:
                 if spec.poster:
                     yield from self._blurred(source, spec, probed, stopping)
@@ -129,6 +128,15 @@ class Maker:
     def _bounds(self, seconds: float, memory: int) -> Bounds:
         # Where several threads decode, more processors are busy than one.
         return Bounds(seconds, math.ceil(seconds * THREADS), memory, self.limits.written_octets)
+
+
+def _passes(specs: Sequence[Spec], seconds: float) -> list[list[Spec]]:
+    """What is made together of a video of so many seconds. First the poster: soon there is a picture."""
+    posters = [[spec] for spec in specs if spec.poster]
+    films = [spec for spec in specs if not spec.poster]
+    if seconds > IN_ONE_PASS:
+        return [*posters, *([film] for film in films)]
+    return [*posters, films] if films else posters
 
 
 def _told(line: str) -> Told:

@@ -1,4 +1,4 @@
-"""Videos: a poster and three sizes in one pass, and what is refused, bounded or left out."""
+"""Videos: a poster, then three sizes in one pass, and what is refused, bounded or left out."""
 
 import subprocess
 import sys
@@ -56,9 +56,13 @@ def test_a_film_has_a_poster_and_every_size_that_it_has_itself(film: Path, tmp_p
     written = {one.spec: (one.width, one.height) for one in told if isinstance(one, Written)}
     assert written == {"poster.jpeg": (640, 360), "h240.mp4": (426, 240), "h480.mp4": (640, 360)}
     assert [one for one in told if isinstance(one, LeftOut)] == [LeftOut("h720.mp4", Cause.SOURCE_SMALLER)]
+    first = next(at for at, one in enumerate(told) if isinstance(one, Written))
+    assert told[first].spec == "poster.jpeg"  # and recorded by itself, while the films are still to come
+    assert any(isinstance(one, Going) for one in told[first:])
+    assert any(isinstance(one, Seen) and one.blurhash for one in told[:first])
     *_, seen = (one for one in told if isinstance(one, Seen))
     assert (seen.width, seen.height, seen.ms, len(seen.blurhash)) == (640, 360, 2_000, 28)
-    percents = [one.percent for one in told if isinstance(one, Going) and one.percent is not None]
+    percents = [one.percent for one in told[first:] if isinstance(one, Going) and one.percent is not None]
     assert percents == sorted(percents)
     small = (tmp_path / "h240.mp4").read_bytes()
     assert small.index(b"moov") < small.index(b"mdat")  # faststart: it plays before all of it is there
@@ -183,7 +187,8 @@ def test_ffmpeg_is_killed_at_its_deadline(studio: Studio, tmp_path: Path):
     asset = studio.upload(filmed(tmp_path / "long.mp4", size="1280x720", seconds=20, rate=30).read_bytes())
     studio.limits = Hasty()
     studio.worker().render([asset])
-    assert {one.cause for one in studio.renditions(asset).values()} == {Cause.OUT_OF_TIME}
+    made = studio.renditions(asset)
+    assert {one.cause for spec, one in made.items() if spec != "poster.jpeg"} == {Cause.OUT_OF_TIME}
     assert not list((studio.folder / "work").iterdir())
 
 

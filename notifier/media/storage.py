@@ -165,7 +165,7 @@ def workplace(storage: Storage, name: str) -> Iterator[Path]:
 def tidy(storage: Storage, older_than: float) -> None:
     """Remove the workplaces that nobody has touched since that moment, seconds since 1970: their owners are dead."""
     for folder in storage.work.glob("*"):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # gone by now, or not to be written to: whoever comes next looks again
             if folder.stat().st_mtime < older_than:
                 _remove(folder)
 

@@ -1,5 +1,6 @@
 """Rendering: fetch what was posted by its address, make every version that is missing, record each as it is done."""
 
+import errno
 import logging
 import threading
 import time
@@ -124,7 +125,8 @@ class Renderer:
         except StorageAway as error:
             self._fail(hold, Refused(Cause.NOT_STORED, f"{error}."))
         except OSError as error:  # no place to work: a full disk, most often
-            self._fail(hold, Refused(Cause.NO_SPACE, f"{error.strerror or type(error).__name__}."))
+            cause = Cause.NO_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else Cause.NOT_STORED
+            self._fail(hold, Refused(cause, f"{error.strerror or type(error).__name__}."))
         return True
 
     def _claim(self, connection: Connection, id: str) -> Hold | None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from notifier.media.storage import StorageAway, workplace
-from notifier.policy.media import CAUSES, SERVED, SUFFIXES, UNMADE, Cause, Refused
+from notifier.policy.media import CAUSES, MB, SERVED, SUFFIXES, UNMADE, Cause, Limits, Refused
 from notifier.store.assets import AssetEntry, Assets
 from notifier.store.renditions import RenditionEntry, Renditions, standing
 from notifier.web import shapes
@@ -25,8 +26,12 @@ files = Blueprint("files", __name__, url_prefix="/media")
 UPLOADS = "/v1/assets"
 FRAME = 64 * 1024  # octets of an upload that are not the file's
 LONGER = 128  # characters of a type that a sender gives
-NO_FILE = "Send the picture or the video as a part named file."
+NO_FILE = "Send the picture or the video as a part named file; in what came there is none that can be read."
+OTHER_TYPE = (
+    "Send multipart/form-data with the picture or the video as a part named file, or application/json with a url."
+)
 NO_SUCH_PART = "This part is not known here; send the file alone, as a part named file."
+AT_MOST = f"At most {Limits().most_octets // MB} MB are, as one part named file that has a filename."
 FOR_EVER = "public, max-age=31536000, immutable"
 _TYPES = {suffix: SERVED[format_] for format_, suffix in SUFFIXES.items()}
 
@@ -42,6 +47,8 @@ def add() -> tuple[dict[str, Any], int, dict[str, str]]:
     if request.mimetype == "multipart/form-data":
         with _refusing("/file"):
             asset = _upload()
+    elif request.mimetype != "application/json":
+        raise Problem(415, "unsupported-media-type", OTHER_TYPE)
     else:
         url = read(AssetBody).url
         with _refusing("/url"):
@@ -164,7 +171,7 @@ def _upload() -> str:
     uploading = parts().uploading
     request.max_content_length = uploading.limits.most_octets + FRAME
     if (request.content_length or 0) > request.max_content_length:
-        raise Refused(Cause.TOO_LARGE)
+        raise Refused(Cause.TOO_LARGE, AT_MOST)
     sent = _sent()
     with workplace(uploading.storage, f"upload-{uuid.uuid4().hex}") as folder:
         path = folder / "sent"
@@ -195,6 +202,8 @@ def _refusing(where: str) -> Iterator[None]:
         if why.cause is Cause.TOO_LARGE:
             raise Problem(413, "too-large", why.sentence) from why
         raise invalid([Fault(where, why.cause, why.sentence)]) from why
+    except RequestEntityTooLarge as error:  # it told no length, or has large parts that are no files
+        raise Problem(413, "too-large", f"{CAUSES[Cause.TOO_LARGE]} {AT_MOST}") from error
     except (StorageAway, OSError) as error:
         raise _away() from error
 

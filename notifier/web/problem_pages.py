@@ -76,14 +76,14 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "too-large": Advice(
         413,
-        "One event may have 256 KB, a batch 4 MB and 1,000 items. Nothing was stored.",
-        "Send less at once. Pictures are named by their URL, not sent.",
+        "One event may have 256 KB, a batch 4 MB and 1,000 items, a picture 20 MB, a video 100 MB. Nothing was stored.",
+        "Send less at once. An event names its pictures by their URL, or by the id that /v1/assets gave them.",
         "An event may have 256 KB.",
     ),
     "unsupported-media-type": Advice(
         415,
         "The header Content-Type says something that is not taken here.",
-        "Send application/json; to /v1/events also CloudEvents, to /v1/events/batch also NDJSON.",
+        "Send application/json; to /v1/events also CloudEvents, to its batch NDJSON, to /v1/assets multipart/form-data.",
         "Send application/json.",
     ),
     "invalid": Advice(

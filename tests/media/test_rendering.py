@@ -1,5 +1,6 @@
 """Renditions from the posted octets to the last row: once each, whoever dies, stops, waits or fails meanwhile."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -220,6 +221,24 @@ def test_on_a_full_disk_nothing_is_lost_or_half_there_and_it_goes_on_when_there_
     disk.fill()
     with pytest.raises((OSError, StorageAway)):
         studio.upload(octets_of(picture(), "PNG"))
+
+
+def test_a_disk_that_can_only_be_read_is_waited_for_whatever_lies_about(one_studio: Studio, disk: Disk):
+    studio = Studio(one_studio.database, disk.folder / "media")
+    asset = studio.upload(photo())
+    dead = studio.folder / "work" / "dead"
+    dead.mkdir()
+    (dead / "source").touch()
+    os.utime(dead, (0, 0))
+    disk.only_read()
+    assert studio.worker().render([asset]) == 1
+    assert {(one.state, one.cause) for one in studio.renditions(asset).values()} == {
+        (RenditionState.WAITING, Cause.NOT_STORED)
+    }
+    disk.only_read("rw")
+    studio.wait(seconds=3)
+    assert studio.worker().render([asset]) == 1
+    whole(studio, asset)
 
 
 def test_a_storage_that_is_away_is_waited_for_and_given_up_in_the_end(one_studio: Studio):

@@ -119,6 +119,17 @@ def test_too_much_is_refused(api: Api):
         environ_overrides={"CONTENT_LENGTH": str(10**10)},  # refused before a byte is read
     )
     problem_of(answer, 413, "too-large")
+    # What has no filename is no file, and is not kept in memory without end.
+    body = part("file", octets=bytes(600_000)) + b"--x--"
+    assert (
+        "has a filename"
+        in problem_of(api.call("POST", "/v1/assets", body, content_type=MULTIPART), 413, "too-large")["detail"]
+    )
+
+
+def test_a_picture_that_is_sent_as_itself_is_told_how_to_be_sent(api: Api):
+    answer = api.call("POST", "/v1/assets", photo(), content_type="image/jpeg")
+    assert "multipart/form-data" in problem_of(answer, 415, "unsupported-media-type")["detail"]
 
 
 def test_an_upload_is_one_part_named_file_and_nothing_is_left_out_unsaid(api: Api):

@@ -83,7 +83,7 @@ ADVICE: Mapping[str, Advice] = {
     "unsupported-media-type": Advice(
         415,
         "The header Content-Type says something that is not taken here.",
-        "Send application/json; to /v1/events also CloudEvents, to its batch NDJSON, to /v1/assets multipart/form-data.",
+        "Send application/json; to /v1/events CloudEvents too, to its batch NDJSON, to /v1/assets multipart/form-data.",
         "Send application/json.",
     ),
     "invalid": Advice(

@@ -235,8 +235,8 @@ def test_a_worker_that_is_killed_while_it_fetches_leaves_no_half_file_and_anothe
     assert not list((studio.folder / "work").iterdir())
 
 
-def test_what_is_fetched_onto_a_full_disk_waits_for_room(database: Database, site: str, disk: Disk):
-    studio = Studio(database, disk.folder / "media")
+def test_what_is_fetched_onto_a_full_disk_waits_for_room(one_studio: Studio, site: str, disk: Disk):
+    studio = Studio(one_studio.database, disk.folder / "media")
     asset = named(studio, f"{site}/photo")
     for pages in (0, 1):
         disk.fill(but=pages)

@@ -35,17 +35,6 @@ def studio(database: Database, tmp_path: Path) -> Studio:
     return Studio(database, tmp_path / "media")
 
 
-@pytest.fixture
-def one_studio(tmp_path: Path) -> Studio:
-    """Where which database it is makes no difference."""
-    from notifier.store.schema import migrate
-
-    database = Database(f"sqlite:///{tmp_path / 'notifier.db'}")
-    migrate(database)
-    yield Studio(database, tmp_path / "media")
-    database.close()
-
-
 def whole(studio: Studio, asset: str) -> None:
     """Assert that all of it is made, and that nothing else lies about."""
     made = studio.renditions(asset)

@@ -256,3 +256,9 @@ def test_the_layers_are_kept():
 def test_the_package_itself_holds_no_code():
     [docstring] = ast.parse((ROOT / "notifier" / "__init__.py").read_text()).body
     assert isinstance(docstring, ast.Expr)
+
+
+def test_a_service_holds_nothing_in_memory_that_only_few_need():
+    few = "psycopg rich segno notifier.web.description PIL obstore alembic granian"
+    code = f"import sys, notifier.__main__, notifier.app.roles; print(*set({few.split()!r}) & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "\n"

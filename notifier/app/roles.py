@@ -30,13 +30,16 @@ URGENT_THREADS = 8
 SWITCH = 0.0005
 # What celery, kombu and gunicorn import only when a role starts: imported before the fork, all roles share its pages.
 LATE = (
+    "billiard.pool",
     "celery.apps.worker",
+    "celery.app.amqp",
     "celery.app.events",
     "celery.concurrency.thread",
     "celery.events.state",
     "celery.worker.components",
     "celery.worker.consumer",
     "celery.worker.strategy",
+    "kombu.pidbox",
     "kombu.transport.redis",
 )
 FORMAT = "%(asctime)s %(levelname)-7s %(processName)s %(name)s: %(message)s"

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 EVERY = 5.0  # seconds between two plain lines
 
@@ -22,6 +23,8 @@ class Told(Protocol):
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Told]:
     """Show on stderr how much of `total` is done; None where nobody knows how much there is."""
+    from rich.console import Console  # here: 2 MB that stay in every process of a service, which shows no bar
+
     console = Console(stderr=True)
     if console.is_terminal:
         with _bar(console) as bar:
@@ -31,7 +34,10 @@ def progress(what: str, total: int | None) -> Iterator[Told]:
         yield _Lines(what, total)
 
 
-def _bar(console: Console) -> Progress:
+def _bar(console: "Console") -> "Progress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import psycopg
-from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from notifier.store.turns import NoTurn, Turns, take_write_lock
+
+if TYPE_CHECKING:
+    import psycopg
 
 T = TypeVar("T")
 
@@ -257,7 +258,9 @@ def _cause(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0]
 
 
-def _ids_as_text(connection: psycopg.Connection, _record: object) -> None:
+def _ids_as_text(connection: "psycopg.Connection", _record: object) -> None:
+    from psycopg.types.string import TextLoader  # here: psycopg is 9 MB that nobody needs who is on SQLite
+
     # To make an object of each takes longer than all else that is done with one.
     connection.adapters.register_loader("uuid", TextLoader)
 

@@ -7,8 +7,6 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-import psycopg
-
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.group import GroupCommit
 from notifier.store.types import PREFIX, id_octets, key_of, stored_hex
@@ -143,6 +141,8 @@ class _Postgres:
 
     @staticmethod
     def cursor(connection: Any) -> Any:
+        import psycopg  # here: it is 9 MB that nobody needs who is on SQLite
+
         return psycopg.RawCursor(connection.driver_connection)
 
     @staticmethod

@@ -5,7 +5,7 @@ import json
 import click
 from flask import Flask
 
-from notifier.web.openapi import describe
+from notifier.web.description import describe
 from notifier.web.server import routes
 
 app = Flask("notifier")

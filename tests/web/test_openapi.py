@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from notifier.web.openapi import describe
+from notifier.web.description import describe
 from notifier.web.server import routes
 from tests.stack import ROOT
 from tests.web.api import Api, like

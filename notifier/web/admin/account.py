@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import segno
 from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask import Response as Answer
 from markupsafe import Markup
@@ -128,6 +127,8 @@ def _qr(standing: Standing) -> Markup:
     """The QR code of a secret that is offered; nothing where none is."""
     if not standing.offered:
         return Markup()
+    import segno  # here: for the few minutes in which somebody sets up a second step
+
     code = segno.make(address_of(standing.offered, g.admin.email), error="m", micro=False)
     # On white in the dark too: apps do not read it otherwise.
     svg = code.svg_inline(omitsize=True, border=3, dark="#000", light="#fff", svgclass="qr", lineclass=None)

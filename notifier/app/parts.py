@@ -21,22 +21,21 @@ from notifier import tasks
 from notifier.app.acts import BUILT_IN, built_in, kinds_of
 from notifier.app.demo import make_demo
 from notifier.app.home import CATALOGUE, RENDITIONS, Home
+from notifier.app.web_parts import web_parts
 from notifier.catchers.demo.pages import Demo, demo_pages
 from notifier.catchers.faults import Faults
 from notifier.catchers.mailbox import Mailbox
 from notifier.catchers.pages import dev_pages, receive_push
 from notifier.catchers.push import PushCatcher
 from notifier.channels import Address, Channel
-from notifier.channels.email import EmailChannel, EmailSettings, parse_email
+from notifier.channels.email import EmailChannel, EmailSettings
 from notifier.channels.email.signin import SignInMail, send_signin_mail
-from notifier.channels.preview import Previewer
 from notifier.channels.push import (
     DEFAULT_ALLOWED_HOSTS,
     PushChannel,
     PushSettings,
     key_id,
     parse_subscription,
-    public_key,
 )
 from notifier.channels.wording import Writer
 from notifier.languages import Languages
@@ -44,7 +43,6 @@ from notifier.media.fetching import Fetcher
 from notifier.media.making import Maker
 from notifier.media.storage import Folder, Storage
 from notifier.pipeline import Clock
-from notifier.pipeline.account import OwnAccount
 from notifier.pipeline.admins import Staff
 from notifier.pipeline.again import Again
 from notifier.pipeline.announce import Announcer
@@ -56,7 +54,6 @@ from notifier.pipeline.heartbeat import Heartbeat
 from notifier.pipeline.jobs import Working
 from notifier.pipeline.kinds import Kinds
 from notifier.pipeline.links import Links
-from notifier.pipeline.new_links import NewLinks
 from notifier.pipeline.noticing import Noticing
 from notifier.pipeline.passwords import Passwords
 from notifier.pipeline.pausing import Pausing
@@ -72,7 +69,6 @@ from notifier.pipeline.runs import Runner
 from notifier.pipeline.scheduling import Scheduling
 from notifier.pipeline.send import Sender, SendSettings
 from notifier.pipeline.settling import Settling
-from notifier.pipeline.signin import SignIn
 from notifier.pipeline.steering import Steering
 from notifier.pipeline.sweep import Sweeper
 from notifier.pipeline.tickets import job_tickets, link_ticket, render_ticket, send_tickets
@@ -87,12 +83,11 @@ from notifier.policy.retention import Retention
 from notifier.scheduler.lead import Lead
 from notifier.scheduler.ticks import Ticks
 from notifier.store.database import Database
-from notifier.store.intake import Intake
 from notifier.store.people import People
 from notifier.store.planning import Planned
 from notifier.store.types import make_ids_ahead
-from notifier.tasks import Bell, Steps, ask_workers, make_celery, register
-from notifier.web.parts import NewDevice, WebParts
+from notifier.tasks import Bell, Steps, make_celery, register
+from notifier.web.parts import NewDevice
 from notifier.web.server import make_server
 
 if TYPE_CHECKING:
@@ -320,8 +315,8 @@ class Parts:
     def server(self) -> Flask:
         """The Flask app."""
         if not self.around.catchers:
-            return make_server(self._web_parts)
-        return make_server(self._web_parts, self._dev_pages, exempt=receive_push)
+            return make_server(web_parts(self))
+        return make_server(web_parts(self), self._dev_pages, exempt=receive_push)
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -371,7 +366,7 @@ class Parts:
     @property
     def builder(self) -> DigestBuilder:
         """Makes digests."""
-        return DigestBuilder(self.database, self.catalogue, CHANNELS, self._plan_settings.replacing, self.clock)
+        return DigestBuilder(self.database, self.catalogue, CHANNELS, self.plan_settings.replacing, self.clock)
 
     @property
     def steering(self) -> Steering:
@@ -400,12 +395,12 @@ class Parts:
     @property
     def explainer(self) -> Explainer:
         """Tells why somebody is told or not."""
-        return Explainer(self.database, Deciding(self.catalogue, self._plan_settings), self.clock, self.retention)
+        return Explainer(self.database, Deciding(self.catalogue, self.plan_settings), self.clock, self.retention)
 
     @property
     def backtest(self) -> Backtest:
         """Tries a changed rule on what happened."""
-        return Backtest(self.database, self.catalogue, self._plan_settings, self.clock)
+        return Backtest(self.database, self.catalogue, self.plan_settings, self.clock)
 
     @property
     def retention(self) -> Retention:
@@ -464,10 +459,11 @@ class Parts:
 
     @property
     def _planner(self) -> Planner:
-        return Planner(self.database, self.catalogue, self._plan_settings, self.clock)
+        return Planner(self.database, self.catalogue, self.plan_settings, self.clock)
 
     @property
-    def _plan_settings(self) -> PlanSettings:
+    def plan_settings(self) -> PlanSettings:
+        """What planning must know of channels and waits."""
         return PlanSettings(
             standing=STANDING,
             replacing=tuple(name for name, channel in CHANNELS.items() if channel.replaces),
@@ -508,60 +504,6 @@ class Parts:
         return Sweeper(self.database, self.catalogue, self.clock)
 
     @property
-    def _web_parts(self) -> WebParts:
-        return WebParts(
-            database=self.database,
-            intake=Intake(self.database),
-            catalogue=self.catalogue,
-            retention=self.retention,
-            languages=self.languages,
-            again=self.again,
-            explainer=self.explainer,
-            backtest=self.backtest,
-            steering=self.steering,
-            scheduling=self.scheduling,
-            new_links=NewLinks(self.database, self.catalogue, self.clock, self.steps.bell.nudge),
-            pausing=self.pausing,
-            previewer=Previewer(EmailChannel(self.email_settings, self.clock, self.writer), self.writer),
-            signin=SignIn(self.database, self.passwords, self.clock),
-            own_account=OwnAccount(self.database, self.passwords, self.clock),
-            staff=self.staff,
-            links=self.links,
-            mail_link=self._mail_link,
-            working=self.steps.working,
-            uploading=self.uploading,
-            check_url=self.fetcher.read,
-            media_url=self.media_url,
-            pulse=self.pulse,
-            preview=self.preview,
-            catches_mail=not self.settings.MAIL_SERVER,
-            word=self.writer.word,
-            clock=self.clock,
-            nudge=self.steps.bell.nudge,
-            parse_mailbox=parse_email,
-            parse_device=self._parse_device,
-            device_host=self._device_host,
-            masked=self.masked,
-            named=self._named,
-            vapid_key=public_key(self.push_settings.private_key),
-            link_secret=self.secret_key.encode(),
-            secret_key=self.secret_key,
-            public_url=self.around.public_url,
-            environment=self.settings.ENVIRONMENT,
-            secure_cookies=self.around.public_url.startswith("https://"),
-            standing=STANDING,
-            allowed_origins=self.settings.ALLOWED_ORIGINS,
-            max_unplanned=self.settings.MAX_UNPLANNED,
-            max_requests=self.settings.WEB_THREADS,
-            max_streams=self.settings.FEED_STREAMS,
-            broker_answers=self.broker_answers,
-            remember=self.home.remember,
-            broker_depths=self.steps.bell.depths,
-            metrics_token=self.settings.METRICS_TOKEN.get_secret_value(),
-            ask_workers=lambda: ask_workers(self.celery),
-        )
-
-    @property
     def _dev_pages(self) -> Any:
         return [
             dev_pages(self.mailbox, self.push_catcher, self.faults, self._subscribe),
@@ -582,28 +524,28 @@ class Parts:
             clock=self.clock,
         )
 
-    def _parse_device(self, raw: Mapping[str, Any]) -> NewDevice:
-        found = parse_subscription(raw, self.push_settings)
-        return NewDevice(found.value, found.fingerprint, key_id(self.push_settings.private_key), found.host)
-
-    def _device_host(self, value: str) -> str:
-        return self.masked("push", Address("", value)).partition("/")[0]
-
     def masked(self, channel: str, address: Address) -> str:
         """The address as a log may show it."""
         return CHANNELS[channel].masked(address) if channel in CHANNELS else ""
 
-    def _named(self, channel: str, address: Address) -> str:
+    def named(self, channel: str, address: Address) -> str:
+        """The address as operators may see it."""
         return CHANNELS[channel].named(address) if channel in CHANNELS else ""
 
-    def _mail_link(self, asked: str) -> None:
+    def parse_device(self, raw: Mapping[str, Any]) -> NewDevice:
+        """A browser's push subscription. Raises `BadAddress`."""
+        found = parse_subscription(raw, self.push_settings)
+        return NewDevice(found.value, found.fingerprint, key_id(self.push_settings.private_key), found.host)
+
+    def mail_link(self, asked: str) -> None:
+        """Mail the sign-in link that was asked for, soon."""
         self.steps.bell.ring([link_ticket(asked)])
 
     def _send_link(self, mail: SignInMail) -> Outcome:
         return send_signin_mail(self._email, self.email_settings, mail)
 
     def _subscribe(self, user: str, subscription: dict[str, Any]) -> str:
-        device = self._parse_device(subscription)
+        device = self.parse_device(subscription)
         with self.database.write() as connection:
             stored = People(connection).add_device(
                 user, device.value, fingerprint=device.fingerprint, key_id=device.key_id, now=self.clock()

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -38,7 +39,8 @@ class Stage:
         nick = f"{name.lower()}-{self._name}"
         person = Person(nick, name, f"{nick}@{DOMAIN}", "en", zone)
         profile = {"id": nick, "name": name, "email": person.email, "locale": "en", "timezone": zone}
-        self._needed("PUT", "/v1/users/batch", {"users": [profile | {"preferences": preferences}]})
+        chosen = {"digest": {"time": _far_hour(datetime.now(ZoneInfo(zone)))}} | preferences
+        self._needed("PUT", "/v1/users/batch", {"users": [profile | {"preferences": chosen}]})
         self._needed("POST", f"/v1/users/{nick}/push-subscriptions", self._tools.catchers.browser(nick))
         self.people.append(person)
         return person
@@ -148,6 +150,11 @@ class Stage:
 
     def _needed(self, method: str, path: str, body: Any = None) -> Answer:
         return _ok(self._upstream.call(method, path, body))
+
+
+def _far_hour(local: datetime) -> str:
+    """The full hour that is farthest from now: no digest is to come in the middle of a scene."""
+    return f"{local + timedelta(hours=12):%H}:00"
 
 
 def _is_under_way(one: Standing) -> bool:

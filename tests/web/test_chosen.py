@@ -19,6 +19,7 @@ from notifier.policy.links import PREFERENCES, Link, end_mark, make_token, type_
 from notifier.policy.words import State
 from notifier.store.choices import Choices
 from notifier.store.log import Filter, Log
+from notifier.store.types import stored_hex
 from notifier.store.waiting import DigestEntry, Waiting
 from notifier.web.assets import _version
 from tests.web.api import Api
@@ -44,7 +45,7 @@ class Holder:
             [found] = connection.exec_driver_sql(
                 f"SELECT id FROM addresses WHERE channel = 'email' AND user_id = '{self.user}'"  # noqa: S608 (made here)
             ).scalars()
-        return getattr(found, "bytes", found)
+        return bytes.fromhex(stored_hex(found))
 
     @property
     def path(self) -> str:

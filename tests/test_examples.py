@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -49,6 +50,7 @@ def given(stack: Stack) -> dict[str, str]:
         "DELIVERY": mail["id"],
         "TOKEN": stack.call("POST", "/v1/users/bob/token").json["token"],
         "DIGEST": digest["id"],
+        "TOMORROW": f"{datetime.now(UTC) + timedelta(days=1):%FT%TZ}",
         "DEVICE": stack.call("POST", "/v1/users/bob/push-subscriptions", device).json["id"],
     }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
@@ -29,6 +30,9 @@ from notifier.store.sql import AnyRow
 HASTE = 1_000  # ids in one statement
 USUAL = "default"  # the queue of events whose type is in no catalogue
 MERCY = timedelta(seconds=3)  # for the living to renew their claims, once the database is back
+
+Whom: TypeAlias = tuple[str, str]  # person, channel
+People: TypeAlias = Mapping[tuple[str, str], Recipient]  # by (person, type's long name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,37 +153,51 @@ class Sweeper:
         due = bundling.due(users, now)
         put_off = self._put_off(facts, due, now)
         bundling.fold(put_off, now)
+        bundling.wait(put_off)
         bundles = bundled(without(due, {one.id for one, _ in put_off}))
         bundling.carry(bundles)
         return [bundle.carrier for bundle in bundles]
 
     def _put_off(self, facts: Facts, due: Sequence[Held], now: datetime) -> list[tuple[Held, Verdict]]:
-        """What waits for a digest all the same, and for which."""
-        leads, anew = only_capped(due), undecided(due)
-        users = {user for user, _ in leads} | {one.user for one in anew}
+        """What is held all the same: until a digest, or until there is room under the cap."""
+        users = {one.user for one in [*undecided(due), *(one for one in due if one.reason == Reason.CAPPED)]}
         if not users:
             return []
-        kinds = {one.type: kind for one in due if (kind := self._catalogue.find(one.type))}
-        people = facts.waiting(users, kinds, self._catalogue.caps, now)
-        over = self._over_cap(leads, people, now)
-        capped_ = [(one, over[one.user, one.channel]) for one in due if (one.user, one.channel) in over]
-        return capped_ + [(one, until) for one in anew if (until := self._until_digest(one, people, now))]
+        people = facts.waiting(users, self._catalogue.kinds, self._catalogue.caps, now)
+        # What was turned off meanwhile ends at its second look: it neither takes others along nor waits for anything.
+        heard = [one for one in due if self._cadence(one, people) != Cadence.OFF]
+        anew = [(one, until) for one in undecided(heard) if (until := self._until_digest(one, people, now))]
+        goes = without(heard, {one.id for one, _ in anew})
+        over = self._over_cap(only_capped(goes), people, now)
+        return anew + [(one, over[one.user, one.channel]) for one in goes if (one.user, one.channel) in over]
 
-    def _over_cap(
-        self, leads: Mapping[tuple[str, str], Held], people: Mapping[tuple[str, str], Recipient], now: datetime
-    ) -> dict[tuple[str, str], Verdict]:
-        """For whom on which channel there is still no room under the cap, and the digest into which it folds."""
+    def _over_cap(self, leads: Mapping[Whom, Held], people: People, now: datetime) -> dict[Whom, Verdict]:
+        """For whom on which channel there is still no room under the cap, and until when that is held.
+
+        It folds into the daily digest of those who get one: whoever stopped theirs gets none for being busy.
+        """
         found = {}
         for (user, channel), lead in leads.items():
             kind, person = self._catalogue.find(lead.type), people.get((user, lead.type))
-            if kind and person and (over := capped(kind, person, channel, now)):
-                found[user, channel] = digested(person, channel, Cadence.DAILY, now, rule="cap", value=over.value)
+            over = capped(kind, person, channel, now) if kind and person else None
+            if person and over and self._gets_daily(user, channel, people):
+                over = digested(person, channel, Cadence.DAILY, now, rule="cap", value=over.value)
+            if over:
+                found[user, channel] = over
         return found
 
-    def _until_digest(self, one: Held, people: Mapping[tuple[str, str], Recipient], now: datetime) -> Verdict | None:
-        kind, person = self._catalogue.find(one.type), people.get((one.user, one.type))
-        cadence = cadence_of(kind, person, one.channel) if kind and person else None
+    def _gets_daily(self, user: str, channel: str, people: People) -> bool:
+        kinds = (kind for kind in self._catalogue.kinds.values() if channel in kind.cadences)
+        return any(cadence_of(kind, people[user, kind.name], channel) == Cadence.DAILY for kind in kinds)
+
+    def _until_digest(self, one: Held, people: People, now: datetime) -> Verdict | None:
+        cadence, person = self._cadence(one, people), people.get((one.user, one.type))
         return digested(person, one.channel, cadence, now) if person and cadence in DIGESTS else None
+
+    def _cadence(self, one: Held, people: People) -> Cadence | None:
+        """How often its person wants to hear of its type now; None where that decides nothing."""
+        kind, person = self._catalogue.find(one.type), people.get((one.user, one.type))
+        return cadence_of(kind, person, one.channel) if kind and person and one.channel in kind.cadences else None
 
 
 def _types_by_queue(catalogue: Catalogue) -> dict[str, list[str]]:

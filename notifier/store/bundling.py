@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, select, update
 from sqlalchemy.orm import aliased
 
 from notifier.policy.bundles import Bundle, Held, carriers
@@ -101,6 +101,15 @@ class Bundling:
             changed: dict[str, Any] = {column: bindparam(name) for column, name in columns.items()}
             self._connection.execute(
                 update(Delivery).where(Delivery.id == bindparam("one")).values(changed | {"due_at": None}), rows
+            )
+
+    def wait(self, put_off: Sequence[tuple[Held, Verdict]]) -> None:
+        """Let those whose verdicts name no digest wait on, for the same reason, until the moment that they name."""
+        rows = [{"one": one.id, "until": until.due_at} for one, until in put_off if not until.digest]
+        if rows:
+            moment: BindParameter[datetime] = bindparam("until", type_=Delivery.due_at.type)
+            self._connection.execute(
+                update(Delivery).where(Delivery.id == bindparam("one")).values(due_at=moment, wanted_at=moment), rows
             )
 
 

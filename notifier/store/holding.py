@@ -34,22 +34,20 @@ def look_again(
 def leave_digests(connection: Connection, changed: Sequence[tuple[str, str, str]], now: datetime) -> None:
     """What waits for an open digest leaves it where its person changed how often they hear of its type.
 
-    As (person, type's long name, channel). The next sweep decides anew: it waits for another digest, or goes out.
+    As (person, type's long name, channel). The next sweep decides anew: it waits for another digest, or goes out. What
+    came to a digest because it was over the cap leaves with it, for the person may have stopped that digest.
     """
     rows = [{"user": user, "of_type": type_, "on_channel": channel} for user, type_, channel in changed]
     if not rows:
         return
-    opened = select(Digest.id).where(Digest.id == Delivery.digest_id, Digest.state == OPEN)
+    opened = select(Digest.id).where(Digest.id == Delivery.digest_id, Digest.state == OPEN).exists()
+    theirs = Delivery.user_id == bindparam("user"), Delivery.channel == bindparam("on_channel"), WAITS, opened
+    leave = update(Delivery).values(digest_id=None, due_at=now)
     connection.execute(
-        update(Delivery)
-        .where(
-            Delivery.user_id == bindparam("user"),
-            Delivery.channel == bindparam("on_channel"),
-            WAITS,
-            Delivery.type == bindparam("of_type"),
-            Delivery.rule == Reason.DIGEST,
-            opened.exists(),
-        )
-        .values(digest_id=None, due_at=now),
-        rows,
+        leave.where(*theirs, Delivery.type == bindparam("of_type"), Delivery.rule == Reason.DIGEST), rows
+    )
+    channels = sorted({(user, channel) for user, _, channel in changed})
+    connection.execute(
+        leave.where(*theirs, Delivery.rule == "cap").values(reason=Reason.CAPPED),
+        [{"user": user, "on_channel": channel} for user, channel in channels],
     )

@@ -91,6 +91,7 @@ class Card:
     way: str
     comes: str
     at: str
+    count: int
     lines: tuple[Line, ...]
     more: int
 
@@ -178,6 +179,7 @@ def _card(waits: Waits, whose: Reader, language: Language) -> Card:
         language.gettext(WAYS[digest.channel]),
         comes,
         _minute(digest.at, zone),
+        waits.count,
         tuple(_line(worded(item, whose)) for item in waits.items[:LISTED]),
         waits.count - min(len(waits.items), LISTED),
     )

@@ -76,7 +76,7 @@ def send(user_id: str) -> tuple[dict[str, Any], int]:
 @needs("people")
 @takes(WhichBody)
 def skip(user_id: str) -> dict[str, Any]:
-    """Let what waits not come, this once; `skipped` says how many items that were."""
+    """Let what waits not come, this once, nor later; `skipped` says how many items that were. It cannot be undone."""
     skipped = parts().steering.skip(user_id, _which(read_or_default(WhichBody)), who=g.app_id)
     return {"digests": len(skipped), "skipped": sum(skipped)}
 

@@ -1,6 +1,6 @@
 """Examples of the API's calls, in curl and in Python, that work when they are pasted: a test runs every one of them.
 
-They read `NOTIFIER_URL` and `NOTIFIER_KEY` from the environment; a capital word in a path is a variable, too.
+They read `NOTIFIER_URL` and `NOTIFIER_KEY` from the environment; a capital word in a path or a body is a variable, too.
 """
 
 import json
@@ -11,12 +11,13 @@ from pprint import pformat
 from typing import Any
 
 _VARIABLE = re.compile(r"{([A-Z]+)}")
+_WHOLE = re.compile(rf"'{_VARIABLE.pattern}'")  # as Python writes it
 _WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One call. Variables in the path stand in braces: `/v1/events/{EVENT}`. `key` names the one that opens it."""
+    """One call. Variables stand in braces, `/v1/events/{EVENT}`, in a body as a whole text. `key` is what opens it."""
 
     method: str
     path: str
@@ -107,6 +108,7 @@ EXAMPLES: Mapping[str, Example] = {
     "feed.mark_read": Example("POST", "/v1/users/bob/feed/read", {"before": "2030-01-01T00:00:00Z"}, key="TOKEN"),
     "digests.show": Example("GET", "/v1/users/bob/digest"),
     "digests.one": Example("GET", "/v1/digests/{DIGEST}"),
+    "digests.move": Example("POST", "/v1/users/bob/digest/move", {"at": "{TOMORROW}"} | _DAILY),
     "digests.send": Example("POST", "/v1/users/bob/digest/send", _DAILY),
     "digests.skip": Example("POST", "/v1/users/bob/digest/skip", _DAILY),
     "schedules.page": Example("GET", "/v1/schedules?limit=10"),
@@ -180,7 +182,8 @@ def _curl(example: Example) -> str:
     ]
     if example.body is not None:
         # None of the examples has a quote of the shell in it.
-        lines += ['-H "Content-Type: application/json"', f"-d '{_json(example.body)}'"]
+        body = _VARIABLE.sub(r"""'"$\1"'""", _json(example.body))
+        lines += ['-H "Content-Type: application/json"', f"-d '{body}'"]
     return " \\\n  ".join(lines) + "\n"
 
 
@@ -190,7 +193,8 @@ def _python(example: Example) -> str:
     lines = ["import os", "from urllib.request import Request, urlopen", ""]
     sent = ""
     if example.body is not None:
-        lines = ["import json", *lines, f"body = {pformat(example.body, width=_WIDTH, sort_dicts=False)}"]
+        body = _WHOLE.sub(r'os.environ["\1"]', pformat(example.body, width=_WIDTH, sort_dicts=False))
+        lines = ["import json", *lines, f"body = {body}"]
         headers, sent = f'{headers}, "Content-Type": "application/json"', ", json.dumps(body).encode()"
     lines += [
         f"url = f\"{{os.environ['NOTIFIER_URL']}}{url}\"",

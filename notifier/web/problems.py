@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from notifier.store.database import DatabaseAway
@@ -81,8 +82,8 @@ def invalid(faults: Sequence[Fault], most: int = SHOWN) -> Problem:
 def faults_of(error: ValidationError, below: str = "") -> list[Fault]:
     """One fault for each of pydantic's, with its JSON pointer; what was given is not repeated."""
     return [
-        Fault(below + pointer(fault["loc"]), _code(fault["type"]), _detail(fault["type"], fault["msg"]))
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        Fault(below + pointer(fault["loc"]), _code(fault["type"]), _detail(fault))
+        for fault in error.errors(include_url=False, include_input=False)
     ]
 
 
@@ -179,13 +180,34 @@ def _code(kind: str) -> str:
     return {"extra_forbidden": "unknown_field", "value_error": "invalid"}.get(kind, kind)
 
 
-def _detail(kind: str, message: str) -> str:
-    known = {
-        "missing": "This field is required.",
-        "extra_forbidden": "This field is not known here; remove it. An event's own fields go into data.",
-        "string_type": "This must be a string.",
-        "model_type": "This must be an object.",
-        "dict_type": "This must be an object.",
-        "list_type": "This must be a list.",
-    }
-    return known.get(kind, message.replace("Value error, ", "This ") + ".")
+def _detail(fault: ErrorDetails) -> str:
+    """What would be right, as a sentence of ours."""
+    kind, bounds = fault["type"], fault.get("ctx", {})
+    if kind in ("enum", "literal_error"):
+        return f"This must be {bounds['expected']}.".replace("'", "")
+    if kind in ("string_too_short", "too_short") and bounds["min_length"] == 1:
+        return "This must not be empty."
+    said = _SAID.get(kind)
+    if said is None:
+        return fault["msg"].replace("Value error, ", "This ") + "."
+    return said.format_map(bounds)
+
+
+# By pydantic's name of the fault, with what it says of the bounds.
+_SAID = {
+    "missing": "This field is required.",
+    "extra_forbidden": "This field is not known here; remove it. An event's own fields go into data.",
+    "string_type": "This must be a string.",
+    "model_type": "This must be an object.",
+    "dict_type": "This must be an object.",
+    "list_type": "This must be a list.",
+    "bool_type": "This must be true or false.",
+    "int_type": "This must be a whole number.",
+    "int_parsing": "This must be a whole number.",
+    "string_too_long": "This must have at most {max_length} characters.",
+    "string_too_short": "This must have at least {min_length} characters.",
+    "too_long": "This must have at most {max_length} entries.",
+    "too_short": "This must have at least {min_length} entries.",
+    "greater_than_equal": "This must be at least {ge}.",
+    "less_than_equal": "This must be at most {le}.",
+}

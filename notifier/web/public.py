@@ -11,7 +11,7 @@ from notifier.languages import Language
 from notifier.languages.templates import said_in
 from notifier.languages.things import kind_name
 from notifier.policy.catalogue import Kind
-from notifier.policy.choices import Author
+from notifier.policy.choices import CAP, Author
 from notifier.policy.links import PREFERENCES, UNSUBSCRIBE, digest_mark, sealed, type_mark, unsealed
 from notifier.policy.words import Cadence
 from notifier.store.choices import Choices, Chosen
@@ -145,7 +145,16 @@ def _concerns(about: Kind | Cadence, kind: Kind, chosen: Chosen) -> bool:
     """Whether a type is what the link is about; a digest's are those that the person hears in it."""
     if isinstance(about, Kind):
         return kind.name == about.name
-    return (chosen.get((kind.name, CHANNEL)) or kind.cadences[CHANNEL]) == about
+    cadence = chosen.get((kind.name, CHANNEL)) or kind.cadences[CHANNEL]
+    if cadence == Cadence.INSTANT and "caps" not in kind.passes and _none_at_once(chosen):
+        cadence = Cadence.DAILY
+    return cadence == about
+
+
+def _none_at_once(chosen: Chosen) -> bool:
+    """Whether the person's cap lets no mail out at once: then all that it holds comes daily."""
+    cap = chosen.get((CAP, CHANNEL))
+    return (parts().catalogue.caps.get(CHANNEL) if cap is None else int(cap)) == 0
 
 
 def _undo(subject: Subject, token: str, given: str) -> str | tuple[str, int]:

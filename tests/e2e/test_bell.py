@@ -276,10 +276,20 @@ class Worker:
         Whoever asks for what is shown before lets Chromium forget it: what is kept and not on the screen yet is
         tidied away.
         """
+        self.push_at_once(payload)
+
+    def push_at_once(self, *payloads: str) -> None:
+        """Deliver these, each while those before are still being shown, and wait until all are."""
         before = self._inside.evaluate("self.count")
-        said = {"origin": self._origin, "registrationId": self._id, "data": payload}
-        self._tools.send("ServiceWorker.deliverPushMessage", said)
-        eventually(lambda: self._inside.evaluate("self.count") > before)
+        for payload in payloads:
+            said = {"origin": self._origin, "registrationId": self._id, "data": payload}
+            self._tools.send("ServiceWorker.deliverPushMessage", said)
+        eventually(lambda: self._inside.evaluate("self.count") == before + len(payloads))
+
+    def know(self, **state: str) -> None:
+        """Leave with the worker what a page that subscribes leaves there."""
+        put = "caches.open('notifier').then((kept) => kept.put('/notifier-state', new Response(state)))"
+        self.page.evaluate(f"(state) => {put}", json.dumps(state))
 
     def shown(self) -> list[dict[str, Any]]:
         """What the browser shows."""
@@ -313,3 +323,16 @@ def test_a_push_leads_nowhere_but_to_web_pages(worker: Worker, shop: Shop, link:
     worker.push(json.dumps({"notification": {"title": "Hi", "navigate": link}}))
     [shown] = eventually(worker.shown)
     assert shown["data"]["url"] == f"{shop.origin}/"
+
+
+def test_a_push_without_a_link_leads_to_the_page_that_subscribed_to_it(worker: Worker, shop: Shop):
+    worker.know(home=f"{shop.origin}/settings")
+    worker.push(json.dumps({"notification": {"title": "Hi"}}))
+    [shown] = eventually(worker.shown)
+    assert shown["data"]["url"] == f"{shop.origin}/settings"
+
+
+def test_pushes_that_come_at_once_are_all_shown(worker: Worker):
+    titles = [f"Ana liked post {n}" for n in range(12)]
+    worker.push_at_once(*(json.dumps({"notification": {"title": one, "tag": one}}) for one in titles))
+    eventually(lambda: sorted(one["title"] for one in worker.shown()) == sorted(titles))

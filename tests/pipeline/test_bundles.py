@@ -363,23 +363,76 @@ def test_what_is_over_the_cap_comes_as_one_summary_when_there_is_room(busy: Line
     assert busy.books().balanced
 
 
-def test_what_is_over_the_cap_and_finds_no_room_again_folds_into_the_digest(busy: Line):
-    busy.clock.move(minutes=10)
-    busy.plan([comment(busy, f"v{n}", f"late-{n}") for n in range(5)])
-    busy.clock.move(minutes=49)
+def over_again(line: Line) -> None:
+    """Five comments over bob's cap, which at 11:01 still find no room."""
+    line.clock.move(minutes=10)
+    line.plan([comment(line, f"v{n}", f"late-{n}") for n in range(5)])
+    line.clock.move(minutes=49)
     # A mention passes the cap, and takes the room.
-    busy.plan([busy.accept("mention.created", object={"id": f"m{n}"}, to=["bob"]) for n in range(3)])
-    busy.clock.move(minutes=2)
-    busy.deliver()
-    waiting = [row for row in rows(busy) if row.state == State.WAITING]
+    line.plan([line.accept("mention.created", object={"id": f"m{n}"}, to=["bob"]) for n in range(3)])
+    line.clock.move(minutes=2)
+    line.deliver()
+
+
+def stop_daily(line: Line) -> None:
+    """What the link of a daily digest does: all that is daily is turned off."""
+    for name in ("like", "share", "post"):
+        line.choose("bob", name, email="off")
+
+
+def waits(line: Line) -> set[tuple[object, ...]]:
+    found = [row for row in rows(line) if row.state == State.WAITING]
+    return {(row.reason, row.rule, row.value, row.queue, row.wanted_at) for row in found}
+
+
+def test_what_is_over_the_cap_and_finds_no_room_again_folds_into_the_digest(busy: Line):
+    over_again(busy)
     due = datetime(2026, 11, 22, 8, tzinfo=UTC)
-    assert {(row.reason, row.rule, row.value, row.queue, row.wanted_at) for row in waiting} == {
-        (Reason.DIGEST, "cap", "3 an hour", "digest", due)
-    }
+    assert waits(busy) == {(Reason.DIGEST, "cap", "3 an hour", "digest", due)}
     busy.clock.now = due
     assert told(busy.deliver()[-1]) == ["v0", "v1", "v2", "v3", "v4"]
     assert standing(busy) == {(State.SENT, None)}
     assert busy.books().balanced
+
+
+@pytest.mark.parametrize("stopped_first", [True, False])
+def test_whoever_stopped_the_daily_digest_gets_none_for_being_over_the_cap(busy: Line, stopped_first: bool):
+    if stopped_first:
+        stop_daily(busy)
+    over_again(busy)
+    if not stopped_first:
+        stop_daily(busy)
+        assert busy.deliver() == []
+    room = datetime(2026, 11, 21, 11, 59, tzinfo=UTC)
+    assert {(reason, value, at) for reason, _, value, _, at in waits(busy)} == {(Reason.CAPPED, "3 an hour", room)}
+    busy.clock.now = room
+    [letter] = busy.deliver()
+    assert (told(letter), letter.notice.digest) == (["v0", "v1", "v2", "v3", "v4"], None)
+    assert standing(busy) == {(State.SENT, None)}
+    assert busy.books().balanced
+
+
+def test_what_is_turned_off_while_it_is_over_the_cap_waits_for_no_digest(busy: Line):
+    busy.clock.move(minutes=10)
+    busy.plan([comment(busy, "v", "late")])
+    busy.choose("bob", "comment", email="off")
+    busy.clock.move(minutes=49)
+    busy.plan([busy.accept("mention.created", object={"id": f"m{n}"}, to=["bob"]) for n in range(3)])
+    busy.clock.move(minutes=2)
+    busy.deliver()
+    assert standing(busy) == {(State.SENT, None), (State.SKIPPED, Reason.PREFERENCE_OFF)}
+
+
+def test_whoever_wants_none_at_once_and_stops_the_daily_digest_is_sent_nothing_for_it(busy: Line):
+    busy.wish("bob", cap_per_hour="0")
+    busy.plan([comment(busy, "v", "late"), busy.accept("like.created", actor={"id": "fan"}, object=post("post-9"))])
+    stop_daily(busy)
+    assert busy.deliver() == []
+    due = datetime(2026, 11, 22, 8, tzinfo=UTC)
+    assert waits(busy) == {(Reason.DIGEST, "cap", "0 an hour", "digest", due)}
+    busy.choose("bob", "comment", email="off")
+    assert busy.deliver() == []
+    assert standing(busy) == {(State.SENT, None), (State.SKIPPED, Reason.PREFERENCE_OFF)}
 
 
 def test_what_is_over_the_cap_goes_along_with_a_message_that_goes_out_anyway(busy: Line):

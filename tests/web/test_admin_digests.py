@@ -143,6 +143,9 @@ def test_an_operator_sends_skips_and_moves_and_stands_in_the_audit(holder: Holde
     assert find(holder.api, digest.id).state == "built"
     holder.liked(post="post-2")
     [second] = holder.digests()
+    [asked] = re.findall(r"<details.*?</details>", admin.get(f"/admin/digests/{second.id}").text, re.DOTALL)
+    assert "cannot be undone" in asked
+    assert ">Skip 1 line</button>" in asked
     assert steer(admin, "skip", second.id) == "It is skipped."
     assert find(holder.api, second.id).state == "skipped"
     with holder.api.parts.database.read() as connection:

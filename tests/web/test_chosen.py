@@ -19,6 +19,7 @@ from notifier.policy.links import PREFERENCES, Link, end_mark, make_token, type_
 from notifier.policy.words import State
 from notifier.store.choices import Choices
 from notifier.store.log import Filter, Log
+from notifier.store.types import stored_hex
 from notifier.store.waiting import DigestEntry, Waiting
 from notifier.web.assets import _version
 from tests.web.api import Api
@@ -44,7 +45,7 @@ class Holder:
             [found] = connection.exec_driver_sql(
                 f"SELECT id FROM addresses WHERE channel = 'email' AND user_id = '{self.user}'"  # noqa: S608 (made here)
             ).scalars()
-        return getattr(found, "bytes", found)
+        return bytes.fromhex(stored_hex(found))
 
     @property
     def path(self) -> str:
@@ -296,9 +297,13 @@ def test_send_now_builds_the_digest_at_once(holder: Holder):
     assert said(holder.post("send", digest=digest.id)) == "This digest does not wait any more."
 
 
-def test_a_skipped_digest_is_not_sent(holder: Holder):
-    holder.liked()
+def test_a_skipped_digest_is_not_sent_and_the_page_says_before_what_goes_and_that_it_is_final(holder: Holder):
+    for post in ("post-1", "post-2"):
+        holder.liked(post=post)
     [digest] = holder.digests()
+    [asked] = re.findall(r"<details.*?</details>", holder.page(), re.DOTALL)
+    assert "cannot be undone" in asked
+    assert '<button name="act" value="skip" class="plain">Skip 2 items</button>' in asked
     assert said(holder.post("skip", digest=digest.id)) == "Skipped. What waited is not sent."
     assert holder.states() == {(State.CANCELLED, "digest_skipped")}
 

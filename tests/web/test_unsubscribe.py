@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from notifier.policy.links import Link, digest_mark, end_mark, make_token, type_mark
 from notifier.policy.words import Cadence
 from notifier.store.choices import Choices
+from notifier.store.types import stored_hex
 from tests.web.api import Api
 
 MANDATORY = {"security": "instant"}
@@ -39,7 +40,7 @@ class Reader:
             [found] = connection.exec_driver_sql(
                 f"SELECT id FROM addresses WHERE user_id = '{self.user}'"  # noqa: S608 (made here)
             ).scalars()
-        return getattr(found, "bytes", found)
+        return bytes.fromhex(stored_hex(found))
 
     def mails(self) -> dict[str, str]:
         types = self.api.call("GET", f"/v1/users/{self.user}/preferences").json["types"]
@@ -198,6 +199,18 @@ def test_a_post_stops_that_digest_and_leaves_every_other_mail(api: Api, cadence:
     for _ in range(2):  # RFC 8058: it may come again
         assert reader.post(body).status_code == 200
         assert reader.mails() == reader.before | dict.fromkeys(stopped, "off")
+
+
+def test_whoever_wants_no_mail_at_once_hears_in_the_daily_digest_and_stops_it_all(api: Api):
+    reader = of_digest(api, Cadence.DAILY)
+    api.call("PUT", f"/v1/users/{reader.user}/preferences", {"cap_per_hour": {"email": 0}, "types": {"mention": None}})
+    before = reader.mails()
+    reader.post(b"List-Unsubscribe=One-Click")
+    stopped = [name for name, heard in before.items() if heard in ("daily", "instant")]
+    assert {"share", "post", "follow", "announcement"} <= set(stopped)
+    # Mentions and what concerns the account pass the cap: they never waited for the digest.
+    off = dict.fromkeys(set(stopped) - {"mention", "security"}, "off")
+    assert reader.mails() == before | off
 
 
 @pytest.mark.parametrize(("cadence", "rarer"), DIGESTS[:2])

@@ -133,7 +133,9 @@ def _steered(digest_id: str, steer: Callable[[str, Which], Sequence[Any]], said:
 
 
 def _refused(why: str) -> tuple[str, int]:
-    return render_template("admin/digests.html", user="", wrong=why, upcoming=[], ended=[]), 422
+    return render_template(
+        "admin/digests.html", user=request.args.get("user", "").strip(), wrong=why, upcoming=[], ended=[]
+    ), 422
 
 
 def _rows(connection: Connection, digests: Sequence[DigestEntry], counts: dict[str, int]) -> list[Row]:

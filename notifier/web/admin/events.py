@@ -126,7 +126,8 @@ def page() -> Page:
         query = _query(EventsQuery)
         wanted = query.wanted
     except Problem as problem:
-        return _list(EventPage(()), problem), 422
+        with parts().database.read() as connection:
+            return _list(EventPage(()), problem, Apps(connection).all()), 422
     if text := query.q.strip():
         return _sought(text)
     with parts().database.read() as connection:
@@ -138,16 +139,17 @@ def page() -> Page:
 def rejected() -> Page:
     """The requests that were refused at the door."""
     given = {name: request.args.get(name, "") for name in ("app", "reason", "cursor")}
-    if any(given[name] and not is_id(given[name], prefix) for name, prefix in (("app", "app"), ("cursor", "rej"))):
-        return redirect(url_for("admin_events.rejected"))
+    problem = _wrong_rejected(given)
+    wanted = {"app": given["app"], "reason": given["reason"], "before": given["cursor"]}
     with parts().database.read() as connection:
-        found = Rejected(connection).page(PAGE + 1, app=given["app"], reason=given["reason"], before=given["cursor"])
         apps = Apps(connection).all()
+        found = [] if problem else Rejected(connection).page(PAGE + 1, **wanted)
     shown = found[:PAGE]
     older = shown[-1].id if len(found) > PAGE else ""
-    return render_template(
+    page = render_template(
         "admin/rejected.html",
         rows=shown,
+        problem=problem,
         given=given,
         older=url_for("admin_events.rejected", **_given(app=given["app"], reason=given["reason"], cursor=older))
         if older
@@ -158,6 +160,7 @@ def rejected() -> Page:
         per_minute=PER_MINUTE,
         most=KEPT,
     )
+    return (page, 422) if problem else page
 
 
 @bp.get("/<evt:event_id>")
@@ -215,6 +218,16 @@ def dry_run(event_id: str) -> Page:
         recipients=found.now.recipients,
         more=_next(found.now, "admin_events.dry_run", event_id),
     )
+
+
+def _wrong_rejected(given: Mapping[str, str]) -> Problem | None:
+    """What is wrong with the filters of the rejected requests, if anything."""
+    faults = []
+    if given["app"] and not is_id(given["app"], "app"):
+        faults.append(Fault("/app", "unknown", "There is no such app; choose one from the list."))
+    if given["cursor"] and not is_id(given["cursor"], "rej"):
+        faults.append(Fault("/cursor", "invalid", "This page is not there any more; begin with the newest."))
+    return invalid(faults) if faults else None
 
 
 def _query(model: type[EventsQuery]) -> EventsQuery:

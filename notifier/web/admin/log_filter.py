@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from notifier.store.log import Filter
 from notifier.web.deliveries import LogQuery, filter_of, log_query
 from notifier.web.parts import parts
-from notifier.web.problems import Problem
+from notifier.web.problems import Fault, Problem, invalid
 
 WINDOWS = {"1h": ("last hour", 1), "24h": ("last 24 hours", 24), "7d": ("last 7 days", 168), "all": ("all times", 0)}
 USUAL = "24h"
@@ -20,6 +20,11 @@ USUAL = "24h"
 NAMED = ("q", "user", "event", "digest", "since", "until")
 FIELDS = {*LogQuery.model_fields, "window"} - {"cursor", "limit"}
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")  # as a browser's datetime-local says it
+_SAID = {
+    "since": "This must be a time (UTC) such as 2026-11-21T18:00.",
+    "until": "This must be a time (UTC) such as 2026-11-21T18:00.",
+    "cursor": "This page of the log is not there; begin with the newest.",
+}
 
 Values = Mapping[str, Sequence[str]]
 
@@ -85,19 +90,18 @@ def asked(given: "MultiDict[str, str] | None" = None) -> Asked:
     fields.pop("limit", None)
     for name in ("since", "until"):
         fields |= {name: [_moment(one) for one in fields[name]]} if name in fields else {}
-    query = log_query(
-        {name: all_ for name, all_ in fields.items() if name != "window"} | ({"cursor": place} if place else {})
-    )
+    try:
+        query = log_query(
+            {name: all_ for name, all_ in fields.items() if name != "window"} | ({"cursor": place} if place else {})
+        )
+    except Problem as problem:
+        raise invalid([_as_the_page_says(fault) for fault in problem.faults]) from None
     window = _window(fields)
     found = filter_of(query)
     hours = WINDOWS[window][1]
     if hours and not (found.since or found.until):
         found = replace(found, since=parts().clock() - timedelta(hours=hours))
     return Asked(query, window, found, fields)
-
-
-def _place(values: Values) -> dict[str, list[str]]:
-    return {"cursor": list(values["cursor"])} if values.get("cursor") else {}
 
 
 def asked_or_refused(given: "MultiDict[str, str] | None" = None) -> Asked:
@@ -118,6 +122,12 @@ def _window(fields: Values) -> str:
         return "all"
     remembered = session.get("log_window", USUAL)
     return remembered if remembered in WINDOWS else USUAL
+
+
+def _as_the_page_says(fault: Fault) -> Fault:
+    """The fault of a field of the page: which of several values it is of does not matter there."""
+    name = fault.pointer.split("/")[1]
+    return replace(fault, pointer=f"/{name}", detail=_SAID.get(name, fault.detail))
 
 
 def _moment(text: str) -> str:

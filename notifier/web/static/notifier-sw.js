@@ -3,19 +3,27 @@
 "use strict";
 
 (() => {
-  const STATE = "/notifier-state"; // what notifier.js left for us: {base, user, token, key, id}
+  const STATE = "/notifier-state"; // what notifier.js left for us: {base, user, token, key, id, home}
   const worker = self.registration;
 
   const recall = async () => (await (await caches.open("notifier")).match(STATE))?.json() ?? {};
   const remember = async (state) => (await caches.open("notifier")).put(STATE, new Response(JSON.stringify(state)));
   const isLink = (text) => typeof text === "string" && /^https?:/i.test(text);
 
-  self.addEventListener("push", (event) => event.waitUntil(show(told(event.data))));
+  self.addEventListener("push", (event) => event.waitUntil(inTurn(() => show(told(event.data)))));
   self.addEventListener("notificationclick", (event) => {
     event.notification.close();
     event.waitUntil(Promise.all([open(event.notification.data?.url), read(event.notification.data?.notification)]));
   });
   self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(renew(event)));
+
+  // One after the other: whoever asks what is shown while another is being shown lets Chromium forget the other.
+  let last = Promise.resolve();
+  function inTurn(act) {
+    const done = last.then(act);
+    last = done.catch(() => {}); // it fails by itself
+    return done;
+  }
 
   // What the push says. A browser that is shown nothing takes the subscription away: so there is always something.
   function told(data) {
@@ -27,7 +35,8 @@
   }
 
   async function show({ title, navigate, data, tag, ...rest }) {
-    const kept = { ...data, url: isLink(navigate) ? navigate : worker.scope };
+    const { home } = await recall();
+    const kept = { ...data, url: [navigate, home].find(isLink) ?? worker.scope };
     const before = tag ? (await worker.getNotifications({ tag }))[0] : undefined;
     // The same delivery again replaces itself without a sound.
     const renotify = Boolean(tag) && !(before && before.data?.delivery === kept.delivery);
@@ -45,7 +54,8 @@
     const tabs = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
     const there = tabs.find((tab) => tab.url.split("#")[0] === url.split("#")[0]);
     await (there ? there.focus() : self.clients.openWindow(url));
-    if (!(await worker.getNotifications()).length) await self.navigator.clearAppBadge?.();
+    const left = await inTurn(() => worker.getNotifications());
+    if (!left.length) await self.navigator.clearAppBadge?.();
   }
 
   // What cannot be told now, because the token has run out or we are offline, the page tells at its next visit.

@@ -13,10 +13,10 @@ export class NotifierError extends Error {
 }
 
 // `getToken` gives a fresh token whenever one has run out; `token` alone lasts as long as it lasts. With `base`, an
-// address that is itself the permission, none is needed.
+// address that is itself the permission, none is needed. `home` is the page that a push without a link opens.
 export class Notifier {
-  constructor({ url, user, token, getToken, base, worker = "/notifier-sw.js", scope = "/" }) {
-    Object.assign(this, { url: url.replace(/\/$/, ""), user, token, getToken, worker, scope });
+  constructor({ url, user, token, getToken, base, worker = "/notifier-sw.js", scope = "/", home }) {
+    Object.assign(this, { url: url.replace(/\/$/, ""), user, token, getToken, worker, scope, home });
     this.base = base ?? `${this.url}/v1/users/${encodeURIComponent(user)}`;
   }
 
@@ -142,7 +142,7 @@ export class Notifier {
     if (found && encoded(found.options.applicationServerKey) !== key) { await found.unsubscribe(); found = null; }
     found ??= await soon(pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key }));
     const { id } = await (await this.request("POST", "/push-subscriptions", found.toJSON())).json();
-    await remember({ base: this.base, user: this.user, token: this.token, key, id });
+    await remember({ base: this.base, user: this.user, token: this.token, key, id, home: this.home });
   }
 
   async #subscription() {

@@ -8,6 +8,7 @@ const here = new URL(location.pathname, location.origin).href;
 const notifier = new Notifier({
   url: new URL(root, location.origin).href,
   base: here,
+  home: here, // there is no page at the scope
   user: who, // names nobody: only this browser compares it
   worker,
   scope: new URL(".", here).pathname,

@@ -84,7 +84,7 @@ class Scheduling:
 
         def work(connection: Connection) -> RunEntry | None:
             schedules = Schedules(connection)
-            entry = schedules.find(id)
+            entry = schedules.hold(id)
             if entry is None:
                 return None
             self._known.not_vital(entry)
@@ -99,7 +99,7 @@ class Scheduling:
 
         def work(connection: Connection) -> ScheduleEntry | None:
             schedules = Schedules(connection)
-            entry = schedules.find(id)
+            entry = schedules.hold(id)
             if entry is None:
                 return None
             if entry.built_in:
@@ -117,7 +117,7 @@ class Scheduling:
 
         def work(connection: Connection) -> ScheduleEntry | None:
             schedules = Schedules(connection)
-            entry = schedules.find(id)
+            entry = schedules.hold(id)
             if entry is None:
                 return None
             changed = change(entry, now)

@@ -2,13 +2,14 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
 from notifier.app.home import CATALOGUE
 from notifier.channels import Address, Answer, Notice, Report
@@ -239,6 +240,17 @@ class Line:
     def books(self) -> Books:
         with self.database.read() as connection:
             return Log(connection).books()
+
+
+def until_somebody_waits(database: Database) -> None:
+    """Wait until a transaction waits for what another one has locked; on PostgreSQL alone."""
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    until = time.monotonic() + 10
+    while True:
+        with database.read() as connection:
+            if connection.scalar(text(waits)):
+                return
+        assert time.monotonic() < until, "nobody waits for anybody"
 
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:

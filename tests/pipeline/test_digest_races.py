@@ -1,13 +1,12 @@
 """Two who meet at a digest at a bad moment: one has changed something and not committed, the other comes upon it."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, select, update
 
 from notifier.policy.outcomes import Deferred, Delivered
 from notifier.policy.words import Reason, State
@@ -16,7 +15,7 @@ from notifier.store.claims import Claims
 from notifier.store.models import Delivery, Digest, Event, Notification
 from notifier.store.operate import Operate
 from notifier.store.types import new_id
-from tests.pipeline.line import LEASE, Letter, Line
+from tests.pipeline.line import LEASE, Letter, Line, until_somebody_waits
 
 SUNDAY = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -51,16 +50,8 @@ def built_while(line: Line, act: Callable[[Connection], object]) -> list[str]:
         with line.database.write() as connection:
             act(connection)
             building = pool.submit(line.builder.build, ids)
-            until = time.monotonic() + 10
-            while not is_waiting(line):
-                assert time.monotonic() < until, "nobody waits for anybody"
+            until_somebody_waits(line.database)
         return [one.id for one in building.result()]
-
-
-def is_waiting(line: Line) -> bool:
-    with line.database.read() as connection:
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        return bool(connection.scalar(text(waits)))
 
 
 def told(letter: Letter) -> list[str]:
@@ -108,9 +99,7 @@ def test_what_is_being_claimed_with_its_digest_is_not_sent_by_itself_as_well(lin
         with line.database.write() as connection:
             Claims(connection, ()).claim([carrier], new_id("clm"), now=line.clock(), lease=LEASE)
             hurrying = pool.submit(line.database.transact, lambda tx: Operate(tx).hurry(carried, line.clock()))
-            until = time.monotonic() + 10
-            while not is_waiting(line):
-                assert time.monotonic() < until, "nobody waits for anybody"
+            until_somebody_waits(line.database)
         hurrying.result()
     row = line.delivery(carried)
     assert (row.state, row.carried_by) == (State.WAITING, carrier)

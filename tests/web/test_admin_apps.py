@@ -190,6 +190,7 @@ def test_an_app_is_revoked_by_whoever_means_it(api: Api, owner: FlaskClient, app
     for one in ("rotate", "keys", "lenient", "revoke", "test"):
         answer = act(owner, f"/{app.app}/{one}", sure="1", scope="log", user="bob")
         assert "this app has no access any more" in said(owner, answer)
+    assert audited(api)[-1] == "app.revoke"
 
 
 def test_a_test_event_goes_to_the_person_and_its_page_says_so(api: Api, owner: FlaskClient, app: Credentials):

@@ -105,6 +105,8 @@ def test_a_wrong_filter_is_told_with_what_would_be_right(api: Api):
     assert "state" in answer.text
     assert browser.get(f"{LOG}/rows?newest=x&oldest=y").status_code == 400
     assert browser.get(f"{LOG}/export.csv?app=x").status_code == 422
+    first, last = f"dlv_{'0' * 32}", f"dlv_{'f' * 32}"
+    assert browser.get(f"{LOG}/rows?newest={last}&oldest={first}").status_code == 200
 
 
 def test_the_window_that_was_chosen_last_is_remembered_and_a_search_looks_at_all_times(api: Api):

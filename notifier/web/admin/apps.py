@@ -86,7 +86,8 @@ def rotate(app_id: str) -> AnyResponse:
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
         secret = Apps(connection).rotate(app_id, overlap=overlap, now=parts().clock())
-        _note(connection, "app.rotate", f"{app_id}, {_hours(overlap)} overlap")
+        if secret:
+            _note(connection, "app.rotate", f"{app_id}, {_hours(overlap)} overlap")
     if secret is None:
         return _gone(app_id)
     parts().remember(app_id, secret=secret)
@@ -104,7 +105,8 @@ def add_key(app_id: str) -> AnyResponse:
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
         key = Apps(connection).add_key(app_id, scopes, parts().clock())
-        _note(connection, "app.key.add", f"{app_id}: {' '.join(scopes)}")
+        if key:
+            _note(connection, "app.key.add", f"{app_id}: {' '.join(scopes)}")
     return _once(app_id, Fresh(key), "The key is made.") if key else _gone(app_id)
 
 
@@ -183,7 +185,8 @@ def test(app_id: str) -> AnyResponse:
         return _to(app_id)
     with parts().database.write() as connection:
         app = _acted_on(connection, app_id)
-        _note(connection, "app.test", f"{app_id} to {user}")
+        if not app.revoked_at:
+            _note(connection, "app.test", f"{app_id} to {user}")
     if app.revoked_at:
         return _gone(app_id)
     posted = Posted(TEST, None, "", {"type": TEST, "data": _test_data(user)})

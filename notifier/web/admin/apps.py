@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, g, make_response, redirect, render_template, request, url_for
@@ -64,9 +64,9 @@ def add() -> AnyResponse | tuple[str, int]:
         return _list(f"A name has 1 to {LONGEST_NAME} characters, without control characters.", request.form), 422
     if not scopes:
         return _list("Tick at least one thing that its key may do.", request.form), 422
-    now, lenient = parts().clock(), bool(request.form.get("lenient"))
+    lenient = bool(request.form.get("lenient"))
     with parts().database.write() as connection:
-        made = Apps(connection).create(name, now, scopes, lenient=lenient)
+        made = Apps(connection).create(name, _true_time(), scopes, lenient=lenient)
         _note(connection, "app.create", f"{made.app} {name}: {' '.join(scopes)}")
     return _once(made.app, Fresh(made.key, made.secret), f"{name} is made.")
 
@@ -85,7 +85,7 @@ def rotate(app_id: str) -> AnyResponse:
     overlap = _overlap()
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        secret = Apps(connection).rotate(app_id, overlap=overlap, now=parts().clock())
+        secret = Apps(connection).rotate(app_id, overlap=overlap, now=_true_time())
         if secret:
             _note(connection, "app.rotate", f"{app_id}, {_hours(overlap)} overlap")
     if secret is None:
@@ -104,7 +104,7 @@ def add_key(app_id: str) -> AnyResponse:
         return _to(app_id)
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        key = Apps(connection).add_key(app_id, scopes, parts().clock())
+        key = Apps(connection).add_key(app_id, scopes, _true_time())
         if key:
             _note(connection, "app.key.add", f"{app_id}: {' '.join(scopes)}")
     return _once(app_id, Fresh(key), "The key is made.") if key else _gone(app_id)
@@ -117,7 +117,7 @@ def rotate_key(app_id: str) -> AnyResponse:
     old, overlap = _credential(), _overlap()
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        key = Apps(connection).rotate_key(app_id, old, overlap=overlap, now=parts().clock())
+        key = Apps(connection).rotate_key(app_id, old, overlap=overlap, now=_true_time())
         if key:
             _note(connection, "app.key.rotate", f"{app_id} {old}, {_hours(overlap)} overlap")
     if key is None:
@@ -134,7 +134,7 @@ def end(app_id: str) -> AnyResponse:
     credential = _credential()
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        ended = Apps(connection).end(app_id, credential, parts().clock())
+        ended = Apps(connection).end(app_id, credential, _true_time())
         if ended:
             _note(connection, "app.credential.end", f"{app_id} {credential}")
     flash("It has ended; within two seconds nothing opens by it." if ended else "Nothing was done: it ended before.")
@@ -166,7 +166,7 @@ def revoke(app_id: str) -> AnyResponse:
         return _to(app_id)
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        revoked = Apps(connection).revoke(app_id, parts().clock())
+        revoked = Apps(connection).revoke(app_id, _true_time())
         if revoked:
             _note(connection, "app.revoke", app_id)
     if not revoked:
@@ -203,13 +203,12 @@ def _test_data(user: str) -> dict[str, Any]:
 
 
 def _list(wrong: str = "", given: Mapping[str, str] | None = None) -> str:
-    now = parts().clock()
     with parts().database.read() as connection:
         apps, credentials = Apps(connection).all(), Apps(connection).credentials()
-        refused = Rejected(connection).by_app(now - LATELY)
+        refused = Rejected(connection).by_app(parts().clock() - LATELY)
     return render_template(
         "admin/apps.html",
-        rows=[_row(app, credentials, refused, now) for app in apps],
+        rows=[_row(app, credentials, refused) for app in apps],
         built_in=BUILT_IN,
         scopes=SCOPES,
         wrong=wrong,
@@ -218,15 +217,14 @@ def _list(wrong: str = "", given: Mapping[str, str] | None = None) -> str:
     )
 
 
-def _row(app: Sender, credentials: list[Credential], refused: Mapping[str, int], now: datetime) -> Row:
+def _row(app: Sender, credentials: list[Credential], refused: Mapping[str, int]) -> Row:
     its = [one for one in credentials if one.app == app.id]
-    live = () if app.revoked_at else tuple(one for one in its if one.lives(now))
+    live = () if app.revoked_at else tuple(one for one in its if one.lives(_true_time()))
     last = max((one.last_used_at for one in its if one.last_used_at), default=None)
     return Row(app, live, last, refused.get(app.id, 0))
 
 
 def _one(app_id: str, fresh: Fresh | None = None, said: str = "") -> str:
-    now = parts().clock()
     with parts().database.read() as connection:
         app = _known(connection, app_id)
         credentials = Apps(connection).credentials(app_id)
@@ -238,7 +236,7 @@ def _one(app_id: str, fresh: Fresh | None = None, said: str = "") -> str:
         credentials=credentials,
         signing=SIGNING,
         api_key=API_KEY,
-        now=now,
+        now=_true_time(),
         fresh=fresh,
         fresh_said=said,
         rejected=rejected,
@@ -278,6 +276,11 @@ def _scopes() -> list[str]:
 def _overlap() -> timedelta:
     hours = request.form.get("overlap", "")
     return timedelta(hours=int(hours) if hours in map(str, OVERLAPS) else OVERLAPS[0])
+
+
+def _true_time() -> datetime:
+    """The moment for keys and secrets, which keep to the true time wherever CLOCK_SHIFT has put ours."""
+    return datetime.now(UTC)
 
 
 def _credential() -> str:

@@ -1,6 +1,5 @@
 """The admin pages of apps: who may post events, with which keys and secrets, and when those were last used."""
 
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from flask import Blueprint, Response, abort, flash, g, make_response, redirect,
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
-from notifier.policy.fields import id_fault
+from notifier.policy.fields import app_name_fault, id_fault
 from notifier.store.admins import Admins, Role
 from notifier.store.apps import API_KEY, BUILT_IN, BY_ADMIN, SCOPES, SIGNING, Access, Apps, Credential, Sender
 from notifier.store.rejected import Rejected
@@ -25,9 +24,7 @@ bp = Blueprint("admin_apps", __name__, url_prefix="/admin/apps")
 OVERLAPS = (24, 1, 72, 168, 0)  # hours; the first is offered
 LATELY = timedelta(days=1)
 SHOWN = 10  # rejected requests on an app's page
-LONGEST_NAME = 64
 TEST = "mention"  # a type that names whom to tell
-_NAME = re.compile(rf"\S(.{{0,{LONGEST_NAME - 2}}}\S)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +57,8 @@ def page() -> str:
 def add() -> AnyResponse | tuple[str, int]:
     """Make an app, and show its secret and key once."""
     name, scopes = request.form.get("name", "").strip(), _scopes()
-    if not _NAME.fullmatch(name) or id_fault(name):
-        return _list(f"A name has 1 to {LONGEST_NAME} characters, without control characters.", request.form), 422
+    if fault := app_name_fault(name):
+        return _list(f"A name {fault}.", request.form), 422
     if not scopes:
         return _list("Tick at least one thing that its key may do.", request.form), 422
     lenient = bool(request.form.get("lenient"))

@@ -96,10 +96,6 @@ def asked(given: "MultiDict[str, str] | None" = None) -> Asked:
     return Asked(query, window, found, fields)
 
 
-def _place(values: Values) -> dict[str, list[str]]:
-    return {"cursor": list(values["cursor"])} if values.get("cursor") else {}
-
-
 def asked_or_refused(given: "MultiDict[str, str] | None" = None) -> Asked:
     """The same where no form is shown that could say what is wrong: a page that does."""
     try:

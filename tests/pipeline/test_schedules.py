@@ -18,6 +18,8 @@ from notifier.pipeline.runs import LEASE, Runner
 from notifier.pipeline.scheduled import heard
 from notifier.pipeline.scheduling import Scheduling
 from notifier.policy.schedules import TRIES, Draft, Timing, WrongSchedule
+from notifier.scheduler.lead import Lead
+from notifier.scheduler.ticks import Ticks
 from notifier.store import running
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.leases import Leases
@@ -373,6 +375,23 @@ def test_built_in_schedules_are_made_once_and_an_owners_changes_stay(place: Plac
             act(sweep.id, ANN)
     with pytest.raises(CannotChange, match="alive"):
         people.change(sweep.id, Change(timing={"interval_seconds": 300}), ANN)
+
+
+@pytest.mark.parametrize(("error", "said"), [(DatabaseAway(), "database does not answer"), (KeyError("x"), "the log")])
+def test_a_sweep_that_fails_is_shown_with_why(place: Place, error: Exception, said: str):
+    def fail() -> int:
+        raise error
+
+    runner = place.scheduler()
+    lead = Lead(place.database, runner, "one", place.clock)
+    kinds = kinds_of(*(lambda: pytest.fail("nothing is run here"),) * 6)
+    runner.keep(built_in(kinds, place.clock()))
+    ticks = Ticks(fail, runner, lead, (), place.clock)
+    with pytest.raises(type(error)):
+        ticks.sweep()
+    ticks.beat()
+    last = place.people.named("sweep").last
+    assert (last.outcome, said in last.text) == ("failed", True)
 
 
 def test_the_lease_is_one_schedulers_until_it_is_silent(database: Database):

@@ -22,10 +22,10 @@ from notifier.policy.catalogue import read_catalogue
 from notifier.policy.choices import CAP, PAUSED_UNTIL, QUIET_HOURS, Author
 from notifier.policy.outcomes import Delivered, Outcome
 from notifier.policy.queues import QUEUES
+from notifier.store.books import Books, count_books
 from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.intake import Intake, NewEvent
-from notifier.store.log import Books, Log
 from notifier.store.models import Attempt, Delivery, Notification, Relation, User
 from notifier.store.people import People
 from notifier.store.planning import Planned
@@ -239,7 +239,7 @@ class Line:
 
     def books(self) -> Books:
         with self.database.read() as connection:
-            return Log(connection).books()
+            return count_books(connection)
 
 
 def until_somebody_waits(database: Database) -> None:

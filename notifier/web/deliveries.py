@@ -19,7 +19,8 @@ from notifier.store.operate import Operate
 from notifier.store.types import id_octets
 from notifier.web import shapes
 from notifier.web.access import needs, takes
-from notifier.web.bodies import Moment, RetryBody, Word
+from notifier.web.bodies import RetryBody
+from notifier.web.fields import Moment, Word
 from notifier.web.kept import no_delivery
 from notifier.web.parts import parts
 from notifier.web.paths import is_id

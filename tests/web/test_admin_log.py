@@ -98,6 +98,17 @@ def test_each_filter_of_the_address_narrows_the_log_and_is_said_in_words(api: Ap
     assert "Failed email deliveries of the type comment, last 7 days" in page
 
 
+def test_the_log_and_a_delivery_lead_to_the_person_whatever_their_id_is(api: Api):
+    data = {"actor": {"id": "ana"}, "object": {"id": "p-1"}, "to": ["a/b?"]}
+    event = api.post({"type": "mention", "data": data}).get_json()["id"]
+    list(api.parts.steps.planner.plan([event]))
+    browser = signed_in(api, Role.VIEWER)
+    [delivery, *_] = shown(browser, f"event={event}")
+    for page in (LOG, f"{LOG}/{delivery}"):
+        [path] = set(re.findall(r'href="(/admin/people/[^"]+)"', browser.get(page).text))
+        assert browser.get(path, environ_overrides={"RAW_URI": path}).status_code == 200
+
+
 def test_a_wrong_filter_is_told_with_what_would_be_right(api: Api):
     browser = signed_in(api, Role.VIEWER)
     answer = browser.get(f"{LOG}?app=x&state=lost")

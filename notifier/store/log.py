@@ -1,7 +1,7 @@
 """The delivery log: what became of everything, read in pages that never count and never skip."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, true
@@ -38,6 +38,11 @@ class Filter:
     until: datetime | None = None
     before: str = ""
     after: str = ""
+
+    def __str__(self) -> str:
+        """What narrows, as the audit says it: "states=failed, user='bob'"; "all" where nothing does."""
+        given = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return ", ".join(f"{name}={_said(value)}" for name, value in given if value) or "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +188,13 @@ class Log:
         return [
             _entry(row, tuple(events.get(row.notification_id, ())), counts.get(row.notification_id, 0)) for row in rows
         ]
+
+
+def _said(value: str | datetime | tuple[str, ...]) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    # Whoever is erased is found in the audit by their id in quotes.
+    return repr(value) if isinstance(value, str) else " or ".join(value)
 
 
 def _entries() -> Select[*tuple[object, ...]]:

@@ -191,7 +191,7 @@ def test_the_file_has_every_row_and_nothing_that_a_spreadsheet_would_run(api: Ap
     assert {row["user"] for row in rows} == {"bob", "'=cmd()"}
     assert {row["address"] for row in rows if row["id"] == ids["email"]} == {"b•••@app.example"}
     assert [row["id"] for row in rows] == sorted((row["id"] for row in rows), reverse=True)
-    assert [action for action, _ in audited(api)] == ["deliveries.export"]
+    assert audited(api) == [("deliveries.export", "all")]
 
 
 def test_many_are_sent_again_after_a_confirmation_that_says_how_many(api: Api):
@@ -207,7 +207,7 @@ def test_many_are_sent_again_after_a_confirmation_that_says_how_many(api: Api):
     assert "0 of 3" in browser.get(begun.location).text
     api.parts.steps.working.work(job)
     assert re.search(r"3 of\s+3", browser.get(f"{begun.location}/progress").text)
-    assert [action for action, _ in audited(api)] == ["deliveries.retry"]
+    assert audited(api) == [("deliveries.retry", f"{job}: states=failed")]
     assert set(shown(browser, "state=failed&window=all")) == set(dead)  # a final state is never overwritten
     with api.parts.database.read() as connection:
         again = connection.scalars(select(Delivery.retry_of).where(Delivery.retry_of.is_not(None))).all()

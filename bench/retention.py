@@ -20,9 +20,9 @@ from notifier.pipeline.rollup import Roller
 from notifier.policy.retention import Retention
 from notifier.policy.words import Reason, State
 from notifier.store import changes
+from notifier.store.books import count_books
 from notifier.store.bulk import insert_rows
 from notifier.store.database import Database
-from notifier.store.log import Log
 from notifier.store.models import Attempt, Delivery, Event, Notification, NotificationEvent
 from notifier.store.planning import tally
 from notifier.store.schema import migrate
@@ -159,6 +159,6 @@ def _id(prefix: str, at: datetime) -> str:
 def _books_ms(database: Database) -> float:
     began = time.monotonic()
     with database.read() as connection:
-        if not Log(connection).books().balanced:
+        if not count_books(connection).balanced:
             raise SystemExit("The books do not balance.")
     return (time.monotonic() - began) * 1e3

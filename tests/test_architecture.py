@@ -25,8 +25,8 @@ from notifier.policy.catalogue import read_catalogue
 from notifier.policy.queues import QUEUES
 from notifier.policy.words import SENTENCES, UNFINISHED, Reason, State
 from notifier.store.apps import SCOPES
+from notifier.store.books import COLUMNS
 from notifier.store.database import Database
-from notifier.store.log import COLUMNS
 from notifier.store.models import Base
 from notifier.store.schema import migrate
 from notifier.store.types import Key

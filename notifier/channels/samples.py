@@ -7,8 +7,8 @@ from typing import Any
 
 from notifier.channels import Address, Digest, Notice, Person
 from notifier.policy.catalogue import FOLLOWERS, Kind
-from notifier.policy.decide import names_at
 from notifier.policy.events import Actor, Event, Thing
+from notifier.policy.naming import names_at
 from notifier.policy.words import Cadence
 
 APP = "https://app.example"

@@ -14,7 +14,8 @@ from notifier.cli.tools import Tools
 from notifier.pipeline import explained
 from notifier.pipeline.explain import Explanation
 from notifier.policy.explaining import Line, sentence
-from notifier.store.log import AttemptEntry, Books, Log
+from notifier.store.books import Books, count_books
+from notifier.store.log import AttemptEntry, Log
 from notifier.store.types import moment_of
 
 PAGE = 200  # people
@@ -54,7 +55,7 @@ def why(tools: Tools, event_id: str, user: str, *, as_json: bool) -> None:
 def books(tools: Tools, as_json: bool) -> None:
     """Accepted = delivered + skipped + failed + cancelled + waiting; exit 1 where anything is unaccounted for."""
     with tools.database.read() as connection:
-        found = Log(connection).books()
+        found = count_books(connection)
     click.echo(json.dumps(found.as_json(), indent=2) if as_json else _table(found))
     sys.exit(0 if found.balanced else 1)
 

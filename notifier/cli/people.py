@@ -9,8 +9,11 @@ from notifier.channels.email import parse_email
 from notifier.cli.group import to_type, who, with_tools
 from notifier.cli.tools import Tools
 from notifier.pipeline.admins import LastOwner
+from notifier.policy.fields import app_name_fault
 from notifier.store.admins import Account, Admins, Role
 from notifier.store.apps import SCOPES, Apps
+
+LONGEST_OVERLAP = 8_760  # hours: a year
 
 
 @click.group()
@@ -27,6 +30,8 @@ def apps() -> None:
 @with_tools
 def create_app(tools: Tools, name: str, scopes: tuple[str, ...], lenient: bool) -> None:
     """Make an app; prints its id, signing secret and API key, once."""
+    if fault := app_name_fault(name):
+        raise click.BadParameter(f"{name!r} {fault}", param_hint="NAME")
     with tools.database.write() as connection:
         made = Apps(connection).create(name, datetime.now(UTC), scopes or SCOPES, lenient=lenient)
         Admins(connection).note(who(), "app.create", f"{made.app} {name}", tools.clock())
@@ -47,12 +52,18 @@ def list_apps(tools: Tools) -> None:
 
 @apps.command("rotate")
 @click.argument("id")
-@click.option("--overlap", default=24.0, show_default=True, help="Hours that the old secret stays valid.")
+@click.option(
+    "--overlap",
+    default=24.0,
+    show_default=True,
+    type=click.FloatRange(0, LONGEST_OVERLAP),
+    help="Hours that the old secret stays valid.",
+)
 @with_tools
 def rotate_app(tools: Tools, id: str, overlap: float) -> None:
     """Make a fresh signing secret; the old one stays valid for a while."""
     with tools.database.write() as connection:
-        secret = Apps(connection).rotate(app_id(id), overlap=timedelta(hours=max(overlap, 0)), now=datetime.now(UTC))
+        secret = Apps(connection).rotate(app_id(id), overlap=timedelta(hours=overlap), now=datetime.now(UTC))
         if secret:
             Admins(connection).note(who(), "app.rotate", f"{id}, the old one for {overlap:g} h", tools.clock())
     if secret is None:

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from notifier.policy.calendar import next_digest_at
 from notifier.policy.catalogue import DELETED, Catalogue, Kind
-from notifier.policy.decide import Case, Recipient, decide, fold_key, followed, recipients_of, silence_of
+from notifier.policy.decide import Case, Recipient, decide, fold_key, silence_of
 from notifier.policy.events import Event
+from notifier.policy.naming import followed, recipients_of
 from notifier.policy.pictures import PATIENCE, Patience, Picture, awaited
 from notifier.policy.taking_back import concerns, is_later, may_be_overtaken
 from notifier.policy.waves import Audience

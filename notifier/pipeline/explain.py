@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 
 from notifier.pipeline import Clock
 from notifier.pipeline.deciding import Deciding, Question
-from notifier.policy.decide import followed
 from notifier.policy.events import Event
 from notifier.policy.explaining import (
     Line,
@@ -22,6 +21,7 @@ from notifier.policy.explaining import (
     would_be,
 )
 from notifier.policy.gathering import joined
+from notifier.policy.naming import followed
 from notifier.policy.relations import Bond, bond_of
 from notifier.policy.retention import Retention
 from notifier.policy.waves import wall_in

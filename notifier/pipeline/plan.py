@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from notifier.pipeline import Clock
 from notifier.pipeline.deciding import Deciding, PlanSettings, Question
 from notifier.policy.catalogue import DELETED, Catalogue
-from notifier.policy.decide import Case, followed
+from notifier.policy.decide import Case
+from notifier.policy.naming import followed
 from notifier.policy.queues import QUEUES
 from notifier.policy.relations import Bond, bond_of
 from notifier.policy.waves import tour_of

@@ -4,8 +4,8 @@ import time
 from datetime import datetime, timedelta
 
 from notifier.pipeline import Clock
+from notifier.store.books import count_books
 from notifier.store.database import Database
-from notifier.store.log import Log
 from notifier.store.recent import RecentFigures
 from notifier.store.snapshots import LastBooks, Snapshots
 
@@ -34,7 +34,7 @@ class Pulse:
         """Count the books now, however long it takes, and keep them. Raises `DatabaseAway`."""
         at, began = self._clock(), time.monotonic()
         with self._database.read() as connection:
-            books = Log(connection).books()
+            books = count_books(connection)
         found = LastBooks(books, at, round((time.monotonic() - began) * 1_000))
         self._database.transact(lambda tx: Snapshots(tx).keep_books(found))
         return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ from notifier.store.database import Database
 from notifier.store.leases import Held, Leases
 from notifier.store.schedules import NewSchedule, RunEntry, ScheduleEntry, Schedules
 
+T = TypeVar("T")
 LEASE = "scheduler"  # the name of the schedulers' lease
 
 
@@ -80,51 +82,45 @@ class Scheduling:
 
     def run_now(self, id: str, who: str) -> RunEntry | None:
         """Ask for a run at once, also of one that is paused. Raises `CannotChange`."""
-        now = self._clock()
 
-        def work(connection: Connection) -> RunEntry | None:
-            schedules = Schedules(connection)
-            entry = schedules.find(id)
-            if entry is None:
-                return None
+        def ask(connection: Connection, entry: ScheduleEntry, now: datetime) -> RunEntry:
             self._known.not_vital(entry)
             Admins(connection).note(who, "schedule.run", f"{id} {entry.name}", now)
-            return schedules.ask(id, who, now)
+            return Schedules(connection).ask(id, who, now)
 
-        return self._database.transact(work)
+        return self._held(id, ask)
 
     def remove(self, id: str, who: str) -> ScheduleEntry | None:
         """Remove it with its history; gives what it was. Raises `CannotChange`."""
-        now = self._clock()
 
-        def work(connection: Connection) -> ScheduleEntry | None:
-            schedules = Schedules(connection)
-            entry = schedules.find(id)
-            if entry is None:
-                return None
+        def remove(connection: Connection, entry: ScheduleEntry, now: datetime) -> ScheduleEntry:
             if entry.built_in:
                 raise CannotChange(f"{entry.name} is built in and cannot be removed; it can be paused.")
-            schedules.remove(id)
+            Schedules(connection).remove(id)
             Admins(connection).note(who, "schedule.remove", f"{id} {entry.name}", now)
             return entry
 
-        return self._database.transact(work)
+        return self._held(id, remove)
 
     def _act(
         self, id: str, who: str, action: str, change: Callable[[ScheduleEntry, datetime], NewSchedule]
     ) -> ScheduleEntry | None:
-        now = self._clock()
-
-        def work(connection: Connection) -> ScheduleEntry | None:
-            schedules = Schedules(connection)
-            entry = schedules.find(id)
-            if entry is None:
-                return None
-            changed = change(entry, now)
+        def act(connection: Connection, entry: ScheduleEntry, now: datetime) -> ScheduleEntry:
+            changed, schedules = change(entry, now), Schedules(connection)
             if not schedules.change(id, changed, who, now):
                 raise CannotChange(f"There is a schedule named {changed.name!r} already.")
             Admins(connection).note(who, action, f"{id} {changed.name}", now)
             return _found(schedules, id)
+
+        return self._held(id, act)
+
+    def _held(self, id: str, act: Callable[[Connection, ScheduleEntry, datetime], T]) -> T | None:
+        """Act on a schedule that nobody else changes meanwhile; None where there is none."""
+        now = self._clock()
+
+        def work(connection: Connection) -> T | None:
+            entry = Schedules(connection).hold(id)
+            return act(connection, entry, now) if entry else None
 
         return self._database.transact(work)
 

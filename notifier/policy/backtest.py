@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from notifier.policy.catalogue import CHANNELS, Catalogue, Kind
-from notifier.policy.decide import Recipient, followed, recipients_of
+from notifier.policy.decide import Recipient
+from notifier.policy.naming import followed, recipients_of
 from notifier.policy.replay import Replay
 from notifier.policy.waiting import Outcome, Past
 from notifier.policy.words import Reason, State

@@ -1,4 +1,4 @@
-"""Who hears of an event, on what channel, when, and why not: pure functions, read from the top."""
+"""Whether a person hears of an event, on what channel, when, and why not: pure functions, read from the top."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,10 +6,11 @@ from datetime import datetime, time, timedelta
 from hashlib import sha256
 
 from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY, Hour, Slot, next_slot, zone_of
-from notifier.policy.catalogue import FOLLOWERS, Kind
-from notifier.policy.events import Event, Thing
+from notifier.policy.catalogue import Kind
+from notifier.policy.events import Event
 from notifier.policy.pictures import Awaited
 from notifier.policy.quiet import QuietHours
+from notifier.policy.relations import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.policy.words import DIGESTS, Cadence, Reason, State
 
 HOUR = timedelta(hours=1)
@@ -17,7 +18,6 @@ INSTANT = timedelta(microseconds=1)
 APP = 12  # characters of an app's id, the random ones
 LONGEST_KEY = 320  # characters of what folds
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE = "block", "mute_actor", "mute_object", "mute_type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +132,6 @@ class Verdict:
     value: str = ""
     queue: str = ""  # where it is another one than the kind's
     digest: Slot | None = None
-
-
-def recipients_of(event: Event, kind: Kind) -> list[str]:
-    """The ids of everyone who is named: each once, in the order of the catalogue, never the actor.
-
-    Followers are named by nobody: see `followed`.
-    """
-    if not kind.cadences:
-        return []
-    named = [person for path in kind.told if path != FOLLOWERS for person in names_at(event, path)]
-    return [person for person in dict.fromkeys([*named, *event.to]) if person and person != event.actor.id]
-
-
-def followed(event: Event, kind: Kind) -> str:
-    """Whose followers hear of it as well; empty where nobody's do."""
-    if not kind.cadences:
-        return ""
-    return event.followers_of or (event.actor.id if FOLLOWERS in kind.told else "")
 
 
 def fold_key(event: Event, kind: Kind) -> str:
@@ -344,21 +326,6 @@ def _when(case: Case, recipient: Recipient, channel: str, cadence: Cadence, now:
 
 def _never(reason: Reason, rule: str, value: str) -> Verdict:
     return Verdict(State.SKIPPED, reason, None, rule, value)
-
-
-def names_at(event: Event, path: str) -> tuple[str, ...]:
-    """Whom the event names at this path of the catalogue's `told`; empty where a name is left out."""
-    things: dict[str, Thing | None] = {
-        "target.owner": event.target,
-        "in_reply_to.owner": event.in_reply_to,
-        "object.owner": event.object,
-    }
-    if path == "mentions":
-        return event.mentions
-    if path == "object.id":
-        return (event.object.id,)
-    thing = things[path]
-    return (thing.owner,) if thing else ()
 
 
 _NOWHERE = Reach()

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifier.policy.catalogue import FOLLOWERS, Kind
-from notifier.policy.decide import Plan, followed, names_at
+from notifier.policy.decide import Plan
 from notifier.policy.events import Event
 from notifier.policy.gathering import Joined
+from notifier.policy.naming import followed, names_at
 from notifier.policy.retention import Retention
 from notifier.policy.retry import policy_for
 from notifier.policy.waves import wall_in

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 ID = 255
 NAME = 512
+APP_NAME = 64
 CONTENT = 64 * 1024
 URL = 2_048
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # no half of a surrogate pair is a character
@@ -22,6 +23,13 @@ def id_fault(text: str) -> str:
     if not 1 <= len(text) <= ID:
         return f"must have 1 to {ID} characters"
     return "must not hold control characters" if _CONTROL.search(text) else ""
+
+
+def app_name_fault(text: str) -> str:
+    """Why no app can have this name; empty where one can."""
+    if 1 <= len(text) <= APP_NAME and text == text.strip() and not has_controls(text):
+        return ""
+    return f"must have 1 to {APP_NAME} characters, without control characters"
 
 
 def is_web_address(text: str) -> bool:

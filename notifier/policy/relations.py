@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from notifier.policy.catalogue import Kind
-from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT
 from notifier.policy.events import Event
 
-FOLLOW = "follow"
+FOLLOW, BLOCK = "follow", "block"
+MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE = "mute_actor", "mute_object", "mute_type"
 PEOPLE = ("", "person", "user", "actor")  # types of an object that is a person
 
 

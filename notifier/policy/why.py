@@ -3,8 +3,8 @@
 from enum import StrEnum
 
 from notifier.policy.catalogue import FOLLOWERS, Kind
-from notifier.policy.decide import followed, names_at
 from notifier.policy.events import Event
+from notifier.policy.naming import followed, names_at
 
 
 class Part(StrEnum):

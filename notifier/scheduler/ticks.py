@@ -60,10 +60,13 @@ class Ticks:
     def sweep(self) -> None:
         """Ring for whatever is overdue."""
         at, began = self._clock(), time.monotonic()
-        outcome, text = RunOutcome.FAILED, "The database does not answer."
+        outcome, text = RunOutcome.FAILED, "It failed; the log of the scheduler says why."
         try:
             found = self._sweep()
             outcome, text = RunOutcome.OK, f"{found:,} overdue" if found else ""
+        except DatabaseAway:
+            text = "The database does not answer."
+            raise
         finally:
             self._swept = LastRun(at, outcome, text, round((time.monotonic() - began) * 1000))
 

@@ -6,9 +6,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
 from notifier.policy.choices import Author
-from notifier.policy.decide import BLOCK
 from notifier.policy.events import Event as Happening
-from notifier.policy.relations import FOLLOW, Bond
+from notifier.policy.relations import BLOCK, FOLLOW, Bond
 from notifier.store.history import Changed, History
 from notifier.store.models import Relation
 from notifier.store.sql import insert

@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, select, update
 
 from notifier.store.models import Counter
+from notifier.store.sql import locked_all
 
 
 class Name(StrEnum):
@@ -22,6 +23,11 @@ class Name(StrEnum):
 def value(connection: Connection, name: str) -> int:
     """What the counter says; 0 where there is none."""
     return connection.scalar(select(Counter.value).where(Counter.name == name)) or 0
+
+
+def hold(connection: Connection, name: Name) -> int:
+    """What the counter says, and nobody else moves it before the commit."""
+    return connection.scalar(locked_all(connection, select(Counter.value).where(Counter.name == name))) or 0
 
 
 def values(connection: Connection) -> Mapping[str, int]:

@@ -8,8 +8,7 @@ from operator import attrgetter
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, tuple_
 
-from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
-from notifier.policy.relations import FOLLOW
+from notifier.policy.relations import BLOCK, FOLLOW, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.store.gone import refused_for_good
 from notifier.store.models import IS_MAILBOX, Address, Delivery, Relation, User
 from notifier.store.sql import AnyRow, among

@@ -32,29 +32,32 @@ def cancel(
     if not ids:
         return []
     release(connection, ids, now)
-    connection.execute(
-        update(Delivery)
-        .where(Delivery.id.in_(ids))
-        .values(
-            state=State.CANCELLED,
-            reason=reason,
-            rule=str(reason),
-            value=value,
-            due_at=None,
-            carried_by=None,
-            change=changes.number(connection),
+    number = changes.number(connection)
+    for some in chunked(ids):
+        connection.execute(
+            update(Delivery)
+            .where(Delivery.id.in_(some))
+            .values(
+                state=State.CANCELLED,
+                reason=reason,
+                rule=str(reason),
+                value=value,
+                due_at=None,
+                carried_by=None,
+                change=number,
+            )
         )
-    )
     return ids
 
 
 def release(connection: Connection, carriers: Sequence[str], now: datetime) -> None:
     """Let what these carry go its own way again: it is due now."""
-    connection.execute(
-        update(Delivery)
-        .where(Delivery.carried_by.in_(carriers), Delivery.state == State.WAITING)
-        .values(carried_by=None, due_at=now)
-    )
+    for some in chunked(carriers):
+        connection.execute(
+            update(Delivery)
+            .where(Delivery.carried_by.in_(some), Delivery.state == State.WAITING)
+            .values(carried_by=None, due_at=now)
+        )
 
 
 def end(connection: Connection, ended: Sequence[tuple[str, Next]]) -> None:

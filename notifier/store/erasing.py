@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, or_, select, update
 
-from notifier.policy.decide import BLOCK, MUTE_ACTOR
 from notifier.policy.erasing import Erasure
-from notifier.policy.relations import FOLLOW
+from notifier.policy.relations import BLOCK, FOLLOW, MUTE_ACTOR
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins
 from notifier.store.assets import Assets

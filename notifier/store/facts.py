@@ -12,20 +12,10 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from notifier.policy.calendar import DIGEST_TIME, DIGEST_WEEKDAY
 from notifier.policy.catalogue import Kind
-from notifier.policy.decide import (
-    BLOCK,
-    HOUR,
-    MUTE_ACTOR,
-    MUTE_OBJECT,
-    MUTE_TYPE,
-    NO_DIGESTS,
-    Reach,
-    Recipient,
-    Rhythm,
-)
+from notifier.policy.decide import HOUR, NO_DIGESTS, Reach, Recipient, Rhythm
 from notifier.policy.events import Event
 from notifier.policy.quiet import QuietHours
-from notifier.policy.relations import FOLLOW
+from notifier.policy.relations import BLOCK, FOLLOW, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.policy.waves import Zones
 from notifier.policy.words import DIGESTS, Cadence, Reason, State
 from notifier.store.digests import Digests

@@ -9,7 +9,8 @@ from operator import attrgetter
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, tuple_
 
 from notifier.policy.catalogue import Catalogue
-from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE, unwanted
+from notifier.policy.decide import unwanted
+from notifier.policy.relations import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.store.facts import Facts
 from notifier.store.models import Event, Notification, NotificationEvent, Relation
 from notifier.store.pictures import Pictures

@@ -1,16 +1,13 @@
 """The delivery log: what became of everything, read in pages that never count and never skip."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, true
 
 from notifier.policy.words import Reason, State
-from notifier.store import counters
-from notifier.store.counters import Name
-from notifier.store.models import Address, Attempt, Delivery, Digest, Event, Figure, NotificationEvent, Tally
+from notifier.store.models import Address, Attempt, Delivery, Digest, Event, NotificationEvent
 from notifier.store.sql import AnyRow
 from notifier.store.told import newest_events
 from notifier.store.types import id_at
@@ -41,6 +38,11 @@ class Filter:
     until: datetime | None = None
     before: str = ""
     after: str = ""
+
+    def __str__(self) -> str:
+        """What narrows, as the audit says it: "states=failed, user='bob'"; "all" where nothing does."""
+        given = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return ", ".join(f"{name}={_said(value)}" for name, value in given if value) or "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,67 +99,6 @@ class EventEntry:
     accepted_at: datetime
     planned_at: datetime | None
     deliveries: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelBooks:
-    """One channel's books: what was planned, and where it stands. `accepted` was counted when it was planned."""
-
-    accepted: int = 0
-    delivered: int = 0
-    skipped: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    waiting: int = 0
-
-    @property
-    def unaccounted(self) -> int:
-        found = self.delivered + self.skipped + self.failed + self.cancelled + self.waiting
-        return abs(self.accepted - found)
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """Everything that was accepted, and where it is. `missing` are people of planned events who were not told."""
-
-    accepted: int
-    planned: int
-    missing: int
-    channels: Mapping[str, ChannelBooks]
-
-    @property
-    def unplanned(self) -> int:
-        return self.accepted - self.planned
-
-    @property
-    def unaccounted(self) -> int:
-        return self.missing + sum(channel.unaccounted for channel in self.channels.values())
-
-    @property
-    def balanced(self) -> bool:
-        return self.unaccounted == 0
-
-    def as_json(self) -> dict[str, Any]:
-        """The shape that the API and the command line show."""
-        return {
-            "balanced": self.balanced,
-            "unaccounted": self.unaccounted,
-            "events": {"accepted": self.accepted, "planned": self.planned, "unplanned": self.unplanned},
-            "channels": {name: asdict(channel) for name, channel in self.channels.items()},
-        }
-
-
-# Where each state stands in the books. A state that is missing here would show as unaccounted.
-COLUMNS = {
-    State.SENT: "delivered",
-    State.BOUNCED: "delivered",
-    State.SKIPPED: "skipped",
-    State.FAILED: "failed",
-    State.CANCELLED: "cancelled",
-    State.WAITING: "waiting",
-    State.QUEUED: "waiting",
-    State.SENDING: "waiting",
-}
 
 
 class Log:
@@ -237,35 +178,6 @@ class Log:
         waiting = select(Event.id).where(Event.planned_at.is_(None)).limit(count + 1).subquery()
         return (self._connection.scalar(select(func.count()).select_from(waiting)) or 0) > count
 
-    def books(self) -> Books:
-        """Count every row, and add what was counted of those that were purged: exact, also while a purge runs."""
-        accepted, planned, expected = self._connection.execute(
-            select(
-                func.count(), func.count(Event.planned_at), func.coalesce(func.sum(Event.plan_cursor), 0)
-            ).select_from(Event)
-        ).one()
-        told = self._connection.scalar(select(func.count()).select_from(NotificationEvent)) or 0
-        gone = counters.values(self._connection)
-        missing = int(expected) + gone[Name.PURGED_RECIPIENTS] - told - gone[Name.PURGED_TOLD]
-        events = gone[Name.PURGED_EVENTS]
-        return Books(accepted + events, planned + events, abs(missing), self._channels())
-
-    def _channels(self) -> dict[str, ChannelBooks]:
-        tallies = self._connection.execute(select(Tally.channel, func.sum(Tally.planned)).group_by(Tally.channel))
-        columns: dict[str, dict[str, int]] = {channel: {"accepted": int(planned)} for channel, planned in tallies}
-        counts = self._connection.execute(
-            select(Delivery.channel, Delivery.state, func.count()).group_by(Delivery.channel, Delivery.state)
-        )
-        gone = self._connection.execute(
-            select(Figure.channel, Figure.state, func.sum(Figure.purged))
-            .where(Figure.purged > 0)
-            .group_by(Figure.channel, Figure.state)
-        )
-        for channel, state, count in (*counts, *gone):
-            column = columns.setdefault(channel, {})
-            column[COLUMNS[State(state)]] = column.get(COLUMNS[State(state)], 0) + int(count)
-        return {channel: ChannelBooks(**column) for channel, column in sorted(columns.items())}
-
     def _with_events(self, rows: Sequence[AnyRow]) -> list[Entry]:
         newest = newest_events({row.notification_id for row in rows}, SHOWN)
         events: dict[str, list[str]] = {}
@@ -276,6 +188,13 @@ class Log:
         return [
             _entry(row, tuple(events.get(row.notification_id, ())), counts.get(row.notification_id, 0)) for row in rows
         ]
+
+
+def _said(value: str | datetime | tuple[str, ...]) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    # Whoever is erased is found in the audit by their id in quotes.
+    return repr(value) if isinstance(value, str) else " or ".join(value)
 
 
 def _entries() -> Select[*tuple[object, ...]]:

@@ -34,7 +34,7 @@ Key = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
+class Look:
     """What one look counted: all changes from the one after `since` to `upto`."""
 
     since: int
@@ -70,7 +70,7 @@ class RecentFigures:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def look(self, now: datetime) -> Pulse:
+    def look(self, now: datetime) -> Look:
         """Count each five minutes in which something has moved. All of it as of one moment."""
         since = counters.value(self._connection, counters.Name.PULSED)
         upto = counters.value(self._connection, changes.NAME)
@@ -80,11 +80,12 @@ class RecentFigures:
         counted: Counted[Key] = Counted()
         for slot in slots:
             counted.update(self._count(slot))
-        return Pulse(since, upto, slots, counted)
+        return Look(since, upto, slots, counted)
 
-    def store(self, found: Pulse, now: datetime) -> None:
+    def store(self, found: Look, now: datetime) -> None:
         """Keep what was counted, unless another has kept a newer look meanwhile; forget what is too old."""
-        if found.upto < counters.value(self._connection, counters.Name.PULSED):
+        # Held from here on: of two that are kept at the same moment the other is looked at only afterwards.
+        if found.upto < counters.hold(self._connection, counters.Name.PULSED):
             return
         counters.advance(self._connection, counters.Name.PULSED, found.upto)
         oldest = slot_of(now - KEPT)

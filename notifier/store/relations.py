@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, tuple_
 
 from notifier.policy.choices import Author
-from notifier.policy.decide import BLOCK
+from notifier.policy.relations import BLOCK
 from notifier.store.history import Changed, History
 from notifier.store.models import Relation
 from notifier.store.sql import insert

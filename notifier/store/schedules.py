@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Select, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from notifier.policy.schedules import RunOutcome
 from notifier.policy.timetable import Timetable
 from notifier.store.models import Schedule, ScheduleRun
-from notifier.store.sql import AnyRow, insert
+from notifier.store.sql import AnyRow, insert, locked_all
 from notifier.store.types import new_id
 
 
@@ -97,7 +97,7 @@ class Schedules:
         return made
 
     def change(self, id: str, new: NewSchedule, who: str, now: datetime) -> bool:
-        """Put this in its place; its kind stays. False where the name is another's."""
+        """Put this in the place of one that is held; its kind stays. False where the name is another's."""
         try:
             with self._connection.begin_nested():
                 changed = update(Schedule).where(Schedule.id == id).values(**_changeable(new, who, now))
@@ -112,13 +112,15 @@ class Schedules:
 
     def find(self, id: str) -> ScheduleEntry | None:
         """The schedule of that id, or None."""
-        row = self._connection.execute(select(Schedule).where(Schedule.id == id)).one_or_none()
-        return schedule_entry(row) if row else None
+        return self._one(select(Schedule).where(Schedule.id == id))
+
+    def hold(self, id: str) -> ScheduleEntry | None:
+        """The same, which nobody else changes or asks for before the commit."""
+        return self._one(locked_all(self._connection, select(Schedule).where(Schedule.id == id)))
 
     def named(self, name: str) -> ScheduleEntry | None:
         """The schedule of that name, or None."""
-        row = self._connection.execute(select(Schedule).where(Schedule.name == name)).one_or_none()
-        return schedule_entry(row) if row else None
+        return self._one(select(Schedule).where(Schedule.name == name))
 
     def page(self, after: str, limit: int) -> list[ScheduleEntry]:
         """Up to `limit` schedules in the order of their ids, those after that one."""
@@ -134,7 +136,7 @@ class Schedules:
         return [run_entry(row) for row in rows]
 
     def ask(self, schedule: str, who: str, now: datetime) -> RunEntry:
-        """Ask for a run now; one that was asked for already and has not begun stands for both."""
+        """Ask for a run of one that is held; one that was asked for already and has not begun stands for both."""
         asked = select(ScheduleRun).where(ScheduleRun.schedule_id == schedule, ScheduleRun.outcome == RunOutcome.ASKED)
         found = self._connection.execute(asked).first()
         return run_entry(found) if found else self._asked(schedule, who, now)
@@ -143,6 +145,10 @@ class Schedules:
         """Say how the newest run of a built-in schedule went of which no history is kept."""
         said = {"last_run_at": last.at, "last_outcome": last.outcome, "last_text": last.text, "last_ms": last.ms}
         self._connection.execute(update(Schedule).where(Schedule.kind == kind, Schedule.built_in).values(**said))
+
+    def _one(self, query: Select[*tuple[Any, ...]]) -> ScheduleEntry | None:
+        row = self._connection.execute(query).one_or_none()
+        return schedule_entry(row) if row else None
 
     def _asked(self, schedule: str, who: str, now: datetime) -> RunEntry:
         row = insert(self._connection, ScheduleRun).values(

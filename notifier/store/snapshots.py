@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from notifier.store.log import Books, ChannelBooks
+from notifier.store.books import Books, ChannelBooks
 from notifier.store.models import Snapshot
 from notifier.store.sql import insert
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, bindparam, func, or_, select
 
-from notifier.policy.decide import BLOCK, MUTE_ACTOR
 from notifier.policy.events import Event as Happening
 from notifier.policy.pictures import Picture
+from notifier.policy.relations import BLOCK, MUTE_ACTOR
 from notifier.store.models import Delivery, Event, NotificationEvent, Relation
 from notifier.store.rows import HAPPENING, happening
 from notifier.store.sql import AnyRow, chunked

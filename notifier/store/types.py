@@ -10,6 +10,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 PREFIX = 4  # "evt_"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LARGEST = (1 << 128) - 1  # of what an id may be as a number
 LATEST = 253_402_300_799_999  # ms: what comes later is no datetime
 
 
@@ -35,8 +36,8 @@ def id_at(prefix: str, moment: datetime) -> str:
 
 
 def id_after(id: str) -> str:
-    """The smallest id that comes after this one."""
-    return f"{id[:PREFIX]}{int(id[PREFIX:], 16) + 1:032x}"
+    """The smallest id that comes after this one; the largest of all is its own, as for `id_before` the smallest."""
+    return f"{id[:PREFIX]}{min(int(id[PREFIX:], 16) + 1, LARGEST):032x}"
 
 
 def id_before(id: str) -> str:

@@ -12,7 +12,8 @@ from notifier.policy.catalogue import Catalogue
 from notifier.store.apps import IN_BATCH, Access
 from notifier.store.intake import Accepted, NewEvent
 from notifier.web.access import needs, takes
-from notifier.web.bodies import ITEMS, KEY, BatchBody, BatchItem
+from notifier.web.bodies import MOST_IN_BATCH, BatchBody, BatchItem
+from notifier.web.fields import KEY
 from notifier.web.gauge import refuse_when_full
 from notifier.web.parts import parts
 from notifier.web.posted import Posted, checked_key, key_reused, new_event
@@ -24,7 +25,7 @@ bp = Blueprint("batches", __name__, url_prefix="/v1")
 
 MOST_TOGETHER = 4 * 1024 * 1024
 LINES = ("application/x-ndjson", "application/jsonl")
-LONGEST_KEY = KEY - len(f"/{ITEMS - 1}")
+LONGEST_KEY = KEY - len(f"/{MOST_IN_BATCH - 1}")
 FAULTS = 10  # named of one item; an answer must not be many times larger than what it answers
 
 New = tuple[NewEvent, str]
@@ -76,11 +77,11 @@ def _items(raw: bytes) -> list[Any]:
     if request.mimetype == "application/json":
         value = read_json(raw)
         items = value.get("events") if isinstance(value, dict) else None
-        if not isinstance(items, list) or len(items) <= ITEMS:
+        if not isinstance(items, list) or len(items) <= MOST_IN_BATCH:
             return checked_value(BatchBody, value).events
     elif request.mimetype in LINES:
         items = [line for line in raw.split(b"\n") if line.strip()]
-        if 1 <= len(items) <= ITEMS:
+        if 1 <= len(items) <= MOST_IN_BATCH:
             return items
         if not items:
             raise invalid([Fault("", "too_short", "Send at least one event, each on a line of its own.")])
@@ -88,7 +89,7 @@ def _items(raw: bytes) -> list[Any]:
         raise Problem(
             415, "unsupported-media-type", f"Send a batch as application/json or, one event a line, as {LINES[0]}."
         )
-    raise Problem(413, "too-large", f"A batch holds at most {ITEMS} events.")
+    raise Problem(413, "too-large", f"A batch holds at most {MOST_IN_BATCH} events.")
 
 
 def _stored(made: list[New]) -> Iterator[Accepted]:

@@ -1,15 +1,10 @@
 """The bodies that apps post, checked field by field. Unknown fields are refused, except inside `data`."""
 
-import re
-from datetime import UTC, datetime
-from functools import cache
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SkipValidation,
@@ -17,97 +12,29 @@ from pydantic import (
     model_validator,
 )
 
-from notifier.policy.choices import MOST_PER_HOUR, WEEKDAYS, is_time
+from notifier.policy.choices import MOST_PER_HOUR
 from notifier.policy.events import one_line
-from notifier.policy.fields import CONTENT, ID, NAME, URL, has_controls, is_asset_id, is_web_address
+from notifier.policy.fields import ID, URL
+from notifier.web.fields import (
+    AssetId,
+    Content,
+    Id,
+    ItemKey,
+    Locale,
+    Moment,
+    Name,
+    NotificationId,
+    TimeOfDay,
+    TypeName,
+    Url,
+    WebAddress,
+    Weekday,
+    Zone,
+)
 
-KEY = 255
-TYPE = 64
-ITEMS = 1_000
-MOST_ITEMS = 200
+MOST_IN_BATCH = 1_000  # events, or people
+MOST_MARKED = 200  # items of a feed at once
 MOST_MEDIA = 20  # of one post
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
-_NOTIFICATION = re.compile(r"ntf_[0-9a-f]{32}")
-_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
-
-
-def _without_controls(text: str) -> str:
-    if has_controls(text):
-        raise ValueError("must not hold control characters")
-    return text
-
-
-def _web_address(text: str) -> str:
-    if text and not is_web_address(_without_controls(text)):
-        raise ValueError("must be an http or https address, without control characters")
-    return text
-
-
-def _moment(text: str) -> datetime:
-    if not isinstance(text, str) or not _TIME.fullmatch(text):
-        raise ValueError("must be an RFC 3339 time such as 2026-11-21T10:00:00.000Z")
-    try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("must be a time that exists") from None
-
-
-@cache
-def _zones() -> set[str]:
-    return available_timezones()  # walks through files: milliseconds each time
-
-
-def _zone(text: str) -> str:
-    if text not in _zones():
-        raise ValueError("must be a name of the tz database such as Europe/Berlin")
-    return text
-
-
-def _time_of_day(text: str) -> str:
-    if not is_time(text):
-        raise ValueError("must be a time of day such as 08:00")
-    return text
-
-
-def _weekday(text: str) -> str:
-    if text not in WEEKDAYS:
-        raise ValueError(f"must be one of: {', '.join(WEEKDAYS)}")
-    return text
-
-
-def _locale(text: str) -> str:
-    if not _LOCALE.fullmatch(text):
-        raise ValueError("must be a language tag such as en or pt-BR")
-    return text
-
-
-def _notification_id(text: str) -> str:
-    if not _NOTIFICATION.fullmatch(text):
-        raise ValueError("must be the id of a feed item such as ntf_0193a5e0c0de7000800000000000cafe")
-    return text
-
-
-def _asset_id(text: str) -> str:
-    if not is_asset_id(text):
-        raise ValueError("must be the id of an asset such as ast_0193a5e0c0de7000800000000000cafe")
-    return text
-
-
-def _printable(text: str) -> str:
-    if not 1 <= len(text) <= KEY or not (text.isascii() and text.isprintable()):
-        raise ValueError(f"must be 1 to {KEY} printable ASCII characters")
-    return text
-
-
-Id = Annotated[str, StringConstraints(min_length=1, max_length=ID), AfterValidator(_without_controls)]
-Word = Annotated[str, StringConstraints(max_length=ID), AfterValidator(_without_controls)]
-Name = Annotated[str, StringConstraints(max_length=NAME)]
-Content = Annotated[str, StringConstraints(max_length=CONTENT)]
-Url = Annotated[str, StringConstraints(max_length=URL), AfterValidator(_web_address)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-TypeName = Annotated[str, StringConstraints(min_length=1, max_length=TYPE)]
-NotificationId = Annotated[str, AfterValidator(_notification_id)]
-ItemKey = Annotated[str, AfterValidator(_printable)]
 
 
 class Strict(BaseModel):
@@ -143,7 +70,7 @@ class MediaBody(Open):
     """A picture or a video of a post: where it is to be fetched from, or the asset that was uploaded."""
 
     url: Url | None = None
-    asset: Annotated[str, AfterValidator(_asset_id)] | None = None
+    asset: AssetId | None = None
     alt: Name | None = None
 
     @model_validator(mode="after")
@@ -160,7 +87,7 @@ class ObjectBody(ThingBody):
 class AssetBody(Strict):
     """Where a picture or a video is to be fetched from."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=URL), AfterValidator(_web_address)]
+    url: WebAddress
 
 
 class EventData(Open):
@@ -199,8 +126,8 @@ class UserBody(Strict):
     id: Id | None = None
     email: Annotated[str, StringConstraints(max_length=320)] | None = None
     name: Annotated[Name, AfterValidator(one_line)] | None = None
-    locale: Annotated[str, StringConstraints(max_length=35), AfterValidator(_locale)] | None = None
-    timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)] | None = None
+    locale: Locale | None = None
+    timezone: Zone | None = None
 
 
 class SubscriptionKeys(BaseModel):
@@ -223,15 +150,15 @@ class SubscriptionBody(BaseModel):
 class DigestBody(Strict):
     """When a person's digests come, on their own clock."""
 
-    time: Annotated[str, AfterValidator(_time_of_day)] | None = None
-    weekday: Annotated[str, AfterValidator(_weekday)] | None = None
+    time: TimeOfDay | None = None
+    weekday: Weekday | None = None
 
 
 class QuietHoursBody(Strict):
     """From start to end on the person's own clock, over midnight where start is later."""
 
-    start: Annotated[str, AfterValidator(_time_of_day)]
-    end: Annotated[str, AfterValidator(_time_of_day)]
+    start: TimeOfDay
+    end: TimeOfDay
 
     @model_validator(mode="after")
     def _differ(self) -> Self:
@@ -289,7 +216,7 @@ class ScheduleChangeBody(Strict):
     cron: Annotated[str, StringConstraints(max_length=ID)] | None = None
     interval_seconds: int | None = None
     at: Annotated[str, StringConstraints(max_length=64)] | None = None
-    timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)] | None = None
+    timezone: Zone | None = None
     local: bool | None = None
     enabled: bool | None = None
 
@@ -315,7 +242,7 @@ class PageQuery(BaseModel):
 class MarkBody(Strict):
     """Which items of a feed: those of these ids, or all whose `updated_at` is not later than `before`."""
 
-    ids: Annotated[list[NotificationId], Field(min_length=1, max_length=MOST_ITEMS)] | None = None
+    ids: Annotated[list[NotificationId], Field(min_length=1, max_length=MOST_MARKED)] | None = None
     before: Moment | None = None
 
     @model_validator(mode="after")

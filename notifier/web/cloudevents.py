@@ -14,7 +14,8 @@ from urllib.parse import unquote_to_bytes
 from flask import request
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from notifier.web.bodies import KEY, EventData, Moment, TypeName
+from notifier.web.bodies import EventData
+from notifier.web.fields import KEY, Moment, TypeName
 from notifier.web.posted import Posted
 from notifier.web.problems import Fault, Problem, invalid
 from notifier.web.reading import checked_value, read_json

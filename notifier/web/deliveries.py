@@ -12,13 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from notifier.policy.catalogue import CHANNELS
 from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins
+from notifier.store.books import count_books
 from notifier.store.jobs import Act
 from notifier.store.log import Entry, Filter, Log
 from notifier.store.operate import Operate
 from notifier.store.types import id_octets
 from notifier.web import shapes
 from notifier.web.access import needs, takes
-from notifier.web.bodies import Moment, RetryBody, Word
+from notifier.web.bodies import RetryBody
+from notifier.web.fields import Moment, Word
 from notifier.web.kept import no_delivery
 from notifier.web.parts import parts
 from notifier.web.paths import is_id
@@ -125,7 +127,7 @@ def show_job(job_id: str) -> dict[str, Any]:
 def books() -> dict[str, Any]:
     """Everything that was accepted, and where it is."""
     with parts().database.read() as connection:
-        return Log(connection).books().as_json()
+        return count_books(connection).as_json()
 
 
 def retry_one(delivery_id: str, *, who: str) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from notifier.policy.events import Event, read_event
 from notifier.policy.explaining import Line, sentence
 from notifier.store.intake import NewEvent
 from notifier.web.access import needs, takes
-from notifier.web.bodies import EventBody, Word
+from notifier.web.bodies import EventBody
 from notifier.web.events import plain
+from notifier.web.fields import Word
 from notifier.web.kept import no_event
 from notifier.web.parts import parts
 from notifier.web.posted import new_event

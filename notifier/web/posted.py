@@ -15,7 +15,7 @@ from notifier.policy.fields import id_fault
 from notifier.store.apps import Access
 from notifier.store.intake import NewEvent
 from notifier.store.types import new_id
-from notifier.web.bodies import KEY, TYPE
+from notifier.web.fields import KEY, TYPE
 from notifier.web.problems import Fault, Problem, invalid, pointer
 from notifier.web.reading import canonical, malformed
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
+from notifier.policy.relations import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.store.relations import Relations, Tie
 from notifier.web import pages
 from notifier.web.access import of_person, takes

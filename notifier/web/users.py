@@ -14,7 +14,7 @@ from notifier.store.choices import Choices
 from notifier.store.export import export_text
 from notifier.store.people import People, Profile
 from notifier.web.access import needs, takes
-from notifier.web.bodies import ITEMS, BatchUserBody, PeopleBody, UserBody
+from notifier.web.bodies import MOST_IN_BATCH, BatchUserBody, PeopleBody, UserBody
 from notifier.web.parts import parts
 from notifier.web.preferences import author_of_request, wishes_of
 from notifier.web.problems import Fault, Problem, as_json, invalid, not_found
@@ -62,8 +62,8 @@ def save_many() -> dict[str, Any]:
     results: list[dict[str, Any]] = []
     wanted: list[Wanted] = []
     items = read(PeopleBody, MOST_OCTETS).users
-    if len(items) > ITEMS:
-        raise Problem(413, "too-large", f"A batch holds at most {ITEMS} people.")
+    if len(items) > MOST_IN_BATCH:
+        raise Problem(413, "too-large", f"A batch holds at most {MOST_IN_BATCH} people.")
     for index, item in enumerate(items):
         try:
             one = _checked(item)

@@ -63,6 +63,16 @@ def test_a_scope_that_does_not_exist_is_wrong_usage(terminal: Terminal):
     assert terminal.type("apps", "create", "Shop", "--scope", "everything").exit_code == 2
 
 
+@pytest.mark.parametrize("name", ["", "a\nb", " a", "x" * 65])
+def test_a_name_that_the_admin_pages_would_refuse_is_wrong_usage(terminal: Terminal, name: str):
+    assert terminal.type("apps create", name).exit_code == 2
+
+
+@pytest.mark.parametrize("hours", ["-1", "inf", "1e300"])
+def test_an_overlap_that_never_ends_is_wrong_usage(terminal: Terminal, hours: str):
+    assert terminal.type("apps rotate", UNKNOWN, "--overlap", hours).exit_code == 2
+
+
 def test_a_sign_in_link_opens_the_admin_pages_once(terminal: Terminal):
     link = terminal.done("admins", "create", "ops@app.example", "--role", "operator").strip()
     with build_opener(HTTPCookieProcessor()).open(link) as page:

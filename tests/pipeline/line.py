@@ -2,13 +2,14 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
 from notifier.app.home import CATALOGUE
 from notifier.channels import Address, Answer, Notice, Report
@@ -21,10 +22,10 @@ from notifier.policy.catalogue import read_catalogue
 from notifier.policy.choices import CAP, PAUSED_UNTIL, QUIET_HOURS, Author
 from notifier.policy.outcomes import Delivered, Outcome
 from notifier.policy.queues import QUEUES
+from notifier.store.books import Books, count_books
 from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.intake import Intake, NewEvent
-from notifier.store.log import Books, Log
 from notifier.store.models import Attempt, Delivery, Notification, Relation, User
 from notifier.store.people import People
 from notifier.store.planning import Planned
@@ -238,7 +239,18 @@ class Line:
 
     def books(self) -> Books:
         with self.database.read() as connection:
-            return Log(connection).books()
+            return count_books(connection)
+
+
+def until_somebody_waits(database: Database) -> None:
+    """Wait until a transaction waits for what another one has locked; on PostgreSQL alone."""
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    until = time.monotonic() + 10
+    while True:
+        with database.read() as connection:
+            if connection.scalar(text(waits)):
+                return
+        assert time.monotonic() < until, "nobody waits for anybody"
 
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:

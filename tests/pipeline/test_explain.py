@@ -12,8 +12,8 @@ from notifier.pipeline.deciding import Deciding, PlanSettings
 from notifier.pipeline.explain import Explainer, Explanation
 from notifier.pipeline.plan import Planner
 from notifier.policy.catalogue import CHANNELS, read_catalogue
-from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.policy.explaining import Line as Told
+from notifier.policy.relations import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.policy.retention import Retention
 from notifier.policy.words import Reason, State
 from notifier.store.explaining import Explaining

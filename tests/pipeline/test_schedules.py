@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -10,18 +11,21 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import sqlite
 
 from notifier.app.acts import BUILT_IN, built_in, kinds_of
-from notifier.pipeline.drafting import CannotChange, Change
+from notifier.pipeline import drafting
+from notifier.pipeline.drafting import CannotChange, Change, Known
 from notifier.pipeline.kinds import Call, Kind
 from notifier.pipeline.runs import LEASE, Runner
 from notifier.pipeline.scheduled import heard
 from notifier.pipeline.scheduling import Scheduling
 from notifier.policy.schedules import TRIES, Draft, Timing, WrongSchedule
+from notifier.scheduler.lead import Lead
+from notifier.scheduler.ticks import Ticks
 from notifier.store import running
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.leases import Leases
 from notifier.store.models import Audit, ScheduleRun
-from notifier.store.schedules import RunEntry, ScheduleEntry
-from tests.pipeline.line import START, Clock, at_once
+from notifier.store.schedules import RunEntry, ScheduleEntry, Schedules
+from tests.pipeline.line import START, Clock, at_once, until_somebody_waits
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 ANN = "ann@app.example"
@@ -263,6 +267,34 @@ def test_a_schedule_that_is_changed_while_it_is_taken_is_run_under_one_of_both(p
     assert place.now(tea).next_run_at == START + MINUTE + HOUR
 
 
+def test_two_who_change_a_schedule_at_once_both_have_their_way(place: Place):
+    if place.database.on_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    tea = place.add()
+    with ThreadPoolExecutor(1) as pool:
+        with place.database.write() as connection:
+            found = Schedules(connection).hold(tea.id)
+            paused = drafting.changed(found, Change(enabled=False), Known(place.kinds, frozenset()), place.clock())
+            Schedules(connection).change(tea.id, paused, ANN, place.clock())
+            change = pool.submit(place.people.change, tea.id, Change(name="coffee"), ANN)
+            until_somebody_waits(place.database)
+        change.result()
+    assert (place.now(tea).name, place.now(tea).enabled, place.now(tea).next_run_at) == ("coffee", False, None)
+
+
+def test_two_who_ask_for_a_run_at_once_ask_for_the_same_one(place: Place):
+    if place.database.on_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    tea = place.add()
+    with ThreadPoolExecutor(1) as pool:
+        with place.database.write() as connection:
+            Schedules(connection).hold(tea.id)
+            first = Schedules(connection).ask(tea.id, ANN, place.clock())
+            second = pool.submit(place.people.run_now, tea.id, "ben@app.example")
+            until_somebody_waits(place.database)
+        assert second.result() == first
+
+
 def test_a_local_schedule_tells_its_act_the_time_on_everybodys_wall(place: Place):
     wall = datetime(2026, 12, 24, 18)  # noqa: DTZ001 (a clock on the wall)
     place.add(at="2026-12-24T18:00", local=True)
@@ -343,6 +375,23 @@ def test_built_in_schedules_are_made_once_and_an_owners_changes_stay(place: Plac
             act(sweep.id, ANN)
     with pytest.raises(CannotChange, match="alive"):
         people.change(sweep.id, Change(timing={"interval_seconds": 300}), ANN)
+
+
+@pytest.mark.parametrize(("error", "said"), [(DatabaseAway(), "database does not answer"), (KeyError("x"), "the log")])
+def test_a_sweep_that_fails_is_shown_with_why(place: Place, error: Exception, said: str):
+    def fail() -> int:
+        raise error
+
+    runner = place.scheduler()
+    lead = Lead(place.database, runner, "one", place.clock)
+    kinds = kinds_of(*(lambda: pytest.fail("nothing is run here"),) * 6)
+    runner.keep(built_in(kinds, place.clock()))
+    ticks = Ticks(fail, runner, lead, (), place.clock)
+    with pytest.raises(type(error)):
+        ticks.sweep()
+    ticks.beat()
+    last = place.people.named("sweep").last
+    assert (last.outcome, said in last.text) == ("failed", True)
 
 
 def test_the_lease_is_one_schedulers_until_it_is_silent(database: Database):

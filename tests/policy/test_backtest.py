@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from notifier.policy.backtest import Comparison, Result
 from notifier.policy.catalogue import CHANNELS, Catalogue
 from notifier.policy.changing import Change, WrongChange, changed
-from notifier.policy.decide import HOUR, MUTE_ACTOR, Reach, Recipient, Rhythm
+from notifier.policy.decide import HOUR, Reach, Recipient, Rhythm
 from notifier.policy.events import read_event
 from notifier.policy.quiet import QuietHours
+from notifier.policy.relations import MUTE_ACTOR
 from notifier.policy.waiting import Past
 from notifier.policy.words import Cadence
 from tests.policy.people import BOB, BUILT_IN, NOON

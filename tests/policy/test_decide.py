@@ -6,7 +6,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.policy.decide import Reach, Recipient, decide, fold_key, recipients_of
+from notifier.policy.decide import Reach, Recipient, decide, fold_key
+from notifier.policy.naming import recipients_of
 from notifier.policy.words import Cadence, Reason, State
 from tests.policy.people import BOB, BUILT_IN, NOON, case, happened, kind
 

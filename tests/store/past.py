@@ -12,8 +12,8 @@ from notifier.pipeline.rollup import RolledUp, Roller
 from notifier.policy.retention import Retention
 from notifier.policy.words import FINAL, Reason, State
 from notifier.store import changes
+from notifier.store.books import Books, count_books
 from notifier.store.database import Database
-from notifier.store.log import Books, Log
 from notifier.store.models import (
     App,
     Attempt,
@@ -91,7 +91,7 @@ class Past:
 
     def books(self) -> Books:
         with self.database.read() as connection:
-            return Log(connection).books()
+            return count_books(connection)
 
     def rows(self, table: type[Base]) -> int:
         with self.database.read() as connection:

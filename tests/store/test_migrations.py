@@ -16,6 +16,7 @@ from notifier.policy.words import Reason, State
 from notifier.store.admins import Admins, digest
 from notifier.store.apps import Apps
 from notifier.store.assets import Assets
+from notifier.store.books import count_books
 from notifier.store.choices import Choices
 from notifier.store.database import Database
 from notifier.store.dead import Cause, DeadLetters
@@ -126,13 +127,13 @@ def test_rules_find_what_was_told_before_them(empty: Database):
         items = {row.id: row for row in connection.execute(select(Notification))}
         assert (items[told].ended_at, items[told].feed_at, items[told].total) == (NOON, NOON, 2)
         assert (items[gathering].ended_at, items[gathering].feed_at, items[gathering].total) == (NOON, None, 1)
-        assert Log(connection).books().balanced
+        assert count_books(connection).balanced
     planner = Planner(empty, read_catalogue(CATALOGUE.read_text()), PlanSettings(("feed",), ("push",), 1), lambda: NOON)
     list(planner.plan([waiting]))
     with empty.read() as connection:
         items_now = connection.execute(select(Notification.id, Notification.total)).all()
         assert sorted(total for _, total in items_now) == [1, 1, 2]  # the new like has an item of its own
-        assert Log(connection).books().balanced
+        assert count_books(connection).balanced
 
 
 def test_what_waited_for_a_digest_belongs_to_one_and_is_told_in_it(empty: Database):
@@ -220,7 +221,7 @@ def test_an_event_from_before_announcements_is_for_those_whom_it_names(empty: Da
     list(planner.plan([liked]))
     with empty.read() as connection:
         assert connection.scalars(select(Notification.user_id)).all() == ["bob"]
-        assert Log(connection).books().balanced
+        assert count_books(connection).balanced
 
 
 def test_what_was_there_before_figures_is_counted_purged_and_accounted_for(empty: Database):

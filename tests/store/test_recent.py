@@ -1,6 +1,7 @@
 """The figures of the last days: as if every row were counted each time, without doing so."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,9 @@ from notifier.policy.pace import SPANS, quantile, within
 from notifier.policy.words import Reason, State
 from notifier.store.database import Database
 from notifier.store.models import Delivery, Event, RecentFigure
-from notifier.store.recent import ACCEPTED, RecentFigures, slot_of, start_of
+from notifier.store.recent import ACCEPTED, Look, RecentFigures, slot_of, start_of
 from notifier.store.snapshots import Snapshots
+from tests.pipeline.line import until_somebody_waits
 from tests.store.past import NOW, Past, ago, end
 
 
@@ -23,6 +25,11 @@ def past(database: Database) -> Past:
 
 def beat(past: Past) -> str:
     return Pulse(past.database, lambda: past.now).beat()
+
+
+def looked(past: Past) -> Look:
+    with past.database.read() as connection:
+        return RecentFigures(connection).look(past.now)
 
 
 def found(past: Past) -> Counter[tuple[str, str]]:
@@ -58,6 +65,24 @@ def test_every_end_and_every_event_is_counted_once_however_often_it_is_looked(pa
         assert found(past) == expected
 
 
+def test_an_older_look_that_is_kept_at_the_same_moment_undoes_no_newer_one(past: Past):
+    if past.database.on_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    [delivery] = past.told(ago(3), ("email", State.WAITING))
+    older = looked(past)
+    with past.database.write() as connection:
+        end(connection, delivery, State.SENT, None, NOW)
+    newer = looked(past)
+    with ThreadPoolExecutor(1) as pool:
+        with past.database.write() as connection:
+            RecentFigures(connection).store(newer, NOW)
+            late = pool.submit(past.database.transact, lambda tx: RecentFigures(tx).store(older, NOW))
+            until_somebody_waits(past.database)
+        late.result()
+    beat(past)
+    assert found(past)["email", "sent"] == 1
+
+
 def test_what_comes_to_its_end_later_leaves_where_it_stood(past: Past):
     [delivery] = past.told(ago(3), ("email", State.WAITING))
     beat(past)
@@ -71,8 +96,7 @@ def test_what_comes_to_its_end_later_leaves_where_it_stood(past: Past):
 
 def test_an_older_look_does_not_take_the_place_of_a_newer_one(past: Past):
     [delivery] = past.told(ago(1), ("email", State.WAITING))
-    with past.database.read() as connection:
-        older = RecentFigures(connection).look(NOW)
+    older = looked(past)
     with past.database.write() as connection:
         end(connection, delivery, State.FAILED, Reason.REFUSED, NOW)
     beat(past)

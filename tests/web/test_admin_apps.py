@@ -3,6 +3,7 @@
 import re
 import subprocess
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
@@ -170,6 +171,19 @@ def test_a_key_that_was_ended_opens_nothing_and_cannot_be_rotated(api: Api, owne
     assert act(owner, f"/{app.app}/end", credential="sec_1").status_code == 422
 
 
+def test_a_key_ends_by_the_true_time_where_the_services_clock_is_ahead(
+    api: Api, owner: FlaskClient, app: Credentials, monkeypatch: pytest.MonkeyPatch
+):
+    ahead = replace(api.server.extensions["notifier"], clock=lambda: datetime.now(UTC) + timedelta(hours=1))
+    monkeypatch.setitem(api.server.extensions, "notifier", ahead)  # as CLOCK_SHIFT does
+    [key] = credentials(api, app.app)["key"]
+    act(owner, f"/{app.app}/end", credential=key.id)
+    act(owner, f"/{app.app}/rotate", overlap="0")
+    forget(api)
+    assert api.call("GET", "/v1/deliveries", key=app.key).status_code == 401
+    assert api.post_signed(like(), app=app.app, secret=app.secret).status_code == 401
+
+
 def test_a_lenient_app_may_send_what_we_do_not_know_and_a_strict_one_not(
     api: Api, owner: FlaskClient, app: Credentials
 ):
@@ -190,6 +204,7 @@ def test_an_app_is_revoked_by_whoever_means_it(api: Api, owner: FlaskClient, app
     for one in ("rotate", "keys", "lenient", "revoke", "test"):
         answer = act(owner, f"/{app.app}/{one}", sure="1", scope="log", user="bob")
         assert "this app has no access any more" in said(owner, answer)
+    assert audited(api)[-1] == "app.revoke"
 
 
 def test_a_test_event_goes_to_the_person_and_its_page_says_so(api: Api, owner: FlaskClient, app: Credentials):

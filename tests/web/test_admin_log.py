@@ -98,6 +98,17 @@ def test_each_filter_of_the_address_narrows_the_log_and_is_said_in_words(api: Ap
     assert "Failed email deliveries of the type comment, last 7 days" in page
 
 
+def test_the_log_and_a_delivery_lead_to_the_person_whatever_their_id_is(api: Api):
+    data = {"actor": {"id": "ana"}, "object": {"id": "p-1"}, "to": ["a/b?"]}
+    event = api.post({"type": "mention", "data": data}).get_json()["id"]
+    list(api.parts.steps.planner.plan([event]))
+    browser = signed_in(api, Role.VIEWER)
+    [delivery, *_] = shown(browser, f"event={event}")
+    for page in (LOG, f"{LOG}/{delivery}"):
+        [path] = set(re.findall(r'href="(/admin/people/[^"]+)"', browser.get(page).text))
+        assert browser.get(path, environ_overrides={"RAW_URI": path}).status_code == 200
+
+
 def test_a_wrong_filter_is_told_with_what_would_be_right(api: Api):
     browser = signed_in(api, Role.VIEWER)
     answer = browser.get(f"{LOG}?app=x&state=lost")
@@ -105,6 +116,8 @@ def test_a_wrong_filter_is_told_with_what_would_be_right(api: Api):
     assert "state" in answer.text
     assert browser.get(f"{LOG}/rows?newest=x&oldest=y").status_code == 400
     assert browser.get(f"{LOG}/export.csv?app=x").status_code == 422
+    first, last = f"dlv_{'0' * 32}", f"dlv_{'f' * 32}"
+    assert browser.get(f"{LOG}/rows?newest={last}&oldest={first}").status_code == 200
 
 
 def test_the_window_that_was_chosen_last_is_remembered_and_a_search_looks_at_all_times(api: Api):
@@ -178,7 +191,7 @@ def test_the_file_has_every_row_and_nothing_that_a_spreadsheet_would_run(api: Ap
     assert {row["user"] for row in rows} == {"bob", "'=cmd()"}
     assert {row["address"] for row in rows if row["id"] == ids["email"]} == {"b•••@app.example"}
     assert [row["id"] for row in rows] == sorted((row["id"] for row in rows), reverse=True)
-    assert [action for action, _ in audited(api)] == ["deliveries.export"]
+    assert audited(api) == [("deliveries.export", "all")]
 
 
 def test_many_are_sent_again_after_a_confirmation_that_says_how_many(api: Api):
@@ -194,7 +207,7 @@ def test_many_are_sent_again_after_a_confirmation_that_says_how_many(api: Api):
     assert "0 of 3" in browser.get(begun.location).text
     api.parts.steps.working.work(job)
     assert re.search(r"3 of\s+3", browser.get(f"{begun.location}/progress").text)
-    assert [action for action, _ in audited(api)] == ["deliveries.retry"]
+    assert audited(api) == [("deliveries.retry", f"{job}: states=failed")]
     assert set(shown(browser, "state=failed&window=all")) == set(dead)  # a final state is never overwritten
     with api.parts.database.read() as connection:
         again = connection.scalars(select(Delivery.retry_of).where(Delivery.retry_of.is_not(None))).all()

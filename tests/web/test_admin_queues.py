@@ -18,7 +18,8 @@ from notifier.store.admins import Role
 from notifier.store.models import Audit, Pause, QueuePause, Worker
 from notifier.store.outbox import Outbox
 from notifier.store.workers import WorkerEntry, Workers
-from notifier.web.admin.queues import LONGEST_WHY, age, bounded
+from notifier.web.admin.queues import LONGEST_WHY, bounded
+from notifier.web.admin.words import age
 from tests.web.api import Api, make_parts
 from tests.web.test_admin import signed_in, token_of
 
@@ -136,7 +137,7 @@ def test_ages_and_counts_are_short():
     at = now()
     ages = [age(at - timedelta(seconds=seconds), at) for seconds in (0, 41, 90, 7_300, 200_000)]
     assert ages == ["0 s", "41 s", "1 min", "2 h", "2 d"]
-    assert (age(at + timedelta(seconds=9), at), age(None, at)) == ("0 s", "")
+    assert (age(at + timedelta(seconds=9), at), age(None, at)) == ("9 s", "")
     assert (bounded(12, 5_000), bounded(4_999, 5_000), bounded(5_000, 5_000)) == ("12", "4,999", "5,000+")
 
 

@@ -15,7 +15,7 @@ from notifier.channels.preview import Preview, Shown, checks
 from notifier.channels.samples import Setting, sample
 from notifier.languages import Languages
 from notifier.policy.catalogue import read_catalogue
-from notifier.policy.decide import recipients_of
+from notifier.policy.naming import recipients_of
 from notifier.store.admins import Role
 from notifier.store.models import Audit
 from tests.smtp_server import SmtpServer

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from notifier.channels.wording import BUILT_IN
-from notifier.policy.decide import BLOCK
+from notifier.policy.relations import BLOCK
 from notifier.store.database import Database, DatabaseAway
 from notifier.store.marking import Marking, Which
 from notifier.store.models import Notification

@@ -1,17 +1,16 @@
 """The admin pages of apps: who may post events, with which keys and secrets, and when those were last used."""
 
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, g, make_response, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
-from notifier.policy.fields import id_fault
+from notifier.policy.fields import app_name_fault, id_fault
 from notifier.store.admins import Admins, Role
 from notifier.store.apps import API_KEY, BUILT_IN, BY_ADMIN, SCOPES, SIGNING, Access, Apps, Credential, Sender
 from notifier.store.rejected import Rejected
@@ -25,9 +24,7 @@ bp = Blueprint("admin_apps", __name__, url_prefix="/admin/apps")
 OVERLAPS = (24, 1, 72, 168, 0)  # hours; the first is offered
 LATELY = timedelta(days=1)
 SHOWN = 10  # rejected requests on an app's page
-LONGEST_NAME = 64
 TEST = "mention"  # a type that names whom to tell
-_NAME = re.compile(rf"\S(.{{0,{LONGEST_NAME - 2}}}\S)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +57,13 @@ def page() -> str:
 def add() -> AnyResponse | tuple[str, int]:
     """Make an app, and show its secret and key once."""
     name, scopes = request.form.get("name", "").strip(), _scopes()
-    if not _NAME.fullmatch(name) or id_fault(name):
-        return _list(f"A name has 1 to {LONGEST_NAME} characters, without control characters.", request.form), 422
+    if fault := app_name_fault(name):
+        return _list(f"A name {fault}.", request.form), 422
     if not scopes:
         return _list("Tick at least one thing that its key may do.", request.form), 422
-    now, lenient = parts().clock(), bool(request.form.get("lenient"))
+    lenient = bool(request.form.get("lenient"))
     with parts().database.write() as connection:
-        made = Apps(connection).create(name, now, scopes, lenient=lenient)
+        made = Apps(connection).create(name, _true_time(), scopes, lenient=lenient)
         _note(connection, "app.create", f"{made.app} {name}: {' '.join(scopes)}")
     return _once(made.app, Fresh(made.key, made.secret), f"{name} is made.")
 
@@ -85,8 +82,9 @@ def rotate(app_id: str) -> AnyResponse:
     overlap = _overlap()
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        secret = Apps(connection).rotate(app_id, overlap=overlap, now=parts().clock())
-        _note(connection, "app.rotate", f"{app_id}, {_hours(overlap)} overlap")
+        secret = Apps(connection).rotate(app_id, overlap=overlap, now=_true_time())
+        if secret:
+            _note(connection, "app.rotate", f"{app_id}, {_hours(overlap)} overlap")
     if secret is None:
         return _gone(app_id)
     parts().remember(app_id, secret=secret)
@@ -103,8 +101,9 @@ def add_key(app_id: str) -> AnyResponse:
         return _to(app_id)
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        key = Apps(connection).add_key(app_id, scopes, parts().clock())
-        _note(connection, "app.key.add", f"{app_id}: {' '.join(scopes)}")
+        key = Apps(connection).add_key(app_id, scopes, _true_time())
+        if key:
+            _note(connection, "app.key.add", f"{app_id}: {' '.join(scopes)}")
     return _once(app_id, Fresh(key), "The key is made.") if key else _gone(app_id)
 
 
@@ -115,7 +114,7 @@ def rotate_key(app_id: str) -> AnyResponse:
     old, overlap = _credential(), _overlap()
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        key = Apps(connection).rotate_key(app_id, old, overlap=overlap, now=parts().clock())
+        key = Apps(connection).rotate_key(app_id, old, overlap=overlap, now=_true_time())
         if key:
             _note(connection, "app.key.rotate", f"{app_id} {old}, {_hours(overlap)} overlap")
     if key is None:
@@ -132,7 +131,7 @@ def end(app_id: str) -> AnyResponse:
     credential = _credential()
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        ended = Apps(connection).end(app_id, credential, parts().clock())
+        ended = Apps(connection).end(app_id, credential, _true_time())
         if ended:
             _note(connection, "app.credential.end", f"{app_id} {credential}")
     flash("It has ended; within two seconds nothing opens by it." if ended else "Nothing was done: it ended before.")
@@ -164,7 +163,7 @@ def revoke(app_id: str) -> AnyResponse:
         return _to(app_id)
     with parts().database.write() as connection:
         _acted_on(connection, app_id)
-        revoked = Apps(connection).revoke(app_id, parts().clock())
+        revoked = Apps(connection).revoke(app_id, _true_time())
         if revoked:
             _note(connection, "app.revoke", app_id)
     if not revoked:
@@ -183,7 +182,8 @@ def test(app_id: str) -> AnyResponse:
         return _to(app_id)
     with parts().database.write() as connection:
         app = _acted_on(connection, app_id)
-        _note(connection, "app.test", f"{app_id} to {user}")
+        if not app.revoked_at:
+            _note(connection, "app.test", f"{app_id} to {user}")
     if app.revoked_at:
         return _gone(app_id)
     posted = Posted(TEST, None, "", {"type": TEST, "data": _test_data(user)})
@@ -200,13 +200,12 @@ def _test_data(user: str) -> dict[str, Any]:
 
 
 def _list(wrong: str = "", given: Mapping[str, str] | None = None) -> str:
-    now = parts().clock()
     with parts().database.read() as connection:
         apps, credentials = Apps(connection).all(), Apps(connection).credentials()
-        refused = Rejected(connection).by_app(now - LATELY)
+        refused = Rejected(connection).by_app(parts().clock() - LATELY)
     return render_template(
         "admin/apps.html",
-        rows=[_row(app, credentials, refused, now) for app in apps],
+        rows=[_row(app, credentials, refused) for app in apps],
         built_in=BUILT_IN,
         scopes=SCOPES,
         wrong=wrong,
@@ -215,15 +214,14 @@ def _list(wrong: str = "", given: Mapping[str, str] | None = None) -> str:
     )
 
 
-def _row(app: Sender, credentials: list[Credential], refused: Mapping[str, int], now: datetime) -> Row:
+def _row(app: Sender, credentials: list[Credential], refused: Mapping[str, int]) -> Row:
     its = [one for one in credentials if one.app == app.id]
-    live = () if app.revoked_at else tuple(one for one in its if one.lives(now))
+    live = () if app.revoked_at else tuple(one for one in its if one.lives(_true_time()))
     last = max((one.last_used_at for one in its if one.last_used_at), default=None)
     return Row(app, live, last, refused.get(app.id, 0))
 
 
 def _one(app_id: str, fresh: Fresh | None = None, said: str = "") -> str:
-    now = parts().clock()
     with parts().database.read() as connection:
         app = _known(connection, app_id)
         credentials = Apps(connection).credentials(app_id)
@@ -235,7 +233,7 @@ def _one(app_id: str, fresh: Fresh | None = None, said: str = "") -> str:
         credentials=credentials,
         signing=SIGNING,
         api_key=API_KEY,
-        now=now,
+        now=_true_time(),
         fresh=fresh,
         fresh_said=said,
         rejected=rejected,
@@ -275,6 +273,11 @@ def _scopes() -> list[str]:
 def _overlap() -> timedelta:
     hours = request.form.get("overlap", "")
     return timedelta(hours=int(hours) if hours in map(str, OVERLAPS) else OVERLAPS[0])
+
+
+def _true_time() -> datetime:
+    """The moment for keys and secrets, which keep to the true time wherever CLOCK_SHIFT has put ours."""
+    return datetime.now(UTC)
 
 
 def _credential() -> str:

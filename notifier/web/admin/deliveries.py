@@ -41,10 +41,13 @@ class Row:
     said: str = ""
 
 
+bp.add_app_template_filter(age, "age")
+
+
 @bp.app_context_processor
 def short_words() -> dict[str, object]:
-    """How templates say times and shares."""
-    return {"age": age, "span": span, "share": share}
+    """How templates say spans of time and shares."""
+    return {"span": span, "share": share}
 
 
 @bp.get("")

@@ -22,7 +22,7 @@ from notifier.store.apps import BY_ADMIN, BY_KEY, BY_SERVICE, BY_SIGNATURE, IN_B
 from notifier.store.events import LOOKED, OF_ONE, EventFilter, EventPage, Events, StoredEvent
 from notifier.store.rejected import KEPT, Rejected
 from notifier.web.admin.guard import admins_only
-from notifier.web.bodies import Word
+from notifier.web.fields import Word
 from notifier.web.kept import no_event
 from notifier.web.parts import parts
 from notifier.web.paths import is_id

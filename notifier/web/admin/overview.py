@@ -13,9 +13,10 @@ from notifier.pipeline.scheduled import heard
 from notifier.policy import pace
 from notifier.policy.words import State
 from notifier.store.admins import Admins, Role
+from notifier.store.books import COLUMNS
 from notifier.store.dead import DeadLetters
 from notifier.store.lag import overdue_since
-from notifier.store.log import COLUMNS, Filter, Log
+from notifier.store.log import Filter, Log
 from notifier.store.recent import ACCEPTED, SLOT, Recent, RecentFigures, slot_of, start_of
 from notifier.store.snapshots import LastBooks
 from notifier.store.standings import FirstSteps, dismiss_first_steps, first_steps, oldest_queued

@@ -10,8 +10,7 @@ from sqlalchemy import Connection
 
 from notifier.policy.calendar import zone_of
 from notifier.policy.choices import CAP, DIGEST, PAUSE, QUIET, pause_end
-from notifier.policy.decide import BLOCK, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
-from notifier.policy.relations import FOLLOW
+from notifier.policy.relations import BLOCK, FOLLOW, MUTE_ACTOR, MUTE_OBJECT, MUTE_TYPE
 from notifier.store.apps import Apps
 from notifier.store.choices import Choices
 from notifier.store.directory import COUNTED, KINDS, Directory

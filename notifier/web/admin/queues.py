@@ -1,6 +1,5 @@
 """The admin page of queues and workers: what waits where and for how long, who works on it; operators pause a queue."""
 
-from datetime import datetime, timedelta
 from importlib.metadata import version
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -18,22 +17,6 @@ bp = Blueprint("admin_queues", __name__, url_prefix="/admin/queues")
 
 LONGEST_WHY = 200  # characters
 BRIEFLY = 1_000  # deliveries of one count, for a line on another page
-UNITS = (
-    (timedelta(days=1), "d"),
-    (timedelta(hours=1), "h"),
-    (timedelta(minutes=1), "min"),
-    (timedelta(seconds=1), "s"),
-)
-
-
-@bp.app_template_filter("age")
-def age(at: datetime | None, now: datetime) -> str:
-    """How long ago that was, in the largest unit that fits: "41 s", "3 min"; empty for what never was."""
-    if at is None:
-        return ""
-    ago = max(now - at, timedelta(0))
-    size, unit = next(((size, unit) for size, unit in UNITS if ago >= size), UNITS[-1])
-    return f"{ago // size} {unit}"
 
 
 @bp.app_template_filter("bounded")

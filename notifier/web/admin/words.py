@@ -5,13 +5,13 @@ from datetime import datetime
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
-def age(at: datetime, now: datetime) -> str:
-    """How long ago, or in how long, in one unit: `12 s`, `4 min`, `3 h`, `2 d`."""
-    seconds = abs((now - at).total_seconds())
-    for size, unit in UNITS:
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+def age(at: datetime | None, now: datetime) -> str:
+    """How long ago, or in how long, in the largest unit that fits: `12 s`, `4 min`; empty for what never was."""
+    if at is None:
+        return ""
+    seconds = int(abs((now - at).total_seconds()))
+    size, unit = next(((size, unit) for size, unit in UNITS if seconds >= size), (1, "s"))
+    return f"{seconds // size} {unit}"
 
 
 def span(seconds: float | None) -> str:

@@ -14,10 +14,12 @@ from config import Settings, load
 from notifier.app.checks import WrongSetting, bring_up_to_date, check, open_home
 from notifier.app.home import Home
 from notifier.app.parts import Around, Parts
+from notifier.app.tools import parts_of
 from notifier.channels.push import new_private_key
 from notifier.policy.retention import Retention
 from notifier.store.database import Database
 from notifier.store.types import id_at, make_ids_ahead, new_id
+from notifier.supervisor.lock import Hold, Running
 from tests.stack import ROOT
 
 PRODUCTION = {
@@ -207,6 +209,18 @@ def test_a_shifted_clock_moves_the_ids_as_well(tmp_path: Path):
     assert tomorrow <= moved < tomorrow + timedelta(minutes=1)
     assert before < id_at("dlv", tomorrow) <= after < id_at("dlv", tomorrow + timedelta(minutes=1))
     assert new_id("dlv") < id_at("dlv", tomorrow)
+
+
+def test_a_command_goes_by_the_clock_of_the_service_that_runs(tmp_path: Path):
+    told = Running(url="http://127.0.0.1:1", broker_url="memory://", started_at="", clock_shift=36 * 3600)
+    real = datetime.now(UTC)
+    with Hold(tmp_path) as hold:
+        hold.publish(told)
+        try:
+            moved = parts_of(load(DATA_DIR=tmp_path)).clock()
+        finally:
+            make_ids_ahead(timedelta(0))
+    assert real + timedelta(hours=36) <= moved < real + timedelta(hours=36, minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ class Served:
     admin_url: str
     loopback: bool
     catches_mail: bool
+    clock_shift: float  # seconds
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Announcement:
             url=self.served.url,
             admin_url=self.served.admin_url,
             mail_port=self.around.mail_port if self.served.catches_mail else 0,
+            clock_shift=self.served.clock_shift,
             broker_url=self.around.broker_url,
             broker_options=self.around.broker_options or {},
             started_at=now().isoformat(),

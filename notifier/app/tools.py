@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,7 @@ class Tools:
 
     def examine(self) -> Iterator[Finding]:
         """Look at everything that the service stands on."""
-        return examine(Patient(self._settings, self._parts, lock.running(self.data_dir)))
+        return examine(Patient(self._parts.settings, self._parts, lock.running(self.data_dir)))
 
     def remember_secret(self, app: str, secret: str) -> None:
         """Keep a new signing secret beside the default app's other credentials, for the demo and the ready file."""
@@ -200,6 +201,8 @@ class Tools:
 def parts_of(settings: "Settings") -> Parts:
     """The parts of a process that was started by itself: beside a running `up`, or with all settings given."""
     found = lock.running(settings.DATA_DIR)
+    if found and found.clock_shift and not settings.CLOCK_SHIFT:
+        settings = settings.model_copy(update={"CLOCK_SHIFT": timedelta(seconds=found.clock_shift)})
     broker_url = settings.BROKER_URL or (found.broker_url if found else "redis://127.0.0.1:6379/0")
     caught = found.mail_port if found else 0
     around = Around(

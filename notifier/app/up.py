@@ -58,7 +58,13 @@ def up(settings: "Settings", wish: Wish, say: Callable[[str], None]) -> None:
         plan = broker.choose(settings.BROKER_URL, home.folder)
         around = _around(settings, plan, url, mail)
         parts = Parts(settings, home, around)
-        served = Served(url, prepare(parts), loopback=is_loopback(wish.host), catches_mail=mail is not None)
+        served = Served(
+            url,
+            prepare(parts),
+            loopback=is_loopback(wish.host),
+            catches_mail=mail is not None,
+            clock_shift=settings.CLOCK_SHIFT.total_seconds(),
+        )
         announcement = Announcement(served, around, home, hold, wish.ready_file, say=say, began=began)
         roles = ([plan.role] if plan.role else []) + up_roles(parts, web, mail)
         say(plan.note)

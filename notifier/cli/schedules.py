@@ -79,7 +79,7 @@ def add(tools: Tools, *, name: str, kind: str, arguments: str | None, paused: bo
     """
     timing = Timing(**timed_fields(**when))
     draft = Draft(name, kind, timing, _object(arguments) or {}, enabled=not paused)
-    with refusing():
+    with refusing(OPTIONS | {"/name": "NAME"}):
         entry = tools.scheduling.add(draft, who())
     _say(tools, entry, as_json=as_json)
 

@@ -107,7 +107,7 @@ def _values(field: Field, text: str) -> tuple[int, ...]:
     for part in text.lower().split(","):
         values = _part(field, part)
         if not values:
-            raise WrongCron(f"The {field.place} field ({field.name}) is {text[:40]!r}; {field.rule}.")
+            raise WrongCron(f"The {field.place} field ({field.name}) is {text[:40]!r}; {_rule(field, part)}.")
         found.update(values)
     return tuple(sorted(found))
 
@@ -121,6 +121,16 @@ def _part(field: Field, text: str) -> Sequence[int]:
     if not step or first is None or last is None or (slash and "-" not in span and span != "*"):
         return ()
     return range(first, last + 1, step)
+
+
+def _rule(field: Field, wrong: str) -> str:
+    """What would be right where this part is not: each value may be, and the range or the step not."""
+    span, slash, _ = wrong.partition("/")
+    if None in _span(field, span):
+        return field.rule
+    if slash:
+        return f"after / it must be 1 or more, and before it * or a range, such as */2 or {field.first}-{field.last}/2"
+    return "a range must run forwards; where it goes around the end, two of them with a comma between say it"
 
 
 def _span(field: Field, text: str) -> tuple[int | None, int | None]:

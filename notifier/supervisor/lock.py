@@ -23,7 +23,8 @@ PATIENCE = 0.5  # seconds; `running` holds the lock for a moment too, that must 
 class Running:
     """What is known of a running `up`. `started_at` is RFC 3339 UTC; `broker_options` are kombu's transport options.
 
-    `mail_port` is where the local mail catcher listens; 0 where there is none.
+    `mail_port` is where the local mail catcher listens; 0 where there is none. `clock_shift` is by how many seconds its
+    clock is ahead of the machine's.
     """
 
     url: str
@@ -31,6 +32,7 @@ class Running:
     started_at: str
     admin_url: str = ""
     mail_port: int = 0
+    clock_shift: float = 0.0
     broker_options: Mapping[str, Any] = field(default_factory=dict)
     pids: Mapping[str, Sequence[int]] = field(default_factory=dict)
 

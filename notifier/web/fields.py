@@ -2,14 +2,13 @@
 
 import re
 from datetime import UTC, datetime
-from functools import cache
 from typing import Annotated
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 from notifier.policy.choices import WEEKDAYS, is_time
 from notifier.policy.fields import CONTENT, ID, NAME, URL, has_controls, is_asset_id, is_web_address
+from notifier.policy.schedules import zones
 
 KEY = 255  # characters
 TYPE = 64
@@ -39,13 +38,8 @@ def _moment(text: str) -> datetime:
         raise ValueError("must be a time that exists") from None
 
 
-@cache
-def _zones() -> set[str]:
-    return available_timezones()  # walks through files: milliseconds each time
-
-
 def _zone(text: str) -> str:
-    if text not in _zones():
+    if text not in zones():
         raise ValueError("must be a name of the tz database such as Europe/Berlin")
     return text
 

@@ -164,8 +164,8 @@ def _channel_wishes(
     for channel, cadence in channels.items():
         allowed = CADENCES.get(channel, ())
         if channel not in kind.cadences or (cadence is not None and cadence not in allowed):
-            words = ", ".join(allowed) or f"we know the channels {', '.join(CADENCES)}"
-            faults.append(Fault(pointer((*at, channel)), "invalid", f"This must be one of: {words}."))
+            words = f"This must be one of: {', '.join(allowed)}." if allowed else f"We know {', '.join(CADENCES)}."
+            faults.append(Fault(pointer((*at, channel)), "invalid", words))
         elif kind.mandatory and cadence not in (None, kind.cadences[channel]):
             told = f"People always hear of {kind.short}: leave it out, or say {kind.cadences[channel]}."
             faults.append(Fault(pointer((*at, channel)), "mandatory", told))

@@ -64,7 +64,7 @@ def test_the_list_is_what_the_api_answers(place: Terminal):
         ("add x --kind digests --at now --zone Mars", "'Mars' is not a name of the tz database"),
         ("add x --kind digests --at now --arguments [1]", "is not a JSON object"),
         ("""add x --kind digests --at now --arguments '{"loud": true}'""", "--arguments/loud: This kind takes none"),
-        ("add purge --kind digests --at now", "--name: This name is that of a built-in"),
+        ("add purge --kind digests --at now", "NAME: This name is that of a built-in"),
         ("edit digests", "Say what is to be different"),
         ("edit digests --name other", "built in"),
         ("pause sweep", "sweep keeps the service alive"),

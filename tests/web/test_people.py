@@ -92,6 +92,7 @@ def test_nobody_is_a_404(api: Api):
         ({"locale": "../../etc"}, {"/locale": "invalid"}),
         ({"locale": "de\x00"}, {"/locale": "invalid"}),
         ({"timezone": "Mars/Olympus"}, {"/timezone": "invalid"}),
+        ({"timezone": "localtime"}, {"/timezone": "invalid"}),
         ({"timezone": "../UTC"}, {"/timezone": "invalid"}),
         ({"timezone": "UTC\x00"}, {"/timezone": "invalid"}),
         ({"timezone": "UTC", "locale": 1, "x": 1}, {"/locale": "string_type", "/x": "unknown_field"}),

@@ -151,6 +151,9 @@ def test_a_refusal_says_what_would_be_right(api: Api):
     forced = {"types": {"security": {"email": "off"}}}
     body = api.call("PUT", f"{somebody()}/preferences", forced).get_json(force=True)
     assert body["detail"] == "People always hear of security: leave it out, or say instant."
+    fax = {"types": {"like": {"fax": "daily"}}}
+    body = api.call("PUT", f"{somebody()}/preferences", fax).get_json(force=True)
+    assert body["detail"] == "We know email, push, feed."
 
 
 def test_what_is_mandatory_may_be_named_as_it_is_and_never_becomes_a_choice(api: Api):

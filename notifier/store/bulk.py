@@ -140,20 +140,22 @@ def _copy(cursor: Any, table: str, names: Sequence[str], values: Sequence[Sequen
 def _columns(
     table: Table, names: Iterable[str], rows: Sequence[Mapping[str, Any]], *, on_postgresql: bool
 ) -> list[list[Any]]:
-    """The values of these columns as the driver takes them: a loop over rows in Python would look at each twice."""
-    columns = []
-    for name in names:
-        values, convert = [row[name] for row in rows], _convert(table.c[name].type, on_postgresql=on_postgresql)
-        columns.append(list(map(convert, values)) if convert else values)
-    return columns
+    """The values of these columns as the driver takes them: row by row, Python would look at each of them twice."""
+    return [_converted(table.c[name].type, [row[name] for row in rows], on_postgresql=on_postgresql) for name in names]
 
 
-def _arrays(table: Table, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _arrays(table: Table, names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The same as PostgreSQL's arrays."""
+    columns = ((table.c[name].type, [row[name] for row in rows]) for name in names)
     return [
-        array_of(row[name] for row in rows) if isinstance(table.c[name].type, Key) else column
-        for name, column in zip(names, _columns(table, names, rows, on_postgresql=True), strict=True)
+        array_of(values) if isinstance(type_, Key) else _converted(type_, values, on_postgresql=True)
+        for type_, values in columns
     ]
+
+
+def _converted(type_: object, values: list[Any], *, on_postgresql: bool) -> list[Any]:
+    convert = _convert(type_, on_postgresql=on_postgresql)
+    return list(map(convert, values)) if convert else values
 
 
 def _convert(type_: object, *, on_postgresql: bool) -> Convert | None:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -83,12 +82,12 @@ def test_each_scene_fits_a_terminal_of_a_hundred_columns(played: Played):
 
 
 def test_of_120_likes_only_milestones_are_told(played: Played):
-    first, *more = played.pushes("ana-viral")
-    assert first == "Ben liked your post: Sunset"
-    likes = [1, *(int(number) + 2 for number in re.findall(r" and (\d+) others liked", " ".join(more)))]
-    assert (len(likes), likes[1], likes[-1]) == (len(more) + 1, 10, 120)
-    # How many a push tells of hangs on the machine; that it passes a milestone does not.
-    assert all(any(before < stone <= told for stone in (10, 25, 50, 100)) for before, told in pairwise(likes))
+    assert played.pushes("ana-viral") == [
+        "Ben liked your post: Sunset",
+        "Kim, Jon and 8 others liked your post: Sunset",
+        "Pia, Oli and 58 others liked your post: Sunset",
+        "Pia, Oli and 118 others liked your post: Sunset",
+    ]
     assert played.outcomes("ana-viral", "email") == {("waiting", "digest"): 1}
     assert "milestones: next at 25" in played.printed["viral"]
     assert played.feed("ana-viral") == ["Pia, Oli and 118 others liked your post: Sunset"]

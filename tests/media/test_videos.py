@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,6 @@ from notifier.media.making import Maker, Source
 from notifier.media.told import Going, LeftOut, Seen, Told, Written
 from notifier.media.videos import Probed, find_ffmpeg, frame_of, read_probe
 from notifier.policy.media import Cause, Format, Limits, Media, Refused, RenditionState
-from notifier.store.database import Database
-from notifier.store.schema import migrate
 from tests.media.pictures import moving
 from tests.media.studio import SPECS, Studio
 from tests.stack import ROOT
@@ -129,18 +126,10 @@ def test_a_film_that_tells_no_length_is_cut_off_at_the_limit(tmp_path: Path):
     assert refused.value.cause is Cause.TOO_LONG
 
 
-@pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    database = Database(f"sqlite:///{tmp_path / 'notifier.db'}")
-    migrate(database)
-    yield Studio(database, tmp_path / "media")
-    database.close()
-
-
 @needs_ffmpeg
-def test_a_worker_that_is_killed_takes_its_ffmpeg_along_and_another_makes_the_film(studio: Studio, film: Path):
-    asset = studio.upload(film.read_bytes(), "video/mp4")
-    url = studio.database.url.render_as_string(hide_password=False)
+def test_a_worker_that_is_killed_takes_its_ffmpeg_along_and_another_makes_the_film(one_studio: Studio, film: Path):
+    asset = one_studio.upload(film.read_bytes(), "video/mp4")
+    url = one_studio.database.url.render_as_string(hide_password=False)
     script = """
 import sys
 from tests.media.studio import *
@@ -155,20 +144,20 @@ class Telling(Maker):
             yield told
 studio.worker(maker=Telling(studio.specs.specs, studio.limits)).render([sys.argv[3]])
 """
-    command = [sys.executable, "-c", script, url, str(studio.folder), asset]
+    command = [sys.executable, "-c", script, url, str(one_studio.folder), asset]
     killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert killed.returncode == -9, killed.stderr
     assert not [pid for pid in killed.stdout.split() if runs(pid)]
-    studio.wait(seconds=61)
-    studio.worker().render([asset])
-    made_of = studio.renditions(asset)
+    one_studio.wait(seconds=61)
+    one_studio.worker().render([asset])
+    made_of = one_studio.renditions(asset)
     assert {spec for spec, one in made_of.items() if one.state == RenditionState.DONE} == {
         "poster.jpeg",
         "h240.mp4",
         "h480.mp4",
     }
-    assert studio.asset(asset).ms == 2_000
-    assert not list((studio.folder / "work").iterdir())
+    assert one_studio.asset(asset).ms == 2_000
+    assert not list((one_studio.folder / "work").iterdir())
 
 
 def runs(pid: str) -> bool:
@@ -179,41 +168,41 @@ def runs(pid: str) -> bool:
 
 
 @needs_ffmpeg
-def test_ffmpeg_is_killed_at_its_deadline(studio: Studio, tmp_path: Path):
+def test_ffmpeg_is_killed_at_its_deadline(one_studio: Studio, tmp_path: Path):
     class Hasty(Limits):
         def video_seconds(self, seconds: float) -> float:
             return 0.3 + seconds * 0
 
-    asset = studio.upload(filmed(tmp_path / "long.mp4", size="1280x720", seconds=20, rate=30).read_bytes())
-    studio.limits = Hasty()
-    studio.worker().render([asset])
-    made = studio.renditions(asset)
+    asset = one_studio.upload(filmed(tmp_path / "long.mp4", size="1280x720", seconds=20, rate=30).read_bytes())
+    one_studio.limits = Hasty()
+    one_studio.worker().render([asset])
+    made = one_studio.renditions(asset)
     assert {one.cause for spec, one in made.items() if spec != "poster.jpeg"} == {Cause.OUT_OF_TIME}
-    assert not list((studio.folder / "work").iterdir())
+    assert not list((one_studio.folder / "work").iterdir())
 
 
-def test_without_ffmpeg_films_are_left_out_and_say_how_to_get_it(studio: Studio, tmp_path: Path):
+def test_without_ffmpeg_films_are_left_out_and_say_how_to_get_it(one_studio: Studio, tmp_path: Path):
     path = tmp_path / "x.mp4"
     path.write_bytes(b"\0\0\0\x18ftypisom" + bytes(200))
-    asset = studio.upload(path.read_bytes(), "video/mp4")
-    studio.worker(maker=Maker(SPECS.specs, studio.limits, ffmpeg="/nowhere/ffmpeg")).render([asset])
-    assert {(one.state, one.cause) for one in studio.renditions(asset).values()} == {
+    asset = one_studio.upload(path.read_bytes(), "video/mp4")
+    one_studio.worker(maker=Maker(SPECS.specs, one_studio.limits, ffmpeg="/nowhere/ffmpeg")).render([asset])
+    assert {(one.state, one.cause) for one in one_studio.renditions(asset).values()} == {
         (RenditionState.SKIPPED, Cause.NO_FFMPEG)
     }
-    assert "README" in studio.renditions(asset)["poster.jpeg"].said
+    assert "README" in one_studio.renditions(asset)["poster.jpeg"].said
 
 
 @needs_ffmpeg
 @pytest.mark.parametrize("format_", ["GIF", "WEBP"])
-def test_a_moving_picture_becomes_a_short_film_where_that_is_set(studio: Studio, format_: str):
-    studio.specs = SPECS.with_motion()
-    asset = studio.upload(moving(format_, 10))
-    studio.worker().render([asset])
-    motion = studio.renditions(asset)["motion.mp4"]
+def test_a_moving_picture_becomes_a_short_film_where_that_is_set(one_studio: Studio, format_: str):
+    one_studio.specs = SPECS.with_motion()
+    asset = one_studio.upload(moving(format_, 10))
+    one_studio.worker().render([asset])
+    motion = one_studio.renditions(asset)["motion.mp4"]
     if format_ == "WEBP" and motion.cause is Cause.BROKEN:
         pytest.skip("this ffmpeg reads no moving WebP")
     assert (motion.state, motion.width, motion.height) == (RenditionState.DONE, 64, 48)
-    assert studio.renditions(asset)["w320.jpeg"].state == RenditionState.DONE
+    assert one_studio.renditions(asset)["w320.jpeg"].state == RenditionState.DONE
 
 
 def test_what_ffmpeg_says_of_a_film_is_understood():

@@ -153,7 +153,7 @@ class Stage:
 
 
 def _far_hour(local: datetime) -> str:
-    """The full hour that is farthest from now: no digest is to come in the middle of a scene."""
+    """A full hour about half a day from now: no digest is to come in the middle of a scene."""
     return f"{local + timedelta(hours=12):%H}:00"
 
 

@@ -153,7 +153,7 @@ def _sync(path: Path) -> None:
 @contextmanager
 def workplace(storage: Storage, name: str) -> Iterator[Path]:
     """An empty folder beside the storage, gone at the end; what somebody left there who was killed goes first."""
-    folder = storage.work / name
+    folder = (storage.work / name).absolute()  # a child that works in it finds it by no other name
     _remove(folder)
     folder.mkdir(parents=True)
     try:

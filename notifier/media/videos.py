@@ -42,7 +42,7 @@ def find_ffmpeg(path: str = "") -> str:
     """The ffmpeg of this machine: the one of that path, else the system's, else the extra's; empty without any."""
     found = shutil.which(path or "ffmpeg")
     if found or path:
-        return found or ""
+        return str(Path(found).absolute()) if found else ""  # it is run in another folder
     try:
         import imageio_ffmpeg  # the extra `video`
     except ImportError:

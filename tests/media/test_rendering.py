@@ -370,3 +370,13 @@ def test_a_file_that_no_row_names_is_no_orphan_for_long(one_studio: Studio):
     dropper = FileDropper(studio.database, studio.storage, studio.clock)
     assert dropper.drop() == 2
     assert studio.files() == set()
+
+
+def test_a_folder_is_named_from_where_the_service_was_started(
+    one_studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    studio = Studio(one_studio.database, Path("instance/media"))
+    asset = studio.upload(photo())
+    assert studio.worker().render([asset]) == 1
+    whole(studio, asset)

@@ -227,3 +227,15 @@ def test_what_ffmpeg_says_of_a_film_is_understood():
         with pytest.raises(Refused) as refused:
             read_probe(wrong, Limits())
         assert refused.value.cause is cause
+
+
+@needs_ffmpeg
+def test_a_film_is_found_where_all_is_named_from_where_the_service_was_started(
+    one_studio: Studio, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own-ffmpeg").symlink_to(FFMPEG)
+    studio = Studio(one_studio.database, Path("instance/media"))
+    asset = studio.upload(film.read_bytes(), "video/mp4")
+    studio.worker(maker=Maker(SPECS.specs, studio.limits, ffmpeg="./own-ffmpeg")).render([asset])
+    assert studio.in_state(asset, RenditionState.DONE) == {"poster.jpeg", "h240.mp4", "h480.mp4"}
